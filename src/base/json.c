@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/json: see json.h. */
+#include "base/json.h"
+
+#include "base/limits.h"
+
+/* Jansson's own depth cap is compiled in (2048): ours is smaller, so look before parsing. */
+static bool check_depth(struct str text, const char *where, struct err *e)
+{
+    size_t depth = 0, line = 1;
+    bool in_string = false;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        line += c == '\n';
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+            continue;
+        }
+        in_string = c == '"';
+        if (c == '[' || c == '{') {
+            if (++depth > LIMIT_JSON_DEPTH)
+                return fail(e, ERR_LIMIT, "%s: line %zu: JSON is nested deeper than %u", where,
+                            line, LIMIT_JSON_DEPTH);
+        } else if ((c == ']' || c == '}') && depth) {
+            depth--;
+        }
+    }
+    return true;
+}
+
+json_t *json_parse(struct str text, const char *where, struct err *e)
+{
+    if (!check_depth(text, where, e))
+        return NULL;
+    json_error_t why;
+    json_t *j = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    if (!j)
+        fail(e, ERR_USAGE, "%s: not valid JSON: line %d, column %d: %s", where, why.line,
+             why.column, why.text);
+    return j;
+}
+
+json_t *json_read_file(const char *path, size_t max, struct err *e)
+{
+    struct buf text;
+    buf_init(&text, max);
+    json_t *j = buf_read_file(&text, path, e) ? json_parse(buf_view(&text), path, e) : NULL;
+    buf_clear(&text);
+    return j;
+}
+
+static int add_to_buf(const char *p, size_t n, void *buf)
+{
+    buf_add(buf, p, n);
+    return 0;
+}
+
+bool json_write(const json_t *j, size_t flags, struct buf *out, struct err *e)
+{
+    if (json_dump_callback(j, add_to_buf, out, flags | JSON_ENCODE_ANY) != 0)
+        return fail(e, ERR_INTERNAL, "cannot write JSON");
+    return buf_ok(out, "JSON", e);
+}

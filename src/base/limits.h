@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/limits: every cap on what comes from outside, in one place. */
+#ifndef MOAT_BASE_LIMITS_H
+#define MOAT_BASE_LIMITS_H
+
+#define LIMIT_GGUF_KV          65536u         /* metadata entries in one file */
+#define LIMIT_GGUF_TENSORS     262144u        /* tensors in one file */
+#define LIMIT_GGUF_NAME        65535u         /* bytes of a metadata key */
+#define LIMIT_GGUF_TENSOR_NAME 256u           /* bytes of a tensor name */
+#define LIMIT_GGUF_SPLITS      1024u          /* files of one split model */
+#define LIMIT_VOCAB            (4u << 20)     /* tokens of a vocabulary */
+#define LIMIT_TOKEN_BYTES      (64u << 10)    /* bytes of one token */
+#define LIMIT_TEXT_BYTES       (256ull << 20) /* bytes tokenised at once */
+#define LIMIT_TEMPLATE_BYTES   (1u << 20)     /* source of a chat template */
+#define LIMIT_TEMPLATE_OUTPUT  (16u << 20)    /* bytes a template may write */
+#define LIMIT_TEMPLATE_STEPS   1000000u       /* evaluation steps of one rendering */
+#define LIMIT_TEMPLATE_DEPTH   64u            /* nesting of statements and expressions */
+#define LIMIT_JSON_BYTES       (64u << 20)    /* a JSON document */
+#define LIMIT_JSON_DEPTH       64u            /* its nesting */
+#define LIMIT_CONFIG_BYTES     (1u << 20)     /* a configuration file */
+#define LIMIT_CONTEXT          (16u << 20)    /* tokens of context */
+#define LIMIT_LAYERS           1024u          /* layers of a model */
+#define LIMIT_HEADS            4096u          /* attention heads of a layer */
+#define LIMIT_WIDTH            (1u << 20)     /* any width of a model: d_model, d_ff, head */
+#define LIMIT_EXPERTS          4096u          /* experts of a layer */
+#define LIMIT_STOP_SEQUENCES   64u            /* stop sequences of one request */
+#define LIMIT_STOP_BYTES       1024u          /* bytes of one of them */
+
+#endif

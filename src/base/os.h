@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/os: every contract with the operating system, implemented once per system (os_linux.c).
+ *
+ * Nothing outside this module asks the system for memory maps, clocks, limits or atomic files. */
+#ifndef MOAT_BASE_OS_H
+#define MOAT_BASE_OS_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* A read-only mapping of a whole regular file. The descriptor is kept (-1 when closed). */
+struct os_map {
+    const unsigned char *p;
+    uint64_t n;
+    int fd;
+};
+
+bool os_map_open(struct os_map *m, const char *path, struct err *e) MUST_USE;
+/* Takes ownership of fd, also on failure. `name` is for messages. */
+bool os_map_take(struct os_map *m, int fd, const char *name, struct err *e) MUST_USE;
+void os_map_close(struct os_map *m);
+
+uint64_t os_now_ns(void); /* monotonic */
+bool os_random(void *p, size_t n, struct err *e) MUST_USE;
+
+uint32_t os_cpu_count(void); /* CPUs this process may use: affinity and cgroup quota, at least 1 */
+
+/* Memory this process may still take, in bytes: the least of what the machine has available and
+ * what its cgroups (v1 or v2, all levels) leave. */
+uint64_t os_memory_free(void);
+uint64_t os_memory_total(void); /* the same bound, but of the limit rather than of what is left */
+uint64_t os_rss_bytes(void);    /* resident memory of this process */
+
+bool os_mkdirs(const char *path,
+               struct err *e) MUST_USE; /* like mkdir -p, mode 0700 for new ones */
+
+/* A file that appears whole or not at all: written under a temporary name in the same directory,
+ * fsynced, renamed over `path`, directory fsynced. */
+struct os_atomic_file {
+    int fd;
+    char tmp[4096], path[4096];
+};
+bool os_atomic_open(struct os_atomic_file *f, const char *path, struct err *e) MUST_USE;
+bool os_atomic_write(struct os_atomic_file *f, const void *p, size_t n, struct err *e) MUST_USE;
+bool os_atomic_commit(struct os_atomic_file *f, struct err *e) MUST_USE;
+void os_atomic_close(struct os_atomic_file *f); /* removes what was not committed */
+
+/* Shares the blocks of src with dst (both open files); false where the file system cannot. */
+bool os_reflink(int dst_fd, int src_fd);
+
+#endif

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/os on Linux: see os.h. Limits: cgroup v1 and v2, every level from the process's group up. */
+#include "base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+bool os_map_open(struct os_map *m, const char *path, struct err *e)
+{
+    *m = (struct os_map){.fd = -1};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not make us wait */
+    if (fd < 0)
+        return fail(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s", path,
+                    strerror(errno));
+    return os_map_take(m, fd, path, e);
+}
+
+bool os_map_take(struct os_map *m, int fd, const char *name, struct err *e)
+{
+    struct stat st;
+    *m = (struct os_map){.fd = -1};
+    bool ok = true;
+    if (fstat(fd, &st) != 0)
+        ok = fail(e, ERR_IO, "cannot read %s: %s", name, strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        ok = fail(e, ERR_USAGE, "%s is not a regular file", name);
+    else if (st.st_size > 0) {
+        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (p == MAP_FAILED)
+            ok = fail(e, ERR_IO, "cannot map %s: %s", name, strerror(errno));
+        else
+            *m = (struct os_map){p, (uint64_t)st.st_size, fd};
+    } else {
+        *m = (struct os_map){(const unsigned char *)"", 0, fd};
+    }
+    if (!ok)
+        close(fd);
+    return ok;
+}
+
+void os_map_close(struct os_map *m)
+{
+    if (m->n)
+        munmap((void *)(uintptr_t)m->p, (size_t)m->n);
+    if (m->p && m->fd >= 0)
+        close(m->fd);
+    *m = (struct os_map){.fd = -1};
+}
+
+uint64_t os_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+bool os_random(void *p, size_t n, struct err *e)
+{
+    if (n <= 256 && getrandom(p, n, 0) == (ssize_t)n)
+        return true;
+    return fail(e, ERR_IO, "no random numbers: %s", strerror(errno));
+}
+
+/* First line of a small file, without the newline; "" when it cannot be read. */
+static const char *first_line(const char *path, char *line, size_t cap)
+{
+    line[0] = '\0';
+    FILE *f = fopen(path, "re");
+    if (f) {
+        if (fgets(line, (int)cap, f))
+            line[strcspn(line, "\n")] = '\0';
+        fclose(f);
+    }
+    return line;
+}
+
+/* Path of this process's group below the mount of `controller` ("" for the v2 hierarchy). */
+static bool cgroup_path(const char *controller, char *out, size_t cap)
+{
+    FILE *f = fopen("/proc/self/cgroup", "re");
+    char line[PATH_MAX];
+    bool found = false;
+    while (f && !found && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *name = strchr(line, ':'), *path = name ? strchr(name + 1, ':') : NULL;
+        if (!path)
+            continue;
+        *path++ = '\0';
+        name++;
+        bool match = *controller ? strstr(name, controller) != NULL : *name == '\0';
+        if (match)
+            found = snprintf(out, cap, "%s", path) < (int)cap;
+    }
+    if (f)
+        fclose(f);
+    return found;
+}
+
+struct cgroup_bound {
+    uint64_t limit, left; /* bytes */
+    double cpus;
+};
+
+static uint64_t read_number(const char *dir, const char *file)
+{
+    char path[PATH_MAX + 64], line[64];
+    uint64_t v;
+    snprintf(path, sizeof path, "%s/%s", dir, file);
+    return str_to_u64(str_of(first_line(path, line, sizeof line)), &v) ? v : UINT64_MAX;
+}
+
+static void bound_memory(struct cgroup_bound *b, uint64_t limit, uint64_t used)
+{
+    if (limit >= (uint64_t)1 << 60) /* "max", or v1's page-rounded infinity */
+        return;
+    uint64_t left = used == UINT64_MAX || used > limit ? 0 : limit - used;
+    b->limit = limit < b->limit ? limit : b->limit;
+    b->left = left < b->left ? left : b->left;
+}
+
+static void bound_cpus(struct cgroup_bound *b, double quota, double period)
+{
+    if (quota > 0 && period > 0 && quota / period < b->cpus)
+        b->cpus = quota / period;
+}
+
+static void read_level_v2(const char *dir, struct cgroup_bound *b)
+{
+    char path[PATH_MAX + 64], line[64];
+    bound_memory(b, read_number(dir, "memory.max"), read_number(dir, "memory.current"));
+    snprintf(path, sizeof path, "%s/cpu.max", dir);
+    double quota, period;
+    if (sscanf(first_line(path, line, sizeof line), "%lf %lf", &quota, &period) == 2)
+        bound_cpus(b, quota, period);
+}
+
+static void read_level_v1_memory(const char *dir, struct cgroup_bound *b)
+{
+    bound_memory(b, read_number(dir, "memory.limit_in_bytes"),
+                 read_number(dir, "memory.usage_in_bytes"));
+}
+
+static void read_level_v1_cpu(const char *dir, struct cgroup_bound *b)
+{
+    uint64_t quota = read_number(dir, "cpu.cfs_quota_us"); /* -1 (no limit) does not parse */
+    if (quota != UINT64_MAX)
+        bound_cpus(b, (double)quota, (double)read_number(dir, "cpu.cfs_period_us"));
+}
+
+/* Calls read_level for the process's group and each of its ancestors under `mount`. */
+static void walk_levels(const char *mount, const char *controller, struct cgroup_bound *b,
+                        void (*read_level)(const char *dir, struct cgroup_bound *b))
+{
+    char group[PATH_MAX - 128], dir[PATH_MAX];
+    if (!cgroup_path(controller, group, sizeof group))
+        return;
+    for (;;) {
+        snprintf(dir, sizeof dir, "%s%s", mount, group);
+        read_level(dir, b);
+        char *slash = strrchr(group, '/');
+        if (!slash || group[0] == '\0')
+            return;
+        *slash = '\0';
+    }
+}
+
+static struct cgroup_bound cgroup_bound(void)
+{
+    struct cgroup_bound b = {UINT64_MAX, UINT64_MAX, 1e9};
+    walk_levels("/sys/fs/cgroup", "", &b, read_level_v2);
+    walk_levels("/sys/fs/cgroup/memory", "memory", &b, read_level_v1_memory);
+    walk_levels("/sys/fs/cgroup/cpu", "cpu", &b, read_level_v1_cpu);
+    return b;
+}
+
+uint32_t os_cpu_count(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
+                                                        : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    double quota = cgroup_bound().cpus;
+    if (quota < n)
+        n = (int)quota;
+    return n < 1 ? 1 : (uint32_t)n;
+}
+
+static uint64_t meminfo(const char *key)
+{
+    FILE *f = fopen("/proc/meminfo", "re");
+    char line[256];
+    unsigned long long kib = 0;
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0)
+            sscanf(line + strlen(key), " %llu", &kib);
+    if (f)
+        fclose(f);
+    return (uint64_t)kib * 1024;
+}
+
+uint64_t os_memory_free(void)
+{
+    uint64_t free_bytes = meminfo("MemAvailable:"), left = cgroup_bound().left;
+    return left < free_bytes ? left : free_bytes;
+}
+
+uint64_t os_memory_total(void)
+{
+    uint64_t total = meminfo("MemTotal:"), limit = cgroup_bound().limit;
+    return limit < total ? limit : total;
+}
+
+uint64_t os_rss_bytes(void)
+{
+    unsigned long long size, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f) {
+        if (fscanf(f, "%llu %llu", &size, &resident) != 2)
+            resident = 0;
+        fclose(f);
+    }
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+bool os_mkdirs(const char *path, struct err *e)
+{
+    char part[4096];
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
+        return fail(e, ERR_USAGE, "path is too long: %s", path);
+    for (char *p = part + 1;; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char was = *p;
+        *p = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+            return fail(e, ERR_IO, "cannot create directory %s: %s", part, strerror(errno));
+        if (was == '\0')
+            return true;
+        *p = was;
+    }
+}
+
+bool os_atomic_open(struct os_atomic_file *f, const char *path, struct err *e)
+{
+    f->fd = -1;
+    if (snprintf(f->path, sizeof f->path, "%s", path) >= (int)sizeof f->path ||
+        snprintf(f->tmp, sizeof f->tmp, "%s.tmp-XXXXXX", path) >= (int)sizeof f->tmp)
+        return fail(e, ERR_USAGE, "path is too long: %s", path);
+    f->fd = mkostemp(f->tmp, O_CLOEXEC);
+    if (f->fd < 0)
+        return fail(e, ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    return true;
+}
+
+bool os_atomic_write(struct os_atomic_file *f, const void *p, size_t n, struct err *e)
+{
+    const char *at = p;
+    while (n) {
+        ssize_t done = write(f->fd, at, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return fail(e, ERR_IO, "cannot write %s: %s", f->path, strerror(errno));
+        at += done;
+        n -= (size_t)done;
+    }
+    return true;
+}
+
+static bool sync_parent(const char *path, struct err *e)
+{
+    char dir[4096];
+    snprintf(dir, sizeof dir, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = '\0';
+    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    if (!ok)
+        fail(e, ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+bool os_atomic_commit(struct os_atomic_file *f, struct err *e)
+{
+    if (fsync(f->fd) != 0 || fchmod(f->fd, 0644) != 0 || rename(f->tmp, f->path) != 0)
+        return fail(e, ERR_IO, "cannot write %s: %s", f->path, strerror(errno));
+    close(f->fd);
+    f->fd = -1;
+    return sync_parent(f->path, e);
+}
+
+void os_atomic_close(struct os_atomic_file *f)
+{
+    if (f->fd < 0)
+        return;
+    close(f->fd);
+    unlink(f->tmp);
+    f->fd = -1;
+}
+
+bool os_reflink(int dst_fd, int src_fd)
+{
+    return ioctl(dst_fd, FICLONE, src_fd) == 0;
+}

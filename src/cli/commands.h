@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/commands: every command's description, defined in cmd_<name>.c, listed in main.c. */
+#ifndef MOAT_CLI_COMMANDS_H
+#define MOAT_CLI_COMMANDS_H
+
+#include "cli/opts.h"
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/opts: one table per command describes its options; parsing, help, man page and completion all
+ * come from it. `--name VALUE` and `--name=VALUE` are the same; `--` ends options; an unknown
+ * option is ERR_USAGE naming the nearest known one. */
+#ifndef MOAT_CLI_OPTS_H
+#define MOAT_CLI_OPTS_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+enum opt_kind {
+    OPT_FLAG, /* bool *out */
+    OPT_TEXT, /* const char **out */
+    OPT_U32,  /* uint32_t *out, min..max */
+    OPT_F32,  /* float *out, min..max */
+    OPT_SIZE, /* uint64_t *out: bytes, with K M G T (powers of 1024) */
+    OPT_CALL, /* call(out, value, e): anything else, may repeat */
+};
+
+struct opt {
+    const char *name; /* "max-tokens" */
+    char letter;      /* 'n' for -n, or 0 */
+    enum opt_kind kind;
+    void *out;
+    const char *arg;  /* placeholder in help, NULL for flags */
+    const char *help; /* gettext id, N_("...") */
+    double min, max;  /* OPT_U32, OPT_F32; both 0: no range */
+    bool (*call)(void *out, struct str value, struct err *e);
+};
+
+/* A command: one row in main.c, this description in cmd_<name>.c. */
+struct command {
+    const char *name;
+    const char *args;                  /* "MODEL [PROMPT]" */
+    const char *summary;               /* gettext id, one line */
+    const char *detail;                /* gettext id, paragraphs; or NULL */
+    int (*run)(int argc, char **argv); /* argv[0] is the command name; returns the exit status */
+};
+
+struct args {
+    const char **v; /* positional arguments, borrowed from argv */
+    uint32_t n;
+};
+
+/* Parses argv[1..]. `tables` is a NULL-terminated list of option arrays, each ended by name ==
+ * NULL.
+ * --help prints the command's help on stdout, sets *helped and returns true. Positional arguments
+ * land in `args` (room for argc), which must hold min..max of them. */
+bool opts_parse(const struct command *cmd, const struct opt *const tables[], int argc, char **argv,
+                struct args *args, uint32_t min, uint32_t max, bool *helped,
+                struct err *e) MUST_USE;
+
+/* "12G", "512M", "1.5G", "4096" -> bytes. */
+bool opts_size(struct str text, uint64_t *bytes, struct err *e) MUST_USE;
+
+/* Prints "moat: MESSAGE" on stderr and returns the code's exit status: the end of every command. */
+int opts_report(const struct err *e);
+
+#endif

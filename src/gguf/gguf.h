@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gguf/gguf: a bounds-checked reader of GGUF v2 and v3 files, single or split.
+ *
+ * Takes a path or an open descriptor; gives metadata and tensors as views into read-only mappings
+ * that live as long as the `struct gguf`. Guarantees: every count, length, offset, type and size
+ * has been checked against the file before anything is returned, so users may read what they are
+ * given. Refuses: other versions, big-endian files, unknown types, duplicate keys or tensors,
+ * overlapping or misaligned tensors, anything past the end. Source: the GGUF specification (ggml
+ * docs/gguf.md). */
+#ifndef MOAT_GGUF_GGUF_H
+#define MOAT_GGUF_GGUF_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "gguf/dtype.h"
+
+enum gguf_type {
+    GGUF_U8,
+    GGUF_I8,
+    GGUF_U16,
+    GGUF_I16,
+    GGUF_U32,
+    GGUF_I32,
+    GGUF_F32,
+    GGUF_BOOL,
+    GGUF_STRING,
+    GGUF_ARRAY,
+    GGUF_U64,
+    GGUF_I64,
+    GGUF_F64,
+    GGUF_TYPE_COUNT
+};
+
+/* One metadata entry. Scalars and numeric arrays lie unaligned at `data` (read them through the
+ * accessors). A string is `text`. An array of strings has its views in `strings` [n]. */
+struct gguf_kv {
+    struct str key;
+    enum gguf_type type; /* GGUF_ARRAY for arrays */
+    enum gguf_type elem; /* element type of an array */
+    uint64_t n;          /* elements of an array, 1 otherwise */
+    const unsigned char *data;
+    struct str text;
+    const struct str *strings;
+};
+
+struct gguf_tensor {
+    struct str name;
+    enum dtype type;
+    uint32_t n_dim;
+    uint64_t ne[4]; /* ne[0] is the row length; unused dimensions are 1 */
+    uint64_t n_bytes;
+    uint64_t row_bytes;        /* bytes of one row of ne[0] weights */
+    const unsigned char *data; /* [ne[3]][ne[2]][ne[1]] rows, in a mapping of file `split` */
+    uint32_t split;            /* which file, from 0 */
+    uint64_t file_offset;      /* of data in that file */
+};
+
+struct gguf {
+    uint32_t version, alignment;
+    uint64_t n_kv, n_tensors;
+    const struct gguf_kv *kv;          /* [n_kv], file order; of the first file */
+    const struct gguf_tensor *tensors; /* [n_tensors], file order, all files */
+    uint32_t n_splits;
+    uint64_t file_bytes; /* of all files */
+    struct gguf_private *private;
+};
+
+/* Opens path and, when it is one file of a split model (split.count > 1), its siblings
+ * NAME-00001-of-0000N.gguf; any of them may be named. */
+struct gguf *gguf_open(const char *path, struct err *e) MUST_USE;
+/* The same over a descriptor, which is taken over also on failure; split files are refused. */
+struct gguf *gguf_take_fd(int fd, const char *name, struct err *e) MUST_USE;
+void gguf_close(struct gguf *g);
+
+const struct gguf_kv *gguf_find(const struct gguf *g, const char *key);
+const struct gguf_tensor *gguf_tensor_find(const struct gguf *g, struct str name);
+
+/* Typed access. An absent key leaves *out alone and succeeds (so it holds the caller's default);
+ * a value of another type or out of range is ERR_CORRUPT naming the key. Unsigned access takes any
+ * integer type whose value fits, float access also integers. */
+bool gguf_get_u32(const struct gguf *g, const char *key, uint32_t *out, struct err *e) MUST_USE;
+bool gguf_get_f32(const struct gguf *g, const char *key, float *out, struct err *e) MUST_USE;
+bool gguf_get_bool(const struct gguf *g, const char *key, bool *out, struct err *e) MUST_USE;
+bool gguf_get_str(const struct gguf *g, const char *key, struct str *out, struct err *e) MUST_USE;
+
+/* Element i of a numeric array or (i = 0) a scalar; floats are truncated towards zero, bools 0/1.
+ */
+int64_t gguf_int_at(const struct gguf_kv *kv, uint64_t i);
+double gguf_float_at(const struct gguf_kv *kv, uint64_t i);
+bool gguf_is_integer(enum gguf_type t);
+const char *gguf_type_name(enum gguf_type t);
+
+#endif

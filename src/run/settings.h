@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run/settings: what a user may set about a generation, in one table.
+ *
+ * The table is the single source for command-line options (`--max-tokens` = key with dashes), the
+ * keys of a model's config file, ranges of request fields, and help. Unknown keys and values out of
+ * range are errors that name the key, the range and the nearest known key. */
+#ifndef MOAT_RUN_SETTINGS_H
+#define MOAT_RUN_SETTINGS_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "engine/sample.h"
+
+enum setting_kind {
+    SETTING_U32,
+    SETTING_U64,
+    SETTING_F32,
+    SETTING_STRINGS,
+    SETTING_ORDER,
+    SETTING_BIAS
+};
+
+struct setting {
+    const char *key; /* "max_tokens" */
+    enum setting_kind kind;
+    size_t offset;    /* in struct settings */
+    double min, max;  /* inclusive, numbers only */
+    const char *arg;  /* placeholder in help: "N", "P", "TEXT" */
+    const char *help; /* gettext id */
+};
+
+struct settings_strings {
+    char **v; /* owned */
+    uint32_t n;
+    bool set; /* given by the user, even if empty */
+};
+
+struct settings {
+    uint32_t context_window; /* 0: min(trained, 8192) */
+    uint32_t max_tokens;     /* 0: until the model stops or the context is full */
+    struct settings_strings stop_sequences;
+    float temperature, top_p, min_p, typical_p;
+    uint32_t top_k;
+    float repeat_penalty, presence_penalty, frequency_penalty;
+    uint32_t repeat_last_n;
+    float dry_multiplier, dry_base;
+    uint32_t dry_allowed_length, dry_penalty_last_n;
+    struct settings_strings dry_sequence_breakers;
+    float xtc_probability, xtc_threshold;
+    uint32_t mirostat;
+    float mirostat_tau, mirostat_eta;
+    uint64_t seed;
+    bool seed_set;                  /* otherwise a random seed is drawn and shown by --verbose */
+    struct sample_bias *logit_bias; /* owned */
+    uint32_t n_logit_bias;
+    enum sample_stage samplers[SAMPLE_STAGE_COUNT];
+};
+
+extern const struct setting settings_table[];
+extern const uint32_t settings_count;
+
+void settings_init(struct settings *s); /* the defaults */
+void settings_clear(struct settings *s);
+
+/* Sets one value from command-line text. For lists: repeated calls append; the first replaces the
+ * default. */
+bool settings_set(struct settings *s, const struct setting *def, struct str value,
+                  struct err *e) MUST_USE;
+const struct setting *settings_find(struct str key); /* dashes and underscores are the same */
+
+/* Every key of the object; `where` names the source in messages. */
+bool settings_from_json(struct settings *s, const json_t *object, const char *where,
+                        struct err *e) MUST_USE;
+bool settings_load(struct settings *s, const char *path, struct err *e) MUST_USE;
+
+#endif
