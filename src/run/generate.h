@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run/generate: the journey of a token, from prompt to text.
+ *
+ * A generator owns an open model with everything a conversation with it needs: vocabulary, chat
+ * template, weights, KV cache. It keeps what it has computed: a prompt that begins like the last
+ * one only costs its new tokens. One generation at a time; only `cancel` may be touched meanwhile.
+ */
+#ifndef MOAT_RUN_GENERATE_H
+#define MOAT_RUN_GENERATE_H
+
+#include <stdatomic.h>
+
+#include "engine/kv_type.h"
+#include "gguf/gguf.h"
+#include "run/memplan.h"
+#include "run/settings.h"
+#include "text/chat.h"
+#include "text/vocab.h"
+
+struct generator_options {
+    uint64_t memory;  /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
+    uint32_t threads; /* 0: the CPUs this process may use */
+    enum kv_type kv;
+    bool exact; /* F32 sums everywhere */
+};
+
+enum finish {
+    FINISH_END,       /* the model ended its answer */
+    FINISH_STOP,      /* a stop sequence */
+    FINISH_LENGTH,    /* max_tokens */
+    FINISH_CONTEXT,   /* the context is full */
+    FINISH_CANCELLED, /* *cancel, or the callback returned false */
+};
+const char *finish_name(enum finish f); /* "end" "stop" "length" "context" "cancelled" */
+
+struct generation {
+    enum finish finish;
+    char stop[64]; /* FINISH_STOP: the sequence, cut to fit */
+    uint32_t n_prompt, n_reused, n_generated;
+    double prompt_s, first_token_s, decode_s; /* first_token_s: from the call to the first text */
+    uint64_t seed;
+};
+
+struct generator;
+
+/* Takes g over, also on failure. Only context_window is read from the settings here. *plan is
+ * filled as soon as it is known: when it does not fit, the error is ERR_LIMIT and plan->total >
+ * plan->budget. */
+struct generator *generator_open(struct gguf *g, const struct settings *s,
+                                 const struct generator_options *o, struct memplan *plan,
+                                 struct err *e) MUST_USE;
+void generator_close(struct generator *g);
+
+const struct vocab *generator_vocab(const struct generator *g);
+const struct chat *generator_chat(const struct generator *g); /* NULL: the model has no template */
+uint32_t generator_context(const struct generator *g);        /* tokens of context in use */
+uint32_t generator_context_trained(const struct generator *g);
+uint32_t generator_threads(const struct generator *g);
+
+/* Whole UTF-8 characters as they become certain; false cancels. */
+typedef bool generate_text_fn(void *arg, struct str text);
+
+/* Answers `prompt` (special tokens in it are parsed; BOS is added as the model wants it, unless the
+ * prompt starts with it). An answer cut by a cancel is a success with FINISH_CANCELLED; a prompt
+ * longer than the context is ERR_LIMIT with both counts. */
+bool generate(struct generator *g, struct str prompt, const struct settings *s,
+              const atomic_bool *cancel, generate_text_fn *on_text, void *arg,
+              struct generation *result, struct err *e) MUST_USE;
+
+#endif
