@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Logits of a GGUF model by plain NumPy: what the C engine is measured against.
+
+usage: reference.py MODEL.gguf TOKENS [--out F.f32] [--against F.f32] [--dtype float64|float32]
+
+Takes    a GGUF of the families llama (dense and mixture of experts), qwen2, qwen3, qwen3moe, gemma3, and
+         a file of token ids separated by blanks.
+Gives    the logits of every position, raw little-endian f32 [n_tok][n_vocab], with --out; the largest
+         absolute difference to another such file with --against.
+Refuses  an unknown family and any tensor in the file that the computation did not read.
+
+Written from the papers, one function per idea, the whole sequence at once, no KV cache:
+  RMSNorm   Zhang & Sennrich 2019                 RoPE     Su et al. 2021 (norm: pairs 2i, 2i+1; neox: i, i+d/2)
+  SwiGLU    Shazeer 2020                          YaRN     Peng et al. 2023, section 3
+  GQA       Ainslie et al. 2023                   Mixtral  Jiang et al. 2024 (softmax over the chosen experts)
+  Llama     Touvron et al. 2023, Llama 3.1 card   Qwen2, Qwen3 technical reports; Gemma 3 technical report
+Needs numpy and the gguf package (to open the file and to expand quantised weights); `make test` needs neither.
+"""
+import argparse
+import math
+import sys
+
+import gguf
+import numpy as np
+
+
+class Model:
+    """Metadata by key, tensors by name; remembers which tensors were asked for."""
+
+    def __init__(self, path, dtype):
+        reader = gguf.GGUFReader(path)
+        self.dtype = dtype
+        self.meta = {k: f.contents() for k, f in reader.fields.items()}
+        self.arch = self.meta["general.architecture"]
+        self.tensors = {t.name: t for t in reader.tensors}
+        self.read = set()
+
+    def key(self, name, default=None):
+        """ARCH.name, or the default of the family; no default: the key is required."""
+        value = self.meta.get(f"{self.arch}.{name}", default)
+        if value is None:
+            raise SystemExit(f"key {self.arch}.{name} is missing")
+        return value
+
+    def has(self, name):
+        return name in self.tensors
+
+    def get(self, name):
+        """[rows][cols] (GGUF writes the fastest dimension first, NumPy the slowest)."""
+        if name not in self.tensors:
+            raise SystemExit(f"tensor {name} is missing")
+        self.read.add(name)
+        t = self.tensors[name]
+        return gguf.quants.dequantize(t.data, t.tensor_type).reshape([int(n) for n in t.shape[::-1]]).astype(self.dtype)
+
+    def maybe(self, name):
+        return self.get(name) if self.has(name) else None
+
+    def unread(self):
+        return sorted(set(self.tensors) - self.read)
+
+
+class Hparams:
+    """Sizes under the one name each has in moat, with the GGUF key and its default."""
+
+    def __init__(self, m):
+        self.arch = m.arch
+        self.n_layer = m.key("block_count")
+        self.d_model = m.key("embedding_length")
+        self.n_head = m.key("attention.head_count")
+        self.n_head_kv = m.key("attention.head_count_kv", self.n_head)
+        self.d_head = m.key("attention.key_length", self.d_model // self.n_head)
+        self.d_head_v = m.key("attention.value_length", self.d_model // self.n_head)
+        self.eps = m.key("attention.layer_norm_rms_epsilon")
+        self.n_expert = m.key("expert_count", 0)
+        self.n_expert_used = m.key("expert_used_count", 0)
+        self.expert_scale = m.key("expert_weights_scale", 0.0) or 1.0
+        self.n_ctx = m.key("context_length")
+        self.n_rot = m.key("rope.dimension_count", self.d_head)
+        self.rope_base = m.key("rope.freq_base", 10000.0)
+        self.rope_kind = m.key("rope.scaling.type", "linear")
+        factor = m.key("rope.scaling.factor", m.key("rope.scale_linear", 0.0)) or 1.0
+        self.rope_scale = 1.0 if self.rope_kind == "none" else 1.0 / factor
+        self.n_ctx_orig = m.key("rope.scaling.original_context_length", self.n_ctx)
+        self.yarn = 1.0 if self.rope_kind == "yarn" else 0.0
+        self.yarn_beta_fast = m.key("rope.scaling.yarn_beta_fast", 32.0)
+        self.yarn_beta_slow = m.key("rope.scaling.yarn_beta_slow", 1.0)
+        self.rope_attn_factor = m.key("rope.scaling.attn_factor", 1.0)
+        self.neox = self.arch != "llama"
+        self.attn_scale = m.key("attention.scale", 0.0) or 1.0 / math.sqrt(self.d_head)
+        self.softcap = m.key("final_logit_softcapping", 0.0)
+        self.attn_softcap = 0.0
+        self.window = 0
+        self.local = [False] * self.n_layer
+        self.rope_base_local = self.rope_base
+        if self.arch == "gemma3":
+            self.gemma3(m)
+
+    def gemma3(self, m):
+        self.window = m.key("attention.sliding_window", 0)
+        self.rope_base_local = m.key("rope.freq_base_swa", 10000.0)
+        pattern = m.key("attention.sliding_window_pattern", 6)
+        if isinstance(pattern, list):
+            self.local = [bool(x) for x in pattern]
+        else:  # of each `pattern` layers the last sees everything; 0: no local layer
+            self.local = [pattern > 0 and i % pattern < pattern - 1 for i in range(self.n_layer)]
+        if not self.window:
+            self.local = [False] * self.n_layer
+        self.attn_softcap = m.key("attn_logit_softcapping", 0.0)
+        if self.n_layer == 62 and "gemma3.attention.scale" not in m.meta:  # 27B alone: query_pre_attn_scalar
+            self.attn_scale = 1.0 / math.sqrt(self.d_model / self.n_head)
+
+
+def rms_norm(x, weight, eps):
+    return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps) * weight
+
+
+def silu(x):
+    return x / (1.0 + np.exp(-x))
+
+
+def gelu_tanh(x):
+    return 0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def linear(m, x, name):
+    """x [n_tok][cols] times NAME.weight [rows][cols], plus NAME.bias [rows] where the file has one."""
+    y = x @ m.get(name + ".weight").T
+    bias = m.maybe(name + ".bias")
+    return y if bias is None else y + bias
+
+
+def yarn_ramp(h, base):
+    """1 where a pair turns so fast that its frequency is kept, 0 where it is scaled, a ramp between."""
+    def pair_of(turns):
+        return h.n_rot * math.log(h.n_ctx_orig / (turns * 2 * math.pi)) / (2 * math.log(base))
+    low = max(0, math.floor(pair_of(h.yarn_beta_fast)))
+    high = min(h.n_rot - 1, math.ceil(pair_of(h.yarn_beta_slow)))
+    i = np.arange(h.n_rot // 2)
+    return 1.0 - np.clip((i - low) / max(0.001, high - low), 0.0, 1.0)
+
+
+def rope(h, x, pos, base, scale, factors):
+    """x [n_tok][heads][d_head]: the first n_rot dimensions of each head turn by the position."""
+    i = np.arange(h.n_rot // 2)
+    freq = base ** (-2.0 * i / h.n_rot)
+    if factors is not None:
+        freq = freq / factors
+    length = h.rope_attn_factor
+    if h.yarn:
+        keep = yarn_ramp(h, base)
+        freq = freq * scale * (1.0 - keep) + freq * keep
+        length *= 1.0 + 0.1 * math.log(1.0 / scale)
+    else:
+        freq = freq * scale
+    angle = pos[:, None, None] * freq
+    cos, sin = np.cos(angle) * length, np.sin(angle) * length
+    half = h.n_rot // 2
+    first, second = (slice(0, half), slice(half, h.n_rot)) if h.neox else (slice(0, h.n_rot, 2), slice(1, h.n_rot, 2))
+    out = x.copy()
+    out[..., first] = x[..., first] * cos - x[..., second] * sin
+    out[..., second] = x[..., first] * sin + x[..., second] * cos
+    return out
+
+
+def attention(m, h, x, il):
+    blk = f"blk.{il}."
+    n_tok = len(x)
+    pos = np.arange(n_tok)
+    q = linear(m, x, blk + "attn_q").reshape(n_tok, h.n_head, h.d_head)
+    k = linear(m, x, blk + "attn_k").reshape(n_tok, h.n_head_kv, h.d_head)
+    v = linear(m, x, blk + "attn_v").reshape(n_tok, h.n_head_kv, h.d_head_v)
+    if h.arch in ("qwen3", "qwen3moe", "gemma3"):  # over each head alone, before the rotation
+        q = rms_norm(q, m.get(blk + "attn_q_norm.weight"), h.eps)
+        k = rms_norm(k, m.get(blk + "attn_k_norm.weight"), h.eps)
+    local = h.local[il]
+    factors = m.maybe("rope_freqs.weight") if h.arch == "llama" else None
+    base = h.rope_base_local if local else h.rope_base
+    scale = 1.0 if local else h.rope_scale
+    q = rope(h, q, pos, base, scale, factors)
+    k = rope(h, k, pos, base, scale, factors)
+    group = h.n_head // h.n_head_kv
+    behind = pos[:, None] - pos[None, :]
+    seen = (behind >= 0) & ((behind < h.window) if local else True)
+    out = np.empty((n_tok, h.n_head, h.d_head_v), m.dtype)
+    for head in range(h.n_head):
+        score = (q[:, head] @ k[:, head // group].T) * h.attn_scale
+        if h.attn_softcap:
+            score = np.tanh(score / h.attn_softcap) * h.attn_softcap
+        out[:, head] = softmax(np.where(seen, score, -np.inf)) @ v[:, head // group]
+    return linear(m, out.reshape(n_tok, -1), blk + "attn_output")
+
+
+def feed_forward(m, h, x, il):
+    blk = f"blk.{il}."
+    act = gelu_tanh if h.arch == "gemma3" else silu
+    return linear(m, act(linear(m, x, blk + "ffn_gate")) * linear(m, x, blk + "ffn_up"), blk + "ffn_down")
+
+
+def experts(m, h, x, il):
+    """Softmax over all experts, the best n_expert_used kept, their weights made to sum to 1."""
+    blk = f"blk.{il}."
+    weight = softmax(linear(m, x, blk + "ffn_gate_inp"))
+    gate, up, down = (m.get(f"{blk}ffn_{s}_exps.weight") for s in ("gate", "up", "down"))
+    biases = [m.maybe(f"{blk}ffn_{s}_exps.bias") for s in ("gate", "up", "down")]
+    bg, bu, bd = (np.zeros(w.shape[:2], m.dtype) if b is None else b for w, b in zip((gate, up, down), biases))
+    out = np.zeros_like(x)
+    for t in range(len(x)):
+        chosen = np.argsort(-weight[t], kind="stable")[: h.n_expert_used]
+        share = weight[t, chosen] / weight[t, chosen].sum() * h.expert_scale
+        for e, s in zip(chosen, share):
+            y = silu(gate[e] @ x[t] + bg[e]) * (up[e] @ x[t] + bu[e])
+            out[t] += s * (down[e] @ y + bd[e])
+    return out
+
+
+def forward(m, tokens):
+    h = Hparams(m)
+    if h.arch not in ("llama", "qwen2", "qwen3", "qwen3moe", "gemma3"):
+        raise SystemExit(f"architecture {h.arch} is not written down here")
+    gemma = h.arch == "gemma3"
+    embd = m.get("token_embd.weight")
+    x = embd[tokens] * (math.sqrt(h.d_model) if gemma else 1.0)
+    for il in range(h.n_layer):
+        blk = f"blk.{il}."
+        a = attention(m, h, rms_norm(x, m.get(blk + "attn_norm.weight"), h.eps), il)
+        if gemma:
+            a = rms_norm(a, m.get(blk + "post_attention_norm.weight"), h.eps)
+        x = x + a
+        f = rms_norm(x, m.get(blk + "ffn_norm.weight"), h.eps)
+        f = experts(m, h, f, il) if h.n_expert else feed_forward(m, h, f, il)
+        if gemma:
+            f = rms_norm(f, m.get(blk + "post_ffw_norm.weight"), h.eps)
+        x = x + f
+    x = rms_norm(x, m.get("output_norm.weight"), h.eps)
+    logits = linear(m, x, "output") if m.has("output.weight") else x @ embd.T
+    return np.tanh(logits / h.softcap) * h.softcap if h.softcap else logits
+
+
+def logits_of(path, tokens, dtype=np.float64):
+    m = Model(path, dtype)
+    logits = forward(m, np.asarray(tokens))
+    if m.unread():
+        raise SystemExit(f"{path}: tensors that the computation does not use: {', '.join(m.unread())}")
+    return logits
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("model"); ap.add_argument("tokens"); ap.add_argument("--out"); ap.add_argument("--against")
+    ap.add_argument("--dtype", default="float64")
+    o = ap.parse_args()
+    tokens = [int(x) for x in open(o.tokens).read().split()]
+    logits = logits_of(o.model, tokens, np.dtype(o.dtype))
+    if o.out:
+        logits.astype("<f4").tofile(o.out)
+    if o.against:
+        other = np.fromfile(o.against, "<f4").reshape(len(tokens), -1)
+        print(f"{o.model}: largest absolute difference {np.abs(logits - other).max():.3g}, "
+              f"largest logit {np.abs(other).max():.4g}")
+    elif not o.out:
+        np.savetxt(sys.stdout, logits, "%.6g")
+
+
+if __name__ == "__main__":
+    main()
