@@ -7,6 +7,8 @@
 #define LIMIT_GGUF_TENSORS     262144u        /* tensors in one file */
 #define LIMIT_GGUF_NAME        65535u         /* bytes of a metadata key */
 #define LIMIT_GGUF_TENSOR_NAME 256u           /* bytes of a tensor name */
+#define LIMIT_GGUF_STRINGS     (16u << 20)    /* strings in one metadata array */
+#define LIMIT_GGUF_ALIGNMENT   (1u << 20)     /* alignment of tensor data */
 #define LIMIT_GGUF_SPLITS      1024u          /* files of one split model */
 #define LIMIT_VOCAB            (4u << 20)     /* tokens of a vocabulary */
 #define LIMIT_TOKEN_BYTES      (64u << 10)    /* bytes of one token */
