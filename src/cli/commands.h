@@ -5,4 +5,26 @@
 
 #include "cli/opts.h"
 
+/* bench */
+
+/* completion */
+
+/* import */
+
+/* list */
+
+/* logits */
+
+/* perplexity */
+
+/* rm */
+
+/* run */
+
+/* show */
+
+/* template */
+
+/* tokenize */
+
 #endif

@@ -1,27 +1,141 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cli/main: the command table. A command is one row here and one file cmd_<name>.c. */
-#include <libintl.h>
-#include <locale.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/near.h"
 #include "cli/commands.h"
+#include "cli/lang.h"
 #include "cli/opts.h"
+#include "cli/term.h"
 
-static const struct command *const commands[] = {
-    NULL,
+static const struct row {
+    const char *group; /* heading before this row in `moat help`, or NULL */
+    const struct command *cmd;
+} rows[] = {
+    {N_("Daily use"), NULL},
+    /* run */
+
+    /* list */
+
+    /* show */
+
+    /* import */
+
+    /* rm */
+
+    {N_("Measuring and testing"), NULL},
+    /* bench */
+
+    /* tokenize */
+
+    /* logits */
+
+    /* perplexity */
+
+    /* template */
+
+    {N_("This program"), NULL},
+    /* completion */
+
 };
+
+enum { N_ROWS = sizeof rows / sizeof *rows };
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < N_ROWS; i++)
+        if (rows[i].cmd && strcmp(rows[i].cmd->name, name) == 0)
+            return rows[i].cmd;
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    struct err e;
+    struct near n;
+    near_init(&n, str_of(name));
+    near_offer(&n, "help");
+    for (size_t i = 0; i < N_ROWS; i++)
+        if (rows[i].cmd)
+            near_offer(&n, rows[i].cmd->name);
+    const char *best = near_best(&n);
+    if (best)
+        fail(&e, ERR_USAGE, "unknown command \"%s\"; did you mean \"moat %s\"?", name, best);
+    else
+        fail(&e, ERR_USAGE, "unknown command \"%s\"; moat help lists them all", name);
+    return opts_report(&e);
+}
+
+static void print_overview(FILE *to)
+{
+    struct buf out;
+    buf_init(&out, 1u << 16);
+    uint32_t width = term_columns();
+    const char *heading = NULL;
+    buf_cstr(&out, _("moat runs large language models on your own machine.\n\n"
+                     "Usage: moat COMMAND [ARGUMENTS] [OPTIONS]\n"));
+    for (size_t i = 0; i < N_ROWS; i++) {
+        const struct command *c = rows[i].cmd;
+        if (rows[i].group)
+            heading = rows[i].group;
+        if (!c)
+            continue;
+        if (heading)
+            buf_fmt(&out, "\n%s\n", _(heading));
+        heading = NULL;
+        buf_fmt(&out, "  %s", c->name);
+        term_wrap(&out, str_of(_(c->summary)), 16, 2 + term_text_width(str_of(c->name)), width);
+    }
+    buf_cstr(&out, _("\nFor one command: moat help COMMAND\n"));
+    fwrite(buf_c(&out), 1, out.n, to);
+    buf_clear(&out);
+}
+
+/* moat help [COMMAND] */
+static int help(int argc, char **argv)
+{
+    char flag[] = "--help";
+    if (argc < 2 || strcmp(argv[1], "help") == 0) {
+        print_overview(stdout);
+        return 0;
+    }
+    const struct command *c = find(argv[1]);
+    return c ? c->run(2, (char *[]){argv[1], flag, NULL}) : unknown_command(argv[1]);
+}
+
+static bool is(const char *word, const char *long_name, const char *dashed, const char *letter)
+{
+    return strcmp(word, long_name) == 0 || strcmp(word, dashed) == 0 || strcmp(word, letter) == 0;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_overview(stderr);
+        return err_exit_status(ERR_USAGE);
+    }
+    if (is(argv[1], "help", "--help", "-h"))
+        return help(argc - 1, argv + 1);
+    if (is(argv[1], "version", "--version", "-V")) {
+        printf("moat %s\n", MOAT_VERSION);
+        return 0;
+    }
+    const struct command *c = find(argv[1]);
+    return c ? c->run(argc - 1, argv + 1) : unknown_command(argv[1]);
+}
 
 int main(int argc, char **argv)
 {
-    setlocale(LC_ALL, "");
-    bindtextdomain("moat", MOAT_LOCALEDIR);
-    textdomain("moat");
-    for (size_t i = 0; argc > 1 && commands[i]; i++)
-        if (strcmp(argv[1], commands[i]->name) == 0)
-            return commands[i]->run(argc - 1, argv + 1);
-    struct err e;
-    fail(&e, ERR_USAGE, "unknown command \"%s\"; see moat help", argc > 1 ? argv[1] : "");
-    fprintf(stderr, "moat: %s\n", e.msg);
-    return err_exit_status(e.code);
+    lang_init();
+    int status = dispatch(argc, argv);
+    /* Results that did not reach stdout (a full disk) must not look like success. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0 && errno != EPIPE) {
+        struct err e;
+        fail(&e, ERR_IO, "cannot write the result: %s", strerror(errno));
+        status = opts_report(&e);
+    }
+    return status;
 }

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/lang: see lang.h. */
+#include "cli/lang.h"
+
+#include <langinfo.h>
+#include <libintl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The locale the environment asks for in messages, "" when it asks for none. */
+static const char *wanted(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *v = getenv(names[i]);
+        if (v && *v)
+            return v;
+    }
+    return "";
+}
+
+/* "zh_CN.UTF-8@x" -> LANGUAGE=zh_CN; the user's own LANGUAGE is left alone. */
+static void language_from(const char *locale)
+{
+    char name[64];
+    size_t n = strcspn(locale, ".@");
+    if (n == 0 || n >= sizeof name)
+        return;
+    memcpy(name, locale, n);
+    name[n] = '\0';
+    if (strcmp(name, "C") != 0 && strcmp(name, "POSIX") != 0)
+        setenv("LANGUAGE", name, 0);
+}
+
+static void choose_locale(void)
+{
+    if (!setlocale(LC_MESSAGES, "")) {
+        language_from(wanted());
+        setlocale(LC_MESSAGES, "C.UTF-8");
+    }
+    setlocale(LC_TIME, "");
+    if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static const char *catalogue_dir(char *buf, size_t cap)
+{
+    const char *env = getenv("MOAT_LOCALEDIR");
+    if (env && *env)
+        return env;
+    ssize_t n = readlink("/proc/self/exe", buf, cap - 1);
+    if (n <= 0)
+        return MOAT_LOCALEDIR;
+    buf[n] = '\0';
+    char *slash = strrchr(buf, '/');
+    struct stat st;
+    if (!slash || (size_t)(slash - buf) + sizeof "/locale" > cap)
+        return MOAT_LOCALEDIR;
+    memcpy(slash, "/locale", sizeof "/locale");
+    return stat(buf, &st) == 0 && S_ISDIR(st.st_mode) ? buf : MOAT_LOCALEDIR;
+}
+
+void lang_init(void)
+{
+    char dir[4096];
+    choose_locale();
+    bindtextdomain("moat", catalogue_dir(dir, sizeof dir));
+    bind_textdomain_codeset("moat", "UTF-8");
+    textdomain("moat");
+}

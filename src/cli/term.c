@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/term: see term.h. */
+#include "cli/term.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <utf8proc.h>
+
+static uint32_t char_width(uint32_t c)
+{
+    int w = utf8proc_charwidth((utf8proc_int32_t)c);
+    return w > 0 ? (uint32_t)w : 0;
+}
+
+uint32_t term_text_width(struct str s)
+{
+    uint32_t width = 0;
+    for (size_t at = 0; at < s.n;)
+        width += char_width(str_utf8_next(s, &at));
+    return width;
+}
+
+uint32_t term_columns(void)
+{
+    struct winsize w;
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col < 20)
+        return 80;
+    return w.ws_col;
+}
+
+/* The next unbreakable piece of s: a word, or one wide character with the marks that follow it. */
+static struct str next_piece(struct str s)
+{
+    size_t at = 0;
+    while (at < s.n && s.p[at] != ' ' && s.p[at] != '\n') {
+        size_t before = at;
+        uint32_t c = str_utf8_next(s, &at);
+        if (char_width(c) < 2)
+            continue;
+        if (before) /* a word ends before a wide character */
+            return str_sub(s, 0, before);
+        /* Punctuation of the CJK blocks must not start a line: keep it with its neighbour. */
+        size_t after = at;
+        while (after < s.n) {
+            uint32_t mark = str_utf8_next(s, &after);
+            if (!((mark >= 0x3001 && mark <= 0x3002) || mark == 0xff0c || mark == 0xff1a ||
+                  mark == 0xff1b || mark == 0xff09 || mark == 0xff01 || mark == 0xff1f))
+                break;
+            at = after;
+        }
+        return str_sub(s, 0, at);
+    }
+    return str_sub(s, 0, at);
+}
+
+static void blanks(struct buf *out, uint32_t n)
+{
+    while (n--)
+        buf_byte(out, ' ');
+}
+
+void term_wrap(struct buf *out, struct str text, uint32_t indent, uint32_t at, uint32_t columns)
+{
+    uint32_t col = at;
+    bool blank = false, fresh = true;
+    while (col < indent) {
+        buf_byte(out, ' ');
+        col++;
+    }
+    while (text.n) {
+        if (text.p[0] == ' ' || text.p[0] == '\n') {
+            blank = text.p[0] == ' ' && !fresh;
+            if (text.p[0] == '\n') {
+                buf_byte(out, '\n');
+                if (text.n > 1 && text.p[1] != '\n')
+                    blanks(out, indent);
+                col = indent;
+                fresh = true;
+            }
+            text = str_from(text, 1);
+            continue;
+        }
+        struct str piece = next_piece(text);
+        uint32_t width = term_text_width(piece);
+        if (!fresh && col + blank + width > columns) {
+            buf_byte(out, '\n');
+            blanks(out, indent);
+            col = indent;
+            blank = false;
+        }
+        if (blank)
+            buf_byte(out, ' ');
+        buf_str(out, piece);
+        col += width + blank;
+        blank = fresh = false;
+        text = str_from(text, piece.n);
+    }
+    buf_byte(out, '\n');
+}
