@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logits of a GGUF model by plain NumPy: what the C engine is measured against.
 
-usage: reference.py MODEL.gguf TOKENS [--out F.f32] [--against F.f32] [--dtype float64|float32]
+usage: reference.py MODEL.gguf TOKENS [--out F.f32] [--against F.f32] [--dtype float64|float32] [--kv float16]
 
 Takes    a GGUF of the families llama (dense and mixture of experts), qwen2, qwen3, qwen3moe, gemma3, and
          a file of token ids separated by blanks.
@@ -28,9 +28,10 @@ import numpy as np
 class Model:
     """Metadata by key, tensors by name; remembers which tensors were asked for."""
 
-    def __init__(self, path, dtype):
+    def __init__(self, path, dtype, kv=None):
         reader = gguf.GGUFReader(path)
         self.dtype = dtype
+        self.kv = kv or dtype  # the type keys and values pass through, as a KV cache would round them
         self.meta = {k: f.contents() for k, f in reader.fields.items()}
         self.arch = self.meta["general.architecture"]
         self.tensors = {t.name: t for t in reader.tensors}
@@ -185,6 +186,7 @@ def attention(m, h, x, il):
     scale = 1.0 if local else h.rope_scale
     q = rope(h, q, pos, base, scale, factors)
     k = rope(h, k, pos, base, scale, factors)
+    k, v = k.astype(m.kv).astype(m.dtype), v.astype(m.kv).astype(m.dtype)
     group = h.n_head // h.n_head_kv
     behind = pos[:, None] - pos[None, :]
     seen = (behind >= 0) & ((behind < h.window) if local else True)
@@ -243,8 +245,8 @@ def forward(m, tokens):
     return np.tanh(logits / h.softcap) * h.softcap if h.softcap else logits
 
 
-def logits_of(path, tokens, dtype=np.float64):
-    m = Model(path, dtype)
+def logits_of(path, tokens, dtype=np.float64, kv=None):
+    m = Model(path, dtype, kv)
     logits = forward(m, np.asarray(tokens))
     if m.unread():
         raise SystemExit(f"{path}: tensors that the computation does not use: {', '.join(m.unread())}")
@@ -254,10 +256,10 @@ def logits_of(path, tokens, dtype=np.float64):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("model"); ap.add_argument("tokens"); ap.add_argument("--out"); ap.add_argument("--against")
-    ap.add_argument("--dtype", default="float64")
+    ap.add_argument("--dtype", default="float64"); ap.add_argument("--kv")
     o = ap.parse_args()
     tokens = [int(x) for x in open(o.tokens).read().split()]
-    logits = logits_of(o.model, tokens, np.dtype(o.dtype))
+    logits = logits_of(o.model, tokens, np.dtype(o.dtype), o.kv and np.dtype(o.kv))
     if o.out:
         logits.astype("<f4").tofile(o.out)
     if o.against:
