@@ -47,6 +47,8 @@ all: $(BUILD)/moat mo ## build build/moat
 ISA_FLAGS = -O3 -ffp-contract=off
 $(BUILD)/obj/compute/kernel/avx2.o: ISA_FLAGS = -O3 -mavx2 -mfma -mf16c
 $(BUILD)/obj/compute/%.o: OPT := -O3 -g
+# the reference decoding is equal bit for bit: no fused multiply-add, whatever the target
+$(BUILD)/obj/compute/quant.o $(BUILD)/obj/compute/quant/%.o: CFLAGS_ALL += -ffp-contract=off
 
 $(BUILD)/obj/compute/kernel/%.o: src/compute/kernel/%.c Makefile
 	@mkdir -p $(@D)

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compute/quant/f32: F32 weights are stored as they are. */
+#include "compute/quant.h"
+
+#include <string.h>
+
+void f32_decode(const void *restrict blocks, float *restrict out, uint64_t n)
+{
+    memcpy(out, blocks, n * sizeof *out);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compute/quant/q4_0: 4-bit weights, w = d * (q - 8). */
+#include "compute/quant.h"
+#include "compute/quant/bits.h"
+#include "compute/quant/blocks.h"
+
+void q4_0_decode(const void *restrict blocks, float *restrict out, uint64_t n)
+{
+    const struct q4_0 *b = blocks;
+    for (uint64_t i = 0; i < n / 32; i++, b++, out += 32) {
+        float d = half(b->d);
+        for (int j = 0; j < 16; j++) {
+            out[j] = d * (float)((b->qs[j] & 15) - 8);
+            out[j + 16] = d * (float)((b->qs[j] >> 4) - 8);
+        }
+    }
+}
