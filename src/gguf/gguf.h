@@ -90,6 +90,7 @@ bool gguf_get_str(const struct gguf *g, const char *key, struct str *out, struct
 int64_t gguf_int_at(const struct gguf_kv *kv, uint64_t i);
 double gguf_float_at(const struct gguf_kv *kv, uint64_t i);
 bool gguf_is_integer(enum gguf_type t);
+uint32_t gguf_type_bytes(enum gguf_type t); /* of one value; 0 for strings and arrays */
 const char *gguf_type_name(enum gguf_type t);
 
 #endif

@@ -17,12 +17,6 @@
     33 /* name length, one byte of name, n_dim, one dimension, type, offset                        \
         */
 
-/* Bytes of one value; 0 for strings and arrays. */
-static const uint32_t value_bytes[GGUF_TYPE_COUNT] = {
-    [GGUF_U8] = 1,  [GGUF_I8] = 1,   [GGUF_U16] = 2, [GGUF_I16] = 2, [GGUF_U32] = 4, [GGUF_I32] = 4,
-    [GGUF_F32] = 4, [GGUF_BOOL] = 1, [GGUF_U64] = 8, [GGUF_I64] = 8, [GGUF_F64] = 8,
-};
-
 /* --- the header ------------------------------------------------------------------------------- */
 
 static bool is_safetensors(const struct cursor *c)
@@ -148,7 +142,7 @@ static bool read_array(struct cursor *c, struct gguf_kv *kv, struct arena *a, st
     if (elem >= GGUF_TYPE_COUNT)
         return fail(e, ERR_CORRUPT, "array of unknown type %u", elem);
     kv->elem = (enum gguf_type)elem;
-    uint32_t size = elem == GGUF_STRING ? 8 : value_bytes[elem];
+    uint32_t size = elem == GGUF_STRING ? 8 : gguf_type_bytes(kv->elem);
     if (!cursor_has(c, kv->n, size, e))
         return false;
     kv->data = c->p + c->at;
@@ -174,7 +168,7 @@ static bool read_value(struct cursor *c, struct gguf_kv *kv, struct arena *a, st
         kv->data = (const unsigned char *)kv->text.p;
         return ok;
     }
-    return cursor_take(c, value_bytes[type], &kv->data, e) &&
+    return cursor_take(c, gguf_type_bytes(kv->type), &kv->data, e) &&
            (type != GGUF_BOOL || check_bools(kv->data, 1, e));
 }
 

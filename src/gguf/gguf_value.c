@@ -7,16 +7,25 @@
 #include "gguf/gguf.h"
 #include "gguf/gguf_parse.h"
 
-static const char *const type_names[GGUF_TYPE_COUNT] = {
-    [GGUF_U8] = "u8",         [GGUF_I8] = "i8",       [GGUF_U16] = "u16", [GGUF_I16] = "i16",
-    [GGUF_U32] = "u32",       [GGUF_I32] = "i32",     [GGUF_F32] = "f32", [GGUF_BOOL] = "bool",
-    [GGUF_STRING] = "string", [GGUF_ARRAY] = "array", [GGUF_U64] = "u64", [GGUF_I64] = "i64",
-    [GGUF_F64] = "f64",
+static const struct {
+    const char *name;
+    uint32_t bytes; /* 0: not of fixed size */
+} types[GGUF_TYPE_COUNT] = {
+    [GGUF_U8] = {"u8", 1},       [GGUF_I8] = {"i8", 1},     [GGUF_U16] = {"u16", 2},
+    [GGUF_I16] = {"i16", 2},     [GGUF_U32] = {"u32", 4},   [GGUF_I32] = {"i32", 4},
+    [GGUF_F32] = {"f32", 4},     [GGUF_BOOL] = {"bool", 1}, [GGUF_STRING] = {"string", 0},
+    [GGUF_ARRAY] = {"array", 0}, [GGUF_U64] = {"u64", 8},   [GGUF_I64] = {"i64", 8},
+    [GGUF_F64] = {"f64", 8},
 };
 
 const char *gguf_type_name(enum gguf_type t)
 {
-    return type_names[t];
+    return types[t].name;
+}
+
+uint32_t gguf_type_bytes(enum gguf_type t)
+{
+    return types[t].bytes;
 }
 
 bool gguf_is_integer(enum gguf_type t)

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gguf/gguf_write: builds a GGUF v3 file in order: metadata, tensor list, tensor data.
+/* gguf/gguf_write: builds a GGUF v3 file: metadata, tensor list, tensor data, in that order.
  *
- * Collects everything in memory-bounded buffers and writes once; for tests and the lab. Tensor data
- * are borrowed until gguf_write_file. Errors are sticky: add all, then check gguf_write_file. */
+ * Takes entries in the order in which the file is to hold them; copies names and values, borrows
+ * tensor data until the file is written. Gives bytes in memory or a file that appears whole or not
+ * at all. Errors are sticky: add everything, then ask gguf_write_bytes or gguf_write_file.
+ * Refuses: shapes that are not whole blocks, 0 or more than 4 dimensions, an alignment that is
+ * not a power of two from 8 on. Duplicate names are the caller's affair (the reader refuses them).
+ */
 #ifndef MOAT_GGUF_GGUF_WRITE_H
 #define MOAT_GGUF_GGUF_WRITE_H
 
@@ -10,17 +14,16 @@
 #include "gguf/gguf.h"
 
 struct gguf_writer {
-    struct buf kv, infos;
-    uint64_t n_kv, n_tensors, data_bytes; /* data_bytes: padded sum so far */
-    uint32_t alignment;
-    struct {
-        const void *data;
-        uint64_t n_bytes;
-    } *tensors;
+    struct buf kv, infos;          /* encoded entries so far */
+    uint64_t n_kv, n_tensors;      /* how many */
+    uint64_t data_bytes;           /* size of the data so far, padded */
+    uint32_t alignment;            /* of the file and of every tensor in it */
+    struct gguf_write_data *datas; /* [n_tensors], owned */
     size_t cap;
-    bool bad;
+    struct err bad; /* the first failure */
 };
 
+/* Any alignment but the default 32 is also written as general.alignment. */
 void gguf_write_init(struct gguf_writer *w, uint32_t alignment);
 void gguf_write_clear(struct gguf_writer *w);
 
@@ -29,10 +32,13 @@ void gguf_write_f32(struct gguf_writer *w, const char *key, float v);
 void gguf_write_bool(struct gguf_writer *w, const char *key, bool v);
 void gguf_write_str(struct gguf_writer *w, const char *key, struct str v);
 void gguf_write_strs(struct gguf_writer *w, const char *key, const struct str *v, uint64_t n);
+/* A scalar of any numeric type; v points at it in the machine's own form, as for arrays. */
+void gguf_write_scalar(struct gguf_writer *w, const char *key, enum gguf_type type, const void *v);
 void gguf_write_array(struct gguf_writer *w, const char *key, enum gguf_type elem, const void *v,
                       uint64_t n);
 /* Copies an entry read from another file. */
 void gguf_write_kv(struct gguf_writer *w, const struct gguf_kv *kv);
+/* ne[0..n_dim-1], row length first. */
 void gguf_write_tensor(struct gguf_writer *w, const char *name, enum dtype type, uint32_t n_dim,
                        const uint64_t ne[4], const void *data);
 
