@@ -2,6 +2,7 @@
 /* cli/help: a command's option table as help text, as a man page, and as words for completion. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "cli/opts.h"
@@ -11,7 +12,7 @@ enum { HELP_COLUMN = 28, HELP_WIDTH = 100 };
 
 static uint32_t help_width(void)
 {
-    uint32_t n = term_columns();
+    uint32_t n = term_columns(STDOUT_FILENO);
     return n < HELP_WIDTH ? n : HELP_WIDTH;
 }
 

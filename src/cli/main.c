@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/near.h"
@@ -73,7 +74,7 @@ static void print_overview(FILE *to)
 {
     struct buf out;
     buf_init(&out, 1u << 16);
-    uint32_t width = term_columns();
+    uint32_t width = term_columns(STDOUT_FILENO);
     const char *heading = NULL;
     buf_cstr(&out, _("moat runs large language models on your own machine.\n\n"
                      "Usage: moat COMMAND [ARGUMENTS] [OPTIONS]\n"));

@@ -2,9 +2,38 @@
 /* cli/term: see term.h. */
 #include "cli/term.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <utf8proc.h>
+
+bool term_is(int fd)
+{
+    return isatty(fd) == 1;
+}
+
+bool term_colour(int fd)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return !(no && *no) && term && strcmp(term, "dumb") != 0 && term_is(fd);
+}
+
+const char *term_style(int fd, enum term_style style)
+{
+    static const char *const codes[] = {
+        [TERM_PLAIN] = "\033[0m", [TERM_BOLD] = "\033[1m", [TERM_DIM] = "\033[2m"};
+    return term_colour(fd) ? codes[style] : "";
+}
+
+uint32_t term_columns(int fd)
+{
+    struct winsize w;
+    if (!term_is(fd) || ioctl(fd, TIOCGWINSZ, &w) != 0 || w.ws_col < 20)
+        return 80;
+    return w.ws_col;
+}
 
 static uint32_t char_width(uint32_t c)
 {
@@ -20,12 +49,36 @@ uint32_t term_text_width(struct str s)
     return width;
 }
 
-uint32_t term_columns(void)
+/* What could act on the terminal, or show the text in another order than it is stored in. Marks of
+ * direction (200e, 200f, 061c) belong to honest Arabic and Hebrew text but only turn neighbours. */
+static bool is_harmful(uint32_t c)
 {
-    struct winsize w;
-    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col < 20)
-        return 80;
-    return w.ws_col;
+    if (c < 0x20)
+        return c != '\n' && c != '\t';
+    return (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069) || (c >= 0xe0000 && c <= 0xe007f);
+}
+
+void term_clean(struct buf *out, struct str s)
+{
+    for (size_t at = 0; at < s.n;) {
+        uint32_t c = str_utf8_next(s, &at);
+        if (!is_harmful(c))
+            buf_utf8(out, c);
+    }
+}
+
+const char *term_size(uint64_t bytes, char out[16])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double v = (double)bytes;
+    size_t u = 0;
+    while (v >= 1023.95 && u + 1 < sizeof units / sizeof *units) {
+        v /= 1024;
+        u++;
+    }
+    snprintf(out, 16, u ? "%.1f %s" : "%.0f %s", v, units[u]);
+    return out;
 }
 
 /* The next unbreakable piece of s: a word, or one wide character with the marks that follow it. */
