@@ -22,8 +22,10 @@ WARN := -Wall -Wextra -Wconversion -Werror -Wshadow -Wstrict-prototypes -Wmissin
 OPT ?= -O2 -g
 SAN ?=
 CPPFLAGS += -Isrc -DMOAT_VERSION='"$(VERSION)"' -DMOAT_LOCALEDIR='"$(PREFIX)/share/locale"'
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS = $(shell pkg-config --libs $(PKGS))
+# Asked once, and only when something is compiled: `make run` starts on a machine without pkg-config.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+CMOCKA = $(eval CMOCKA := $$(shell pkg-config --cflags --libs cmocka))$(CMOCKA)
 CFLAGS_ALL = $(CSTD) $(WARN) $(OPT) $(SAN) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(SAN) $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm -lpthread
@@ -38,7 +40,10 @@ LIB_OBJ := $(filter-out $(BUILD)/obj/cli/main.o,$(OBJ))
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 TEST_BIN := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 
-.PHONY: all run test check fuzz bench help clean format install uninstall dist tests-build lint mo
+# The second make of a target that installs first: parallel, unless the user said how parallel.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: all run test check fuzz bench help clean format install uninstall dist tests-build fuzz-build lint mo pot
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/moat mo ## build build/moat
@@ -71,19 +76,90 @@ $(BUILD)/moat: $(BUILD)/obj/cli/main.o $(BUILD)/libmoat.a
 $(BUILD)/tests/%: tests/%.c $(BUILD)/libmoat.a Makefile
 	@mkdir -p $(@D)
 	@echo '  TEST  $<'
-	$(Q)$(CC) $(CFLAGS_ALL) -Itests $(shell pkg-config --cflags cmocka) -MMD -MP $< $(BUILD)/libmoat.a \
-	  $(LDFLAGS_ALL) $(LIBS) $(shell pkg-config --libs cmocka) -o $@
+	$(Q)$(CC) $(CFLAGS_ALL) -Itests -MMD -MP $< $(BUILD)/libmoat.a \
+	  $(LDFLAGS_ALL) $(LIBS) $(CMOCKA) -o $@
 
 tests-build: $(BUILD)/moat $(TEST_BIN)
 
-MO := $(patsubst po/%.po,$(BUILD)/locale/%/LC_MESSAGES/moat.mo,$(wildcard po/*.po))
+# --- messages --------------------------------------------------------------------------------------
+PO := $(wildcard po/*.po)
+MO := $(patsubst po/%.po,$(BUILD)/locale/%/LC_MESSAGES/moat.mo,$(PO))
 mo: $(MO)
 $(BUILD)/locale/%/LC_MESSAGES/moat.mo: po/%.po
 	@mkdir -p $(@D)
-	msgfmt -c -o $@ $<
+	@echo '  MSGFMT $<'
+	$(Q)msgfmt -c -o $@ $<
 
-test: tests-build mo ## build everything and run every test
-	$(PYTHON) tests/run.py --build $(BUILD)
+pot: ## collect the messages into build/moat.pot and merge them into po/*.po
+	scripts/messages $(BUILD)/moat.pot $(PO)
+
+# --- from nothing to an answer ---------------------------------------------------------------------
+MODEL ?= smollm2:135m
+PROMPT ?= Why is the sky blue? Answer in two sentences.
+export PROMPT
+
+run: ## install what building needs, build, fetch the default model, answer PROMPT="..."
+	@scripts/setup build
+	@$(SUBMAKE) -s all
+	@MOAT=$(BUILD)/moat scripts/fetch-model
+	@$(BUILD)/moat run $(MODEL) "$$PROMPT" --num-gpu 0 --memory 12G
+
+test: ## install what testing needs, build, fetch the test models, run every test
+	@scripts/setup test
+	@$(SUBMAKE) tests-build mo
+	@scripts/fetch-model --tests || echo 'make test: going on without the test models'
+	@$(PYTHON) tests/run.py --build $(BUILD)
+
+# --- the long checks -------------------------------------------------------------------------------
+FUZZ_SECONDS ?= 60
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+check: ## everything: long tests, again under ASan and UBSan, clang, every fuzzer for a minute
+	@scripts/setup all
+	@$(SUBMAKE) tests-build mo
+	@scripts/fetch-model --tests
+	$(PYTHON) tests/run.py --build $(BUILD) --long
+	@$(SUBMAKE) BUILD=build-clang CC=clang-16 tests-build
+	@$(SUBMAKE) BUILD=build-san SAN='$(SANITIZE)' OPT='-O1 -g' tests-build mo
+	$(PYTHON) tests/run.py --build build-san
+	@$(SUBMAKE) fuzz
+
+fuzz: ## run every fuzzer for FUZZ_SECONDS
+	@scripts/setup all
+	@$(SUBMAKE) BUILD=build-fuzz CC=clang-16 SAN='-fsanitize=fuzzer-no-link $(SANITIZE)' OPT='-O1 -g' fuzz-build
+	scripts/fuzz build-fuzz/fuzz $(FUZZ_SECONDS)
+
+fuzz-build: $(FUZZ_BIN)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libmoat.a Makefile
+	@mkdir -p $(@D)
+	@echo '  FUZZ  $<'
+	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -Wno-missing-prototypes -MMD -MP $< $(BUILD)/libmoat.a $(LDFLAGS_ALL) $(LIBS) -o $@
+
+lint: ## the rules of the house: format, doors, sizes, names, messages
+	@$(PYTHON) tests/run.py --build $(BUILD) --only tests/house/
+
+# --- install and release ---------------------------------------------------------------------------
+bindir = $(DESTDIR)$(PREFIX)/bin
+datadir = $(DESTDIR)$(PREFIX)/share
+
+install: all ## install under PREFIX (default /usr/local); DESTDIR= for packagers
+	install -D -m 755 $(BUILD)/moat $(bindir)/moat
+	for po in $(basename $(notdir $(PO))); do \
+	  install -D -m 644 $(BUILD)/locale/$$po/LC_MESSAGES/moat.mo $(datadir)/locale/$$po/LC_MESSAGES/moat.mo || exit 1; done
+	install -D -m 644 -t $(datadir)/doc/moat README.md README.zh-CN.md CHANGELOG.md LICENSE
+
+uninstall: ## remove what install put there; says what stays
+	rm -f $(bindir)/moat $(datadir)/locale/*/LC_MESSAGES/moat.mo
+	rm -rf $(datadir)/doc/moat
+	@echo 'What stays, for each user: models in $$MOAT_HOME or ~/.local/share/moat, settings in'
+	@echo '~/.config/moat, downloads in ~/.cache/moat. Remove those folders to remove everything.'
+
+DIST := moat-$(VERSION)
+dist: ## a reproducible source archive of the last commit
+	@mkdir -p $(BUILD)
+	git archive --format=tar --prefix=$(DIST)/ HEAD | xz -9 --threads=1 >$(BUILD)/$(DIST).tar.xz
+	cd $(BUILD) && sha256sum $(DIST).tar.xz | tee $(DIST).tar.xz.sha256
 
 format: ## rewrite the sources with clang-format
 	clang-format-16 -i $(wildcard src/*/*.[ch] src/*/*/*.[ch] tests/*/*.[ch])
@@ -92,6 +168,6 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 clean: ## remove the build directory
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) build-clang build-san build-fuzz
 
--include $(OBJ:.o=.d) $(TEST_BIN:=.d)
+-include $(OBJ:.o=.d) $(TEST_BIN:=.d) $(FUZZ_BIN:=.d)

@@ -6,7 +6,8 @@ usage: tests/run.py [--build build] [--only SUBSTRING] [--list] [--long]
 A test is a cmocka program build/tests/ROOM/test_x, or an executable tests/ROOM/*.test.py / *.test.sh. Every one
 writes TAP: "ok N - name", "not ok N - name", "ok N - name # SKIP why". A program that dies, or that runs no
 test at all, counts as one failure. Scripts get MOAT (the program), MOAT_BUILD, MOAT_SHARED (evaluation data,
-default ../shared) and a private MOAT_HOME. With CI=true and the data present, a skip is a failure. --long also runs *.check.py
+default ../shared), MOAT_TEST_MODELS (folder of
+smollm2.gguf and gemma3.gguf, brought by scripts/fetch-model --tests) and a private MOAT_HOME. With CI=true and the data present, a skip is a failure. --long also runs *.check.py
 and *.check.sh, the tests of `make check`.
 """
 import argparse, glob, os, re, signal, subprocess, sys, tempfile, time
@@ -61,6 +62,8 @@ def main():
     shared = os.environ.get("MOAT_SHARED", os.path.join(os.path.dirname(ROOT), "shared"))
     strict = os.environ.get("CI") == "true" and os.path.isdir(shared)
     env = dict(os.environ, MOAT=os.path.join(build, "moat"), MOAT_BUILD=build, MOAT_SHARED=shared,
+               MOAT_TEST_MODELS=os.environ.get("MOAT_TEST_MODELS", os.path.join(
+                   os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "moat", "test-models")),
                MOAT_LOCALEDIR=os.path.join(build, "locale"), CMOCKA_MESSAGE_OUTPUT="TAP", LC_ALL="C.UTF-8")
     total = [0, 0, 0]
     for path in tests(build, o.long):
