@@ -81,7 +81,7 @@ def main():
     source += "\nconst uint8_t sign_bytes[128] = {\n" + lines([f"0x{s:02x}," for s in signs], 16) + "};\n"
     for name, values in (("iq4_nl_values", quants.IQ4_NL.kvalues), ("mxfp4_values", quants.MXFP4.kvalues)):
         header += f"extern const float {name}[16];\n"
-        source += f"\nconst float {name}[16] = {{" + ", ".join(str(v) for v in values) + "};\n"
+        source += f"\nconst float {name}[16] = {{\n" + lines([f"{v}," for v in values], 8) + "};\n"
     for suffix, text in (("h", header + "\n#endif\n"), ("c", source + "/* clang-format on */\n")):
         with open(os.path.join(HERE, "codebooks." + suffix), "w") as f:
             f.write(text)

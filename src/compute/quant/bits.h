@@ -2,7 +2,10 @@
 /* compute/quant/bits: the few words the decoders share, inline so that their loops vectorise.
  *
  * Products and sums are written in the order the reference evaluates them, and compute/quant is
- * compiled without floating-point contraction: that is what makes the results equal bit for bit. */
+ * compiled without floating-point contraction. In fact every product here is exact (a scale has 11
+ * significant bits, and what it is multiplied by at most 12 more: Q6_K, IQ4_XS), so only the one
+ * sum of a format with a minimum rounds, and a fast kernel that reorders or fuses gives the same.
+ */
 #ifndef MOAT_COMPUTE_QUANT_BITS_H
 #define MOAT_COMPUTE_QUANT_BITS_H
 
@@ -23,10 +26,18 @@ static inline uint32_t bits_of_float(float f)
     return u;
 }
 
-/* F16 to F32 without a branch. Moving exponent and fraction up to their F32 places leaves the bias
- * 112 short (127 - 15); infinity and NaN want that much once more. A subnormal is given the
- * implicit bit it lacks (exponent 1) and that bit's value, 2^-14, is subtracted again: exact, and
- * no F32 subnormal, which would be slow, ever appears. */
+/* 1 << i: a compare with a constant vector is what baseline SIMD has in place of a shift by i. */
+static const uint32_t bit_mask[32] = {
+    1u << 0,  1u << 1,  1u << 2,  1u << 3,  1u << 4,  1u << 5,  1u << 6,  1u << 7,
+    1u << 8,  1u << 9,  1u << 10, 1u << 11, 1u << 12, 1u << 13, 1u << 14, 1u << 15,
+    1u << 16, 1u << 17, 1u << 18, 1u << 19, 1u << 20, 1u << 21, 1u << 22, 1u << 23,
+    1u << 24, 1u << 25, 1u << 26, 1u << 27, 1u << 28, 1u << 29, 1u << 30, 1u << 31,
+};
+
+/* F16 to F32. Moving exponent and fraction up to their F32 places leaves the bias 112 short
+ * (127 - 15); infinity and NaN want that much once more. A subnormal is given the implicit bit it
+ * lacks (exponent 1) and that bit's value, 2^-14, is subtracted again: exact, and no F32 subnormal,
+ * which would be slow, ever appears. f16.c has the same in a form that vectorises. */
 static inline float half(uint16_t h)
 {
     uint32_t exponent = h & 0x7c00u, moved = (h & 0x7fffu) << 13;
@@ -48,13 +59,6 @@ static inline void k_scales(const uint8_t packed[12], uint8_t s[8], uint8_t m[8]
     }
 }
 
-/* high[i] = 16 where bit i is set, else 0: the fifth bits of Q5_0 and Q5_1. */
-static inline void spread_bits(uint32_t bits, uint8_t high[32])
-{
-    for (uint32_t i = 0; i < 32; i++)
-        high[i] = (uint8_t)((bits >> i & 1) << 4);
-}
-
 static inline uint8_t nibble(const uint8_t *p, int i)
 {
     return (p[i / 2] >> (i % 2 * 4)) & 15;
@@ -64,9 +68,8 @@ static inline uint8_t nibble(const uint8_t *p, int i)
  * which flips the sign bit. */
 static inline void signed_grid(float scale, const uint8_t *grid, uint32_t signs, float *out, int n)
 {
-    static const uint32_t bit[8] = {1, 2, 4, 8, 16, 32, 64, 128};
     for (int j = 0; j < n; j++) {
-        uint32_t flip = signs & bit[j] ? 0x80000000u : 0;
+        uint32_t flip = signs & bit_mask[j] ? 0x80000000u : 0;
         out[j] = float_of_bits(bits_of_float(scale * (float)grid[j]) ^ flip);
     }
 }

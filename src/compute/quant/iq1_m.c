@@ -19,12 +19,15 @@ void iq1_m_decode(const void *restrict blocks, float *restrict out, uint64_t n)
     const struct iq1_m *b = blocks;
     for (uint64_t i = 0; i < n / 256; i++, b++, out += 256) {
         float d = half(scattered_scale(b));
-        for (int k = 0; k < 32; k++) {
-            int high = nibble(b->qh, k), s = b->scales[k / 8] >> k / 2 % 4 * 3 & 7;
-            float scale = d * (float)(2 * s + 1), delta = high & 8 ? -0.125f : 0.125f;
-            const int8_t *grid = iq1_grid[b->qs[k] | (high & 7) << 8];
-            for (int j = 0; j < 8; j++)
-                out[8 * k + j] = scale * ((float)grid[j] + delta);
+        for (int s = 0; s < 16; s++) {
+            float scale = d * (float)(2 * (b->scales[s / 4] >> s % 4 * 3 & 7) + 1);
+            for (int k = 2 * s; k < 2 * s + 2; k++) {
+                int high = nibble(b->qh, k);
+                const int8_t *grid = iq1_grid[b->qs[k] | (high & 7) << 8];
+                float delta = high & 8 ? -0.125f : 0.125f;
+                for (int j = 0; j < 8; j++)
+                    out[8 * k + j] = scale * ((float)grid[j] + delta);
+            }
         }
     }
 }

@@ -10,10 +10,12 @@ void iq2_s_decode(const void *restrict blocks, float *restrict out, uint64_t n)
     const struct iq2_s *b = blocks;
     for (uint64_t i = 0; i < n / 256; i++, b++, out += 256) {
         float d = half(b->d);
-        for (int k = 0; k < 32; k++) {
-            float scale = d * (0.5f + (float)nibble(b->scales, k / 2)) * 0.25f;
-            int index = b->qs[k] | (b->qh[k / 4] >> k % 4 * 2 & 3) << 8;
-            signed_grid(scale, iq2_s_grid[index], b->signs[k], out + 8 * k, 8);
+        for (int s = 0; s < 16; s++) {
+            float scale = d * (0.5f + (float)nibble(b->scales, s)) * 0.25f;
+            for (int k = 2 * s; k < 2 * s + 2; k++) {
+                int index = b->qs[k] | (b->qh[k / 4] >> k % 4 * 2 & 3) << 8;
+                signed_grid(scale, iq2_s_grid[index], b->signs[k], out + 8 * k, 8);
+            }
         }
     }
 }

@@ -9,11 +9,10 @@ void q5_1_decode(const void *restrict blocks, float *restrict out, uint64_t n)
     const struct q5_1 *b = blocks;
     for (uint64_t i = 0; i < n / 32; i++, b++, out += 32) {
         float d = half(b->d), m = half(b->m);
-        uint8_t high[32];
-        spread_bits(b->qh, high);
+        uint32_t qh = b->qh;
         for (int j = 0; j < 16; j++) {
-            out[j] = d * (float)((b->qs[j] & 15) | high[j]) + m;
-            out[j + 16] = d * (float)((b->qs[j] >> 4) | high[j + 16]) + m;
+            out[j] = d * (float)((b->qs[j] & 15) + (qh & bit_mask[j] ? 16 : 0)) + m;
+            out[j + 16] = d * (float)((b->qs[j] >> 4) + (qh & bit_mask[j + 16] ? 16 : 0)) + m;
         }
     }
 }
