@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define BLOCK_BYTES 65536u
 
@@ -64,6 +65,26 @@ void *mem_new_aligned(size_t n, size_t size, struct err *e)
     else
         memset(p, 0, padded & ~(size_t)63);
     return p;
+}
+
+void *mem_new_lazy(size_t n, size_t size, struct err *e)
+{
+    check_guard();
+    size_t bytes;
+    void *p = MAP_FAILED;
+    if (mem_mul(n, size, &bytes))
+        p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p != MAP_FAILED)
+        return p;
+    no_memory(n, size, e);
+    return NULL;
+}
+
+void mem_free_lazy(void *p, size_t n, size_t size)
+{
+    if (p)
+        munmap(p, n && size ? n * size : 1);
 }
 
 bool mem_grow(void *items, size_t n, size_t *cap, size_t size, struct err *e)

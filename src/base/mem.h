@@ -23,6 +23,10 @@ void mem_free(void *p);
 /* 64-byte aligned, zeroed; free with mem_free. */
 void *mem_new_aligned(size_t n, size_t size, struct err *e) MUST_USE;
 
+/* Zeroed pages that cost memory only once touched: for large caches. Page-aligned. */
+void *mem_new_lazy(size_t n, size_t size, struct err *e) MUST_USE;
+void mem_free_lazy(void *p, size_t n, size_t size);
+
 struct arena_block;
 struct arena {
     struct arena_block *head;

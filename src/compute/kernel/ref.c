@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compute/kernel/ref: the plain C kernels every other instruction set is tested against.
+ *
+ * Sums are formed in double, so that the reference is closer to the exact value than any kernel. */
+#include "compute/kernel.h"
+#include "compute/quant.h"
+
+static float dot(const float *a, const float *b, uint32_t n)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return (float)sum;
+}
+
+static void matmul(const struct matmul *m, uint32_t row0, uint32_t row1, float *scratch)
+{
+    for (uint32_t r = row0; r < row1; r++) {
+        quant_decode(m->w->type, m->w->data + r * m->w->row_bytes, scratch, m->w->cols);
+        for (uint32_t t = 0; t < m->n; t++) {
+            float *y = &m->y[(size_t)t * m->y_stride + r];
+            float sum = dot(scratch, m->x + (size_t)t * m->x_stride, m->w->cols);
+            sum += m->bias ? m->bias[r] : 0.0f;
+            *y = m->add ? *y + sum : sum;
+        }
+    }
+}
+
+static void axpy(float *y, float a, const float *x, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        y[i] += a * x[i];
+}
+
+static void scale(float *y, float a, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        y[i] *= a;
+}
+
+static void from_f16(const uint16_t *h, float *out, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = f16_to_f32(h[i]);
+}
+
+static void to_f16(const float *x, uint16_t *out, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = f32_to_f16(x[i]);
+}
+
+const struct kernels kernels_ref = {
+    .isa = "ref",
+    .matmul = matmul,
+    .dot = dot,
+    .axpy = axpy,
+    .scale = scale,
+    .from_f16 = from_f16,
+    .to_f16 = to_f16,
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compute/mat: a weight matrix as the kernels see it, and one multiplication with it.
+ *
+ * Row-major, one row per output. `data` is borrowed from the model file; a packed form (16 rows
+ * interleaved) will be a second layout of the same struct, chosen when the model is opened. */
+#ifndef MOAT_COMPUTE_MAT_H
+#define MOAT_COMPUTE_MAT_H
+
+#include "gguf/dtype.h"
+
+struct mat {
+    const unsigned char
+        *data; /* [n_expert][rows] rows of row_bytes; NULL: the model has no such weight */
+    enum dtype type;
+    uint32_t rows, cols;
+    uint64_t row_bytes;
+    uint32_t n_expert; /* 1 but for stacks of experts */
+};
+
+/* Expert i of a stack, as a plain matrix. */
+static inline struct mat mat_expert(const struct mat *m, uint32_t i)
+{
+    struct mat one = *m;
+    one.data += (uint64_t)i * m->rows * m->row_bytes;
+    one.n_expert = 1;
+    return one;
+}
+
+/* y[t][r] (+)= sum_k w[r][k] x[t][k] + bias[r], for tokens t < n and the rows r a kernel is asked
+ * for. */
+struct matmul {
+    const struct mat *w;
+    const float *x; /* [n][x_stride], the first w->cols are read */
+    float *y;       /* [n][y_stride] */
+    uint32_t n, x_stride, y_stride;
+    const float *bias; /* [rows], or NULL */
+    bool add;          /* add to y instead of replacing it */
+};
+
+#endif

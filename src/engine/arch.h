@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/arch: one architecture = its table of tensors and its formula, in arch/<name>.c.
+ *
+ * To add one: a file, and a line in ARCH_TABLE. */
+#ifndef MOAT_ENGINE_ARCH_H
+#define MOAT_ENGINE_ARCH_H
+
+#include "engine/model.h"
+
+/* A dimension of a tensor, by name: resolved from the hyper-parameters. */
+enum dim {
+    DIM_NONE, /* not a matrix: the tensor is a vector of `cols` */
+    DIM_MODEL,
+    DIM_VOCAB,
+    DIM_FF,
+    DIM_FF_EXPERT,
+    DIM_EXPERT,
+    DIM_HEAD,
+    DIM_Q,    /* n_head * d_head */
+    DIM_K,    /* n_head_kv * d_head */
+    DIM_V,    /* n_head_kv * d_head_v */
+    DIM_ATTN, /* n_head * d_head_v: what wo takes */
+    DIM_ROT2, /* n_rot / 2 */
+};
+
+enum tensor_need { REQUIRED, OPTIONAL, IF_DENSE, IF_EXPERTS };
+
+struct tensor_spec {
+    const char *name; /* after "blk.N." for layers */
+    size_t offset;    /* of the struct mat or const float * in struct layer or struct model */
+    enum dim rows, cols;
+    bool experts; /* a stack: [n_expert][rows][cols] */
+    enum tensor_need need;
+};
+
+#define LAYER_MAT(field, name, rows, cols, need)                                                   \
+    {                                                                                              \
+        name, offsetof(struct layer, field), rows, cols, false, need                               \
+    }
+#define LAYER_EXPS(field, name, rows, cols, need)                                                  \
+    {                                                                                              \
+        name, offsetof(struct layer, field), rows, cols, true, need                                \
+    }
+#define LAYER_VEC(field, name, n, need)                                                            \
+    {                                                                                              \
+        name, offsetof(struct layer, field), DIM_NONE, n, false, need                              \
+    }
+#define MODEL_MAT(field, name, rows, cols, need)                                                   \
+    {                                                                                              \
+        name, offsetof(struct model, field), rows, cols, false, need                               \
+    }
+#define MODEL_VEC(field, name, n, need)                                                            \
+    {                                                                                              \
+        name, offsetof(struct model, field), DIM_NONE, n, false, need                              \
+    }
+
+struct task; /* one thread's view of a running forward pass, engine/forward.h */
+
+struct arch {
+    const char *name; /* general.architecture */
+    bool rope_neox;
+    /* Reads what only this architecture has, after the common keys; may be NULL. */
+    bool (*read_hparams)(struct hparams *h, const struct gguf *g, struct err *e);
+    const struct tensor_spec *layer_tensors, *model_tensors; /* ended by name == NULL */
+    /* Sets window and rope of a layer where they differ from the common case; may be NULL. */
+    void (*init_layer)(const struct model *m, struct layer *l);
+    float (*embed_scale)(const struct hparams *h); /* NULL: 1 */
+    void (*layer)(struct task *t, const struct layer *l);
+};
+
+#define ARCH_TABLE(X) X(llama) X(qwen2) X(qwen3) X(qwen3moe) X(gemma3)
+
+#define X(name) extern const struct arch arch_##name;
+ARCH_TABLE(X)
+#undef X
+
+const struct arch *arch_find(struct str name); /* NULL: not supported */
+void arch_names(char *out, size_t cap);        /* "llama, qwen2, ..." for messages */
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/forward: see forward.h. */
+#include "engine/forward.h"
+
+#include <math.h>
+
+#include "base/mem.h"
+#include "compute/ops.h"
+#include "compute/quant.h"
+#include "engine/arch.h"
+#include "engine/blocks.h"
+#include "engine/rope.h"
+
+/* Hands out 64-byte aligned arrays from one block; with base NULL only counts. */
+struct layout {
+    char *base;
+    size_t n;
+};
+
+static void *place(struct layout *l, uint64_t n, size_t size)
+{
+    void *p = l->base ? l->base + l->n : NULL;
+    l->n += (n * size + 63) & ~(size_t)63;
+    return p;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Floats of per-thread scratch: decoded rows of the widest matrix, or attention's needs. */
+static uint64_t scratch_floats(const struct hparams *h)
+{
+    uint64_t cols = max_u64(max_u64(h->d_model, h->d_ff), (uint64_t)h->n_head * h->d_head_v);
+    uint64_t matmul = kernel_scratch_floats((uint32_t)max_u64(cols, h->d_ff_expert));
+    uint64_t queries = (uint64_t)RUN_TOKENS * (h->n_head / h->n_head_kv) * QUERY_FLOATS;
+    uint64_t attention = queries + KV_BLOCK * ((uint64_t)h->d_head + h->d_head_v);
+    return (max_u64(matmul, attention) + 15) & ~(uint64_t)15;
+}
+
+static void lay_out_experts(struct layout *l, const struct hparams *h, uint64_t n,
+                            struct activations *a)
+{
+    uint64_t pairs = n * h->n_expert_used;
+    a->route = place(l, n * h->n_expert, sizeof *a->route);
+    a->pair_token = place(l, pairs, sizeof *a->pair_token);
+    a->pair_of = place(l, pairs, sizeof *a->pair_of);
+    a->pair_weight = place(l, pairs, sizeof *a->pair_weight);
+    a->expert_from = place(l, (uint64_t)h->n_expert + 1, sizeof *a->expert_from);
+    a->px = place(l, pairs * h->d_model, sizeof *a->px);
+}
+
+static size_t lay_out(struct forward *f, char *base)
+{
+    const struct hparams *h = &f->m->h;
+    struct activations *a = &f->act;
+    struct layout l = {.base = base};
+    uint64_t n = f->p.kv.n_batch;
+    uint64_t ffn = max_u64(n * h->d_ff, n * h->n_expert_used * h->d_ff_expert);
+    a->x = place(&l, n * h->d_model, sizeof(float));
+    a->h = place(&l, n * h->d_model, sizeof(float));
+    a->o = place(&l, n * h->d_model, sizeof(float));
+    a->q = place(&l, n * h->n_head * h->d_head, sizeof(float));
+    a->k = place(&l, n * h->n_head_kv * h->d_head, sizeof(float));
+    a->v = place(&l, n * h->n_head_kv * h->d_head_v, sizeof(float));
+    a->a = place(&l, n * h->n_head * h->d_head_v, sizeof(float));
+    a->g = place(&l, ffn, sizeof(float));
+    a->u = place(&l, ffn, sizeof(float));
+    for (int i = 0; i < 2; i++)
+        a->angles[i] = place(&l, n * h->n_rot, sizeof(float));
+    lay_out_experts(&l, h, n, a);
+    f->hidden = place(&l, n * h->d_model, sizeof(float));
+    f->logits = place(&l, (uint64_t)f->p.n_logits * h->n_vocab, sizeof(float));
+    f->scratch_floats = scratch_floats(h);
+    f->scratch = place(&l, f->scratch_floats * f->p.n_threads, sizeof(float));
+    return l.n;
+}
+
+uint64_t forward_bytes(const struct model *m, const struct forward_params *p)
+{
+    struct forward f = {.m = m, .p = *p};
+    return lay_out(&f, NULL);
+}
+
+struct forward *forward_new(const struct model *m, const struct forward_params *p, struct err *e)
+{
+    struct forward *f = mem_new(1, sizeof *f, e);
+    if (!f)
+        return NULL;
+    f->m = m;
+    f->p = *p;
+    f->memory_bytes = lay_out(f, NULL);
+    bool ok = (f->kernels = kernel_init(e)) != NULL &&
+              (f->memory = mem_new_lazy(f->memory_bytes, 1, e)) != NULL &&
+              (f->kv = kv_new(m, &p->kv, e)) != NULL && batch_new(&f->batch, p->kv.n_batch, e) &&
+              (f->workers = workers_new(p->n_threads, e)) != NULL;
+    if (!ok) {
+        forward_free(f);
+        return NULL;
+    }
+    lay_out(f, f->memory);
+    return f;
+}
+
+void forward_free(struct forward *f)
+{
+    if (!f)
+        return;
+    workers_free(f->workers);
+    kv_free(f->kv);
+    batch_free(&f->batch);
+    mem_free_lazy(f->memory, f->memory_bytes, 1);
+    mem_free(f);
+}
+
+static struct task task_of(struct forward *f, uint32_t id)
+{
+    return (struct task){.f = f, .id = id, .scratch = f->scratch + id * f->scratch_floats};
+}
+
+/* Token embeddings into x, rotation angles of every row. */
+static void embed(struct task *t)
+{
+    struct forward *f = t->f;
+    const struct model *m = f->m;
+    float scale = m->h.arch->embed_scale ? m->h.arch->embed_scale(&m->h) : 1.0f;
+    uint32_t from, to;
+    task_share(t, f->batch.n, &from, &to);
+    for (uint32_t i = from; i < to; i++) {
+        float *x = f->act.x + (size_t)i * m->h.d_model;
+        must(f->batch.token[i] < m->h.n_vocab);
+        quant_decode(m->embed.type, m->embed.data + f->batch.token[i] * m->embed.row_bytes, x,
+                     m->h.d_model);
+        if (scale != 1.0f)
+            f->kernels->scale(x, scale, m->h.d_model);
+        rope_angles(&m->rope, f->batch.pos[i], f->act.angles[0] + (size_t)i * m->h.n_rot);
+        rope_angles(&m->rope_local, f->batch.pos[i], f->act.angles[1] + (size_t)i * m->h.n_rot);
+    }
+    task_barrier(t);
+}
+
+static void final_norm(struct task *t)
+{
+    struct forward *f = t->f;
+    const struct hparams *h = &f->m->h;
+    uint32_t from, to;
+    task_share(t, f->batch.n_out, &from, &to);
+    for (uint32_t i = from; i < to; i++)
+        rms_norm(f->act.x + (size_t)f->batch.out[i] * h->d_model, f->m->output_norm, h->norm_eps,
+                 f->hidden + (size_t)i * h->d_model, h->d_model);
+}
+
+static void run_layers(void *arg, uint32_t id)
+{
+    struct task t = task_of(arg, id);
+    embed(&t);
+    for (uint32_t i = 0; i < t.f->m->h.n_layer; i++)
+        t.f->m->h.arch->layer(&t, &t.f->m->layers[i]);
+    final_norm(&t);
+}
+
+void forward(struct forward *f)
+{
+    if (f->batch.n)
+        workers_run(f->workers, run_layers, f);
+}
+
+struct logits_job {
+    struct forward *f;
+    uint32_t first, n;
+};
+
+static void cap_logits(const struct logits_job *j, uint32_t row0, uint32_t row1)
+{
+    float cap = j->f->m->h.logit_softcap;
+    for (uint32_t i = 0; cap > 0 && i < j->n; i++) {
+        float *row = j->f->logits + (size_t)i * j->f->m->h.n_vocab;
+        for (uint32_t r = row0; r < row1; r++)
+            row[r] = cap * tanhf(row[r] / cap);
+    }
+}
+
+static void run_logits(void *arg, uint32_t id)
+{
+    const struct logits_job *j = arg;
+    struct task t = task_of(j->f, id);
+    const struct mat *w = &j->f->m->output;
+    struct matmul m = {.w = w,
+                       .x = j->f->hidden + (size_t)j->first * w->cols,
+                       .y = j->f->logits,
+                       .n = j->n,
+                       .x_stride = w->cols,
+                       .y_stride = w->rows,
+                       .bias = j->f->m->output_bias};
+    uint32_t n_chunks = (w->rows + 255) / 256, c;
+    while (workers_next(j->f->workers, n_chunks, &c)) {
+        uint32_t end = w->rows - c * 256 < 256 ? w->rows : (c + 1) * 256;
+        j->f->kernels->matmul(&m, c * 256, end, t.scratch);
+        cap_logits(j, c * 256, end);
+    }
+}
+
+const float *forward_logits(struct forward *f, uint32_t first, uint32_t n)
+{
+    must(n <= f->p.n_logits && first + n <= f->batch.n_out);
+    struct logits_job j = {f, first, n};
+    if (n)
+        workers_run(f->workers, run_logits, &j);
+    return f->logits;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/hparams: the sizes of a model, each under the one name the whole program uses.
+ *
+ * Read from GGUF keys "<architecture>.<key>"; every value is range-checked (base/limits.h) and
+ * their relations too, so that later code may multiply and divide by them freely. A missing
+ * optional key has the reference's default. */
+#ifndef MOAT_ENGINE_HPARAMS_H
+#define MOAT_ENGINE_HPARAMS_H
+
+#include "base/limits.h"
+#include "gguf/gguf.h"
+
+struct arch;
+
+enum rope_scaling { ROPE_SCALING_NONE, ROPE_SCALING_LINEAR, ROPE_SCALING_YARN };
+
+struct hparams {
+    const struct arch *arch;
+    uint32_t n_layer;                     /* block_count */
+    uint32_t n_ctx_train;                 /* context_length */
+    uint32_t d_model;                     /* embedding_length */
+    uint32_t d_ff;                        /* feed_forward_length */
+    uint32_t n_head;                      /* attention.head_count */
+    uint32_t n_head_kv;                   /* attention.head_count_kv, default n_head */
+    uint32_t d_head;                      /* attention.key_length, default d_model / n_head */
+    uint32_t d_head_v;                    /* attention.value_length, default d_model / n_head */
+    uint32_t n_vocab;                     /* rows of token_embd.weight */
+    uint32_t n_rot;                       /* rope.dimension_count, default d_head */
+    float norm_eps;                       /* attention.layer_norm_rms_epsilon */
+    uint32_t window;                      /* attention.sliding_window, 0: none */
+    unsigned char windowed[LIMIT_LAYERS]; /* layers with that window, see hparams_window_pattern */
+    float attn_scale;                     /* attention.scale, default 1/sqrt(d_head) */
+    float logit_softcap;                  /* final_logit_softcapping, 0: none */
+    float attn_softcap;                   /* attn_logit_softcapping, 0: none */
+
+    float rope_base;       /* rope.freq_base, 10000 */
+    float rope_base_local; /* rope.freq_base_swa, of sliding-window layers */
+    enum rope_scaling rope_scaling;
+    float rope_factor;                    /* rope.scaling.factor, 1 */
+    uint32_t rope_n_ctx;                  /* rope.scaling.original_context_length */
+    float rope_attn_factor;               /* rope.scaling.attn_factor, 1 */
+    float yarn_beta_fast, yarn_beta_slow; /* 32, 1 */
+
+    uint32_t n_expert, n_expert_used; /* expert_count, expert_used_count; 0 without experts */
+    uint32_t d_ff_expert;             /* expert_feed_forward_length, default d_ff */
+    float expert_scale;               /* expert_weights_scale, 1 */
+};
+
+bool hparams_read(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
+
+/* Architecture-prefixed keys for arch files: h->arch->name "." key. */
+bool hparams_u32(const struct gguf *g, const struct hparams *h, const char *key, uint32_t lo,
+                 uint32_t hi, uint32_t *out, struct err *e) MUST_USE;
+bool hparams_f32(const struct gguf *g, const struct hparams *h, const char *key, float *out,
+                 struct err *e) MUST_USE;
+
+/* attention.sliding_window_pattern: P (or the default) makes every P-th layer, counted from the
+ * P-th, see the whole context and the others windowed; an array says it layer by layer. Without a
+ * window no layer is. */
+bool hparams_window_pattern(struct hparams *h, const struct gguf *g, uint32_t default_pattern,
+                            struct err *e) MUST_USE;
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/kv: see kv.h.
+ *
+ * (I1) A block number of a sequence is in its table exactly while the pool block belongs to it.
+ * (I2) free_list[0 .. n_free) are the pool blocks that belong to nobody. */
+#include "engine/kv.h"
+
+#include <string.h>
+
+struct pool {
+    unsigned char *data; /* [n_blocks][block_bytes] */
+    uint64_t block_bytes, layer_bytes;
+    uint32_t n_layers, n_blocks, n_free, window;
+    uint32_t *free_list; /* [n_blocks] */
+    uint32_t *table;     /* [n_seq][blocks_per_seq] */
+};
+
+struct kv {
+    struct kv_params p;
+    struct pool pool[KV_CLASSES];
+    uint32_t *length;                /* [n_seq] */
+    uint32_t blocks_per_seq;         /* of the table: the whole context */
+    uint64_t key_bytes, value_bytes; /* of one head of one layer in a block */
+    uint32_t n_head_kv;
+};
+
+static enum kv_class class_of(const struct layer *l)
+{
+    return l->window ? KV_WINDOW : KV_FULL;
+}
+
+static uint32_t blocks_for(uint32_t n_tokens)
+{
+    return n_tokens / KV_BLOCK + (n_tokens % KV_BLOCK != 0);
+}
+
+/* Sizes only; used both to plan and to allocate. */
+static void plan_pools(const struct model *m, const struct kv_params *p,
+                       struct pool pool[KV_CLASSES])
+{
+    const struct hparams *h = &m->h;
+    uint64_t item = p->type == KV_F16 ? 2 : 4;
+    memset(pool, 0, KV_CLASSES * sizeof *pool);
+    for (uint32_t i = 0; i < h->n_layer; i++) {
+        struct pool *c = &pool[class_of(&m->layers[i])];
+        c->n_layers++;
+        c->window = m->layers[i].window;
+    }
+    for (int c = 0; c < KV_CLASSES; c++) {
+        uint32_t per_seq = blocks_for(p->n_ctx);
+        if (c ==
+            KV_WINDOW) { /* the window before a batch, the batch, and a partial block at each end */
+            uint64_t need = (uint64_t)pool[c].window + p->n_batch;
+            uint32_t windowed = need < p->n_ctx ? blocks_for((uint32_t)need) + 2 : per_seq;
+            per_seq = windowed < per_seq ? windowed : per_seq;
+        }
+        pool[c].layer_bytes =
+            (uint64_t)h->n_head_kv * KV_BLOCK * ((uint64_t)h->d_head + h->d_head_v) * item;
+        pool[c].block_bytes = pool[c].layer_bytes * pool[c].n_layers;
+        pool[c].n_blocks = pool[c].n_layers ? per_seq * p->n_seq : 0;
+    }
+}
+
+uint64_t kv_bytes(const struct model *m, const struct kv_params *p)
+{
+    struct pool pool[KV_CLASSES];
+    plan_pools(m, p, pool);
+    uint64_t sum = 0;
+    for (int c = 0; c < KV_CLASSES; c++)
+        sum += pool[c].block_bytes * pool[c].n_blocks;
+    return sum;
+}
+
+static bool alloc_pool(const struct kv *kv, struct pool *c, struct err *e)
+{
+    size_t n_table = (size_t)kv->p.n_seq * kv->blocks_per_seq;
+    c->data = mem_new_lazy(c->n_blocks, c->block_bytes, e);
+    c->free_list = mem_new(c->n_blocks, sizeof *c->free_list, e);
+    c->table = mem_new(n_table, sizeof *c->table, e);
+    if (!c->data || !c->free_list || !c->table)
+        return false;
+    for (size_t i = 0; i < n_table; i++)
+        c->table[i] = KV_NONE;
+    for (uint32_t i = 0; i < c->n_blocks; i++) /* lowest block first */
+        c->free_list[i] = c->n_blocks - 1 - i;
+    c->n_free = c->n_blocks;
+    return true;
+}
+
+struct kv *kv_new(const struct model *m, const struct kv_params *p, struct err *e)
+{
+    struct kv *kv = mem_new(1, sizeof *kv, e);
+    if (!kv)
+        return NULL;
+    uint64_t item = p->type == KV_F16 ? 2 : 4;
+    kv->p = *p;
+    kv->n_head_kv = m->h.n_head_kv;
+    kv->key_bytes = KV_BLOCK * m->h.d_head * item;
+    kv->value_bytes = KV_BLOCK * m->h.d_head_v * item;
+    kv->blocks_per_seq = blocks_for(p->n_ctx);
+    plan_pools(m, p, kv->pool);
+    kv->length = mem_new(p->n_seq, sizeof *kv->length, e);
+    bool ok = kv->length != NULL;
+    for (int c = 0; ok && c < KV_CLASSES; c++)
+        ok = alloc_pool(kv, &kv->pool[c], e);
+    if (!ok) {
+        kv_free(kv);
+        return NULL;
+    }
+    return kv;
+}
+
+void kv_free(struct kv *kv)
+{
+    if (!kv)
+        return;
+    for (int c = 0; c < KV_CLASSES; c++) {
+        mem_free_lazy(kv->pool[c].data, kv->pool[c].n_blocks, kv->pool[c].block_bytes);
+        mem_free(kv->pool[c].free_list);
+        mem_free(kv->pool[c].table);
+    }
+    mem_free(kv->length);
+    mem_free(kv);
+}
+
+static uint32_t *table_of(const struct kv *kv, const struct pool *c, uint32_t seq)
+{
+    return c->table + (size_t)seq * kv->blocks_per_seq;
+}
+
+static void release(struct pool *c, uint32_t *entry)
+{
+    if (*entry == KV_NONE)
+        return;
+    c->free_list[c->n_free++] = *entry;
+    *entry = KV_NONE;
+}
+
+/* First position a token at `pos` sees in this class. */
+static uint32_t first_seen(const struct pool *c, uint32_t pos)
+{
+    return c->window && pos + 1 > c->window ? pos + 1 - c->window : 0;
+}
+
+bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct err *e)
+{
+    must(seq < kv->p.n_seq && from == kv->length[seq]);
+    if (n > kv->p.n_ctx - from)
+        return fail(e, ERR_LIMIT, "the context of %u tokens is full", kv->p.n_ctx);
+    for (int i = 0; i < KV_CLASSES; i++) {
+        struct pool *c = &kv->pool[i];
+        uint32_t *table = table_of(kv, c, seq);
+        uint32_t keep = first_seen(c, from) / KV_BLOCK;
+        for (uint32_t b = 0; c->n_layers && b < keep; b++)
+            release(c, &table[b]);
+        for (uint32_t b = from / KV_BLOCK; c->n_layers && b < blocks_for(from + n); b++) {
+            if (table[b] != KV_NONE)
+                continue;
+            must(c->n_free > 0); /* plan_pools made room for every sequence */
+            table[b] = c->free_list[--c->n_free];
+        }
+    }
+    kv->length[seq] = from + n;
+    return true;
+}
+
+uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n)
+{
+    if (n > kv->length[seq])
+        n = kv->length[seq];
+    const struct pool *windowed = &kv->pool[KV_WINDOW];
+    const uint32_t *table = table_of(kv, windowed, seq);
+    for (uint32_t b = first_seen(windowed, n) / KV_BLOCK; windowed->n_layers && b < blocks_for(n);
+         b++)
+        if (table[b] == KV_NONE)
+            n = 0;
+    for (int i = 0; i < KV_CLASSES; i++)
+        for (uint32_t b = blocks_for(n); b < blocks_for(kv->length[seq]); b++)
+            release(&kv->pool[i], &table_of(kv, &kv->pool[i], seq)[b]);
+    if (n == 0)
+        for (uint32_t b = 0; b < blocks_for(kv->length[seq]); b++)
+            release(&kv->pool[KV_WINDOW], &table_of(kv, &kv->pool[KV_WINDOW], seq)[b]);
+    kv->length[seq] = n;
+    return n;
+}
+
+static unsigned char *layer_block(const struct kv *kv, const struct layer *l, uint32_t seq,
+                                  uint32_t block)
+{
+    const struct pool *c = &kv->pool[class_of(l)];
+    uint32_t at = table_of(kv, c, seq)[block];
+    return c->data + at * c->block_bytes + l->kv_slot * c->layer_bytes;
+}
+
+void *kv_key_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,
+                   uint32_t head)
+{
+    return layer_block(kv, l, seq, block) + head * kv->key_bytes;
+}
+
+void *kv_value_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,
+                     uint32_t head)
+{
+    return layer_block(kv, l, seq, block) + kv->n_head_kv * kv->key_bytes + head * kv->value_bytes;
+}
+
+enum kv_type kv_type_of(const struct kv *kv)
+{
+    return kv->p.type;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/kv: the KV cache: keys and values of every live sequence, in blocks of 16 tokens.
+ *
+ * Layers fall into two classes: those that see the whole context and those with a sliding window. A
+ * class has one pool of blocks and, per sequence, a table from block number (position / 16) to pool
+ * block; a block covers all layers of its class. Blocks that have left the window go back to the
+ * pool, so a windowed class needs memory for its window only.
+ *
+ * Layout of a block for one layer: K [n_head_kv][16][d_head], V [n_head_kv][16][d_head_v].
+ * All memory is taken by kv_open; nothing allocates afterwards. */
+#ifndef MOAT_ENGINE_KV_H
+#define MOAT_ENGINE_KV_H
+
+#include "engine/kv_type.h"
+#include "engine/model.h"
+
+#define KV_BLOCK 16u
+#define KV_NONE  UINT32_MAX
+
+enum kv_class { KV_FULL, KV_WINDOW, KV_CLASSES };
+
+struct kv_params {
+    enum kv_type type;
+    uint32_t n_ctx;   /* tokens a sequence may hold */
+    uint32_t n_seq;   /* sequences alive at once */
+    uint32_t n_batch; /* tokens added by one forward pass at most */
+};
+
+struct kv;
+
+/* Bytes kv_new will take. */
+uint64_t kv_bytes(const struct model *m, const struct kv_params *p);
+struct kv *kv_new(const struct model *m, const struct kv_params *p, struct err *e) MUST_USE;
+void kv_free(struct kv *kv);
+
+/* Makes room for positions from..from+n of a sequence and lets go of blocks no later token can see.
+ * ERR_LIMIT when the context is full. */
+bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct err *e) MUST_USE;
+
+/* Forgets positions >= n. Returns the length really kept: less than n (0) when the window class has
+ * already let go of tokens a continuation at n would see. */
+uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n);
+
+/* Where token pos of a head lives; `block_k` is the start of its block: [16][d_head] of type. */
+void *kv_key_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,
+                   uint32_t head);
+void *kv_value_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,
+                     uint32_t head);
+enum kv_type kv_type_of(const struct kv *kv);
+
+#endif

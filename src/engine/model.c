@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/model: see model.h. Loading is table-driven: an architecture names its tensors, their
+ * place in struct layer or struct model, and their shape by name; this file finds, checks and binds
+ * them. */
+#include "engine/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "compute/quant.h"
+#include "engine/arch.h"
+#include "engine/rope.h"
+
+struct loader {
+    const struct gguf *g;
+    struct model *m;
+    unsigned char *used; /* [n_tensors] */
+};
+
+static uint64_t dim_size(const struct hparams *h, enum dim d)
+{
+    switch (d) {
+    case DIM_NONE:
+        return 1;
+    case DIM_MODEL:
+        return h->d_model;
+    case DIM_VOCAB:
+        return h->n_vocab;
+    case DIM_FF:
+        return h->d_ff;
+    case DIM_FF_EXPERT:
+        return h->d_ff_expert;
+    case DIM_EXPERT:
+        return h->n_expert;
+    case DIM_HEAD:
+        return h->d_head;
+    case DIM_Q:
+        return (uint64_t)h->n_head * h->d_head;
+    case DIM_K:
+        return (uint64_t)h->n_head_kv * h->d_head;
+    case DIM_V:
+        return (uint64_t)h->n_head_kv * h->d_head_v;
+    case DIM_ATTN:
+        return (uint64_t)h->n_head * h->d_head_v;
+    case DIM_ROT2:
+        return h->n_rot / 2;
+    }
+    return 0;
+}
+
+static bool is_needed(const struct hparams *h, enum tensor_need need)
+{
+    return need == REQUIRED || (need == IF_DENSE && !h->n_expert) ||
+           (need == IF_EXPERTS && h->n_expert);
+}
+
+static bool check_shape(const struct hparams *h, const struct tensor_spec *s,
+                        const struct gguf_tensor *t, struct err *e)
+{
+    uint64_t want[4] = {dim_size(h, s->cols), dim_size(h, s->rows), s->experts ? h->n_expert : 1,
+                        1};
+    if (memcmp(want, t->ne, sizeof want) == 0)
+        return true;
+    return fail(
+        e, ERR_CORRUPT,
+        "tensor %.*s has shape [%llu, %llu, %llu], but the model's sizes ask for [%llu, %llu, "
+        "%llu]",
+        STR_ARG(t->name), (unsigned long long)t->ne[0], (unsigned long long)t->ne[1],
+        (unsigned long long)t->ne[2], (unsigned long long)want[0], (unsigned long long)want[1],
+        (unsigned long long)want[2]);
+}
+
+static bool bind_vector(struct loader *l, const struct gguf_tensor *t, const float **out,
+                        struct err *e)
+{
+    float *v = arena_new(&l->m->arena, t->ne[0], sizeof *v, e);
+    if (!v)
+        return false;
+    quant_decode(t->type, t->data, v, t->ne[0]);
+    *out = v;
+    return true;
+}
+
+static void bind_matrix(const struct tensor_spec *s, const struct gguf_tensor *t, struct mat *out)
+{
+    *out = (struct mat){.data = t->data,
+                        .type = t->type,
+                        .rows = (uint32_t)t->ne[1],
+                        .cols = (uint32_t)t->ne[0],
+                        .row_bytes = t->row_bytes,
+                        .n_expert = s->experts ? (uint32_t)t->ne[2] : 1};
+}
+
+/* Binds tensor `name` into base + spec offset. */
+static bool bind(struct loader *l, const struct tensor_spec *s, const char *name, void *base,
+                 struct err *e)
+{
+    const struct hparams *h = &l->m->h;
+    const struct gguf_tensor *t = gguf_tensor_find(l->g, str_of(name));
+    if (!t && is_needed(h, s->need))
+        return fail(e, ERR_CORRUPT, "the model has no tensor %s", name);
+    bool wanted = s->need == REQUIRED || s->need == OPTIONAL || is_needed(h, s->need);
+    if (!t || !wanted) /* an unwanted one is reported by check_all_used */
+        return true;
+    if (!check_shape(h, s, t, e))
+        return false;
+    if (!quant_can_decode(t->type))
+        return fail(e, ERR_UNSUPPORTED, "tensor %s has type %s, which cannot be a weight", name,
+                    dtype_name(t->type));
+    l->used[t - l->g->tensors] = 1;
+    l->m->weight_bytes += t->n_bytes;
+    void *field = (char *)base + s->offset;
+    if (s->rows == DIM_NONE)
+        return bind_vector(l, t, field, e);
+    bind_matrix(s, t, field);
+    return true;
+}
+
+static bool bind_all(struct loader *l, const struct tensor_spec *specs, const char *prefix,
+                     void *base, struct err *e)
+{
+    char name[LIMIT_GGUF_TENSOR_NAME];
+    for (const struct tensor_spec *s = specs; s->name; s++) {
+        snprintf(name, sizeof name, "%s%s", prefix, s->name);
+        if (!bind(l, s, name, base, e))
+            return false;
+    }
+    return true;
+}
+
+static bool check_all_used(const struct loader *l, struct err *e)
+{
+    uint64_t n_unused = 0, first = 0;
+    for (uint64_t i = l->g->n_tensors; i-- > 0;)
+        if (!l->used[i]) {
+            n_unused++;
+            first = i;
+        }
+    if (n_unused == 0)
+        return true;
+    return fail(
+        e, ERR_UNSUPPORTED,
+        "tensor %.*s (and %llu more) is not part of architecture %s as moat knows it; running "
+        "without it would give wrong answers",
+        STR_ARG(l->g->tensors[first].name), (unsigned long long)(n_unused - 1), l->m->h.arch->name);
+}
+
+static void init_layer(struct model *m, uint32_t i)
+{
+    struct layer *l = &m->layers[i];
+    l->index = i;
+    l->window = 0;
+    l->rope = &m->rope;
+    if (m->h.arch->init_layer)
+        m->h.arch->init_layer(m, l);
+    l->kv_slot = m->n_kv_slots[l->window != 0]++;
+}
+
+static bool load(struct loader *l, struct err *e)
+{
+    struct model *m = l->m;
+    m->layers = arena_new(&m->arena, m->h.n_layer, sizeof *m->layers, e);
+    if (!m->layers || !bind_all(l, m->h.arch->model_tensors, "", m, e))
+        return false;
+    if (!m->output.data)
+        m->output = m->embed;
+    if (!rope_init(&m->rope, &m->h, m->h.rope_base, true, m->rope_factors, &m->arena, e) ||
+        !rope_init(&m->rope_local, &m->h, m->h.rope_base_local, false, NULL, &m->arena, e))
+        return false;
+    for (uint32_t i = 0; i < m->h.n_layer; i++) {
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "blk.%u.", i);
+        init_layer(m, i);
+        if (!bind_all(l, m->h.arch->layer_tensors, prefix, &m->layers[i], e))
+            return false;
+    }
+    return check_all_used(l, e);
+}
+
+struct model *model_new(const struct gguf *g, struct err *e)
+{
+    struct model *m = mem_new(1, sizeof *m, e);
+    if (!m)
+        return NULL;
+    struct loader l = {.g = g, .m = m};
+    bool ok = hparams_read(&m->h, g, e);
+    /* every layer has tensors: a layer count past their number is not worth allocating for */
+    if (ok && m->h.n_layer > g->n_tensors)
+        ok = fail(e, ERR_CORRUPT, "the model claims %u layers but holds %llu tensors", m->h.n_layer,
+                  (unsigned long long)g->n_tensors);
+    if (ok)
+        l.used = mem_new(g->n_tensors, 1, e);
+    ok = ok && l.used && load(&l, e);
+    mem_free(l.used);
+    if (!ok) {
+        model_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+void model_free(struct model *m)
+{
+    if (!m)
+        return;
+    arena_clear(&m->arena);
+    mem_free(m);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/model: the weights of an open model, validated and named.
+ *
+ * Borrows matrices from the gguf mapping (which must outlive it); small vectors are converted to
+ * F32 into its arena. Guarantees: every matrix has the shape its architecture's table states, and
+ * every tensor of the file is used: one the graph does not know is an error, never ignored. */
+#ifndef MOAT_ENGINE_MODEL_H
+#define MOAT_ENGINE_MODEL_H
+
+#include "base/mem.h"
+#include "compute/mat.h"
+#include "engine/hparams.h"
+
+/* One set of rotation frequencies; a model has one or two (local and global layers). */
+struct rope {
+    bool neox;
+    uint32_t n_rot;
+    float *inv_freq; /* [n_rot / 2], scaling and factors applied */
+    float mscale;    /* multiplies cos and sin (YaRN) */
+};
+
+struct layer {
+    uint32_t index;
+    uint32_t window;         /* sliding window in tokens, 0: whole context */
+    uint32_t kv_slot;        /* this layer's index among those of its kind: windowed or not */
+    const struct rope *rope; /* NULL: no positions in this layer */
+
+    const float *attn_norm, *attn_post_norm; /* [d_model] */
+    const float *q_norm, *k_norm;            /* [d_head] */
+    struct mat wq, wk, wv, wo;
+    const float *bq, *bk, *bv, *bo;
+
+    const float *ffn_norm, *ffn_post_norm; /* [d_model] */
+    struct mat w_gate, w_up, w_down;       /* [d_ff][d_model] x2, [d_model][d_ff] */
+    const float *b_gate, *b_up, *b_down;
+    struct mat w_router;                            /* [n_expert][d_model] */
+    struct mat w_gate_exps, w_up_exps, w_down_exps; /* stacks of n_expert */
+};
+
+struct model {
+    struct hparams h;
+    struct mat embed;  /* [n_vocab][d_model] */
+    struct mat output; /* [n_vocab][d_model]; may be the embedding itself */
+    const float *output_norm, *output_bias;
+    const float *rope_factors; /* [n_rot / 2]: divides frequencies (Llama 3), or NULL */
+    struct rope rope, rope_local;
+    struct layer *layers;   /* [n_layer] */
+    uint32_t n_kv_slots[2]; /* layers without and with a window */
+    uint64_t weight_bytes;
+    struct arena arena;
+};
+
+struct model *model_new(const struct gguf *g, struct err *e) MUST_USE;
+void model_free(struct model *m);
+
+#endif

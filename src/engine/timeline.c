@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/timeline: see timeline.h. */
+#include "engine/timeline.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+bool timeline_new(struct timeline *t, struct forward *f, uint32_t seq, struct err *e)
+{
+    *t = (struct timeline){.f = f, .seq = seq};
+    t->token = mem_new(f->p.kv.n_ctx, sizeof *t->token, e);
+    return t->token != NULL;
+}
+
+void timeline_free(struct timeline *t)
+{
+    mem_free(t->token);
+    *t = (struct timeline){0};
+}
+
+/* Computes n tokens (one batch at most) that follow what is there. */
+static bool advance(struct timeline *t, const uint32_t *token, uint32_t n, bool last, struct err *e)
+{
+    struct batch *b = &t->f->batch;
+    if (!kv_reserve(t->f->kv, t->seq, t->n, n, e))
+        return false;
+    batch_reset(b);
+    for (uint32_t i = 0; i < n; i++)
+        batch_add(b, t->seq, t->n + i, token[i], last && i == n - 1);
+    forward(t->f);
+    memmove(t->token + t->n, token, n * sizeof *token);
+    t->n += n;
+    if (last)
+        t->logits = forward_logits(t->f, 0, 1);
+    return true;
+}
+
+bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const atomic_bool *cancel,
+                   uint32_t *reused, struct err *e)
+{
+    must(n > 0);
+    if (n > t->f->p.kv.n_ctx)
+        return fail(e, ERR_LIMIT, "%u tokens do not fit the context of %u; raise it with --context",
+                    n, t->f->p.kv.n_ctx);
+    uint32_t same = 0;
+    while (same < t->n && same < n - 1 &&
+           t->token[same] == token[same]) /* the last one is computed */
+        same++;
+    t->n = *reused = kv_truncate(t->f->kv, t->seq, same);
+    while (t->n < n) {
+        if (cancel && atomic_load(cancel))
+            return fail(e, ERR_CANCELLED, "cancelled");
+        uint32_t left = n - t->n, step = left < t->f->batch.max ? left : t->f->batch.max;
+        if (!advance(t, token + t->n, step, step == left, e))
+            return false;
+    }
+    return true;
+}
+
+bool timeline_push(struct timeline *t, uint32_t token, struct err *e)
+{
+    return advance(t, &token, 1, true, e);
+}

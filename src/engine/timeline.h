@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/timeline: one sequence of tokens and the part of it that has been computed.
+ *
+ * The caller states the whole sequence it wants; timeline_sync computes what is new, reusing the
+ * longest common prefix. The logits after the last token are ready afterwards. */
+#ifndef MOAT_ENGINE_TIMELINE_H
+#define MOAT_ENGINE_TIMELINE_H
+
+#include <stdatomic.h>
+
+#include "engine/forward.h"
+
+struct timeline {
+    struct forward *f; /* borrowed */
+    uint32_t seq;
+    uint32_t *token; /* [n_ctx], owned */
+    uint32_t n;
+    const float *logits; /* [n_vocab] after token n-1 */
+};
+
+bool timeline_new(struct timeline *t, struct forward *f, uint32_t seq, struct err *e) MUST_USE;
+void timeline_free(struct timeline *t);
+
+/* Brings the timeline to exactly these n > 0 tokens; *reused says how many needed no work. Stops
+ * between batches with ERR_CANCELLED when *cancel (may be NULL) becomes true; what was computed is
+ * kept. */
+bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const atomic_bool *cancel,
+                   uint32_t *reused, struct err *e) MUST_USE;
+/* Appends one token. ERR_LIMIT when the context is full. */
+bool timeline_push(struct timeline *t, uint32_t token, struct err *e) MUST_USE;
+
+#endif
