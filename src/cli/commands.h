@@ -5,7 +5,7 @@
 
 #include "cli/opts.h"
 
-/* bench */
+extern const struct command cmd_bench;
 
 /* completion */
 
@@ -13,7 +13,7 @@
 
 /* list */
 
-/* logits */
+extern const struct command cmd_logits;
 
 /* perplexity */
 

@@ -28,11 +28,11 @@ static const struct row {
     /* rm */
 
     {N_("Measuring and testing"), NULL},
-    /* bench */
+    {NULL, &cmd_bench},
 
     /* tokenize */
 
-    /* logits */
+    {NULL, &cmd_logits},
 
     /* perplexity */
 

@@ -3,6 +3,8 @@
 #ifndef MOAT_ENGINE_BATCH_H
 #define MOAT_ENGINE_BATCH_H
 
+#include <stdint.h>
+
 #include "base/err.h"
 
 struct batch {

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* moat logits: the logits of every position of a token sequence, as raw floats. */
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "cli/commands.h"
+#include "cli/lab_opts.h"
+#include "cli/open_model.h"
+#include "lab/lab.h"
+
+struct options {
+    const char *model, *tokens, *out;
+    struct lab_params lab;
+    bool helped;
+};
+
+static bool parse(struct options *o, int argc, char **argv, struct err *e)
+{
+    const struct opt table[] = {
+        {"tokens", 0, OPT_TEXT, &o->tokens, "FILE", N_("ids separated by blanks; nothing is added"),
+         0, 0, NULL},
+        {"out", 'o', OPT_TEXT, &o->out, "FILE",
+         N_("write [n][rows of the output matrix] little-endian F32 here"), 0, 0, NULL},
+        {"context", 0, OPT_U32, &o->lab.n_ctx, "N",
+         N_("tokens of context (default: the trained length)"), 1, LIMIT_CONTEXT, NULL},
+        KV_OPTION(&o->lab.kv),
+        EXACT_OPTION(&o->lab.exact),
+        THREADS_OPTION(&o->lab.threads),
+        {0},
+    };
+    const char *positional[1 + 1];
+    struct args args = {.v = positional};
+    *o = (struct options){.lab = {.n_seq = 1, .n_logits = 16}};
+    if (!opts_parse(&cmd_logits, (const struct opt *const[]){table, NULL}, argc, argv, &args, 1, 1,
+                    &o->helped, e))
+        return false;
+    if (o->helped)
+        return true;
+    o->model = args.v[0];
+    if (!o->tokens || !o->out)
+        return fail(e, ERR_USAGE, "moat logits needs --tokens FILE and --out FILE");
+    return true;
+}
+
+/* Ids separated by white space; *token is owned by the caller. */
+static bool read_ids(const char *path, uint32_t **token, uint32_t *n, struct err *e)
+{
+    struct buf text;
+    size_t cap = 0;
+    buf_init(&text, LIMIT_TEXT_BYTES);
+    bool ok = buf_read_file(&text, path, e);
+    for (struct str rest = str_trim(buf_view(&text)), id; ok && rest.n;
+         rest = str_trim(str_from(rest, id.n))) {
+        id = rest;
+        id.n = 0;
+        while (id.n < rest.n && (unsigned char)rest.p[id.n] > ' ')
+            id.n++;
+        uint64_t v;
+        if (!str_to_u64(id, &v) || v > UINT32_MAX)
+            ok = fail(e, ERR_USAGE, "%s: \"%.*s\" is not a token id", path, STR_ARG(id));
+        else if ((ok = mem_grow(token, *n, &cap, sizeof **token, e)))
+            (*token)[(*n)++] = (uint32_t)v;
+    }
+    if (ok && *n == 0)
+        ok = fail(e, ERR_USAGE, "%s holds no token ids", path);
+    buf_clear(&text);
+    return ok;
+}
+
+struct sink {
+    struct os_atomic_file file;
+    uint32_t n_vocab;
+};
+
+static bool write_row(void *arg, uint32_t i, const float *logits, struct err *e)
+{
+    struct sink *s = arg;
+    (void)i;
+    return os_atomic_write(&s->file, logits, s->n_vocab * sizeof *logits, e);
+}
+
+static bool run(const struct options *o, struct err *e)
+{
+    uint32_t *token = NULL, n = 0;
+    struct lab lab = {0};
+    struct sink sink = {.file.fd = -1};
+    bool ok = read_ids(o->tokens, &token, &n, e);
+    struct gguf *g = ok ? open_model(o->model, e) : NULL;
+    ok = g && lab_open(&lab, g, &o->lab, e) && os_atomic_open(&sink.file, o->out, e);
+    if (ok) {
+        sink.n_vocab = lab.m->h.n_vocab;
+        ok = lab_run(&lab, token, n, 0, write_row, &sink, e) && os_atomic_commit(&sink.file, e);
+    }
+    os_atomic_close(&sink.file);
+    lab_close(&lab);
+    mem_free(token);
+    return ok;
+}
+
+static int main_logits(int argc, char **argv)
+{
+    struct options o;
+    struct err e = {0};
+    if (!parse(&o, argc, argv, &e) || (!o.helped && !run(&o, &e)))
+        return opts_report(&e);
+    return 0;
+}
+
+const struct command cmd_logits = {
+    .name = "logits",
+    .args = "MODEL",
+    .summary = N_("write the logits of every position of a token sequence"),
+    .run = main_logits,
+};

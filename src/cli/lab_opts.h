@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/lab_opts: the options all measuring commands share. */
+#ifndef MOAT_CLI_LAB_OPTS_H
+#define MOAT_CLI_LAB_OPTS_H
+
+#include "cli/opts.h"
+#include "engine/kv_type.h"
+
+bool parse_kv_type(void *kv_type, struct str value, struct err *e); /* for OPT_CALL */
+
+#define KV_OPTION(out)                                                                             \
+    {                                                                                              \
+        "kv", 0, OPT_CALL, (out), "TYPE", N_("store keys and values as f16 (default) or f32"), 0,  \
+            0, parse_kv_type                                                                       \
+    }
+#define EXACT_OPTION(out)                                                                          \
+    {                                                                                              \
+        "exact", 0, OPT_FLAG, (out), NULL, N_("form all sums in F32"), 0, 0, NULL                  \
+    }
+#define THREADS_OPTION(out)                                                                        \
+    {                                                                                              \
+        "threads", 't', OPT_U32, (out), "N",                                                       \
+            N_("threads (default: the CPUs this process may use)"), 1, 1024, NULL                  \
+    }
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/open_model: MODEL on a command line -> an open GGUF file. */
+#ifndef MOAT_CLI_OPEN_MODEL_H
+#define MOAT_CLI_OPEN_MODEL_H
+
+#include "gguf/gguf.h"
+
+/* A path to a GGUF file, or the NAME[:TAG] of an imported model. */
+struct gguf *open_model(const char *model, struct err *e) MUST_USE;
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lab/lab: see lab.h. */
+#include "lab/lab.h"
+
+#include "base/os.h"
+
+bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct err *e)
+{
+    *l = (struct lab){.g = g};
+    l->m = model_new(g, e);
+    if (l->m) {
+        struct forward_params fp = {.kv = {.type = p->kv,
+                                           .n_ctx = p->n_ctx ? p->n_ctx : l->m->h.n_ctx_train,
+                                           .n_seq = p->n_seq,
+                                           .n_batch = LAB_BATCH},
+                                    .n_threads = p->threads ? p->threads : os_cpu_count(),
+                                    .n_logits = p->n_logits,
+                                    .exact = p->exact};
+        l->f = forward_new(l->m, &fp, e);
+    }
+    if (!l->f)
+        lab_close(l);
+    return l->f != NULL;
+}
+
+void lab_close(struct lab *l)
+{
+    forward_free(l->f);
+    model_free(l->m);
+    gguf_close(l->g);
+    *l = (struct lab){0};
+}
+
+static bool check_ids(const struct lab *l, const uint32_t *token, uint32_t n, struct err *e)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (token[i] >= l->m->h.n_vocab)
+            return fail(e, ERR_USAGE, "token id %u at place %u is not below the vocabulary's %u",
+                        token[i], i, l->m->h.n_vocab);
+    if (n > l->f->p.kv.n_ctx)
+        return fail(e, ERR_LIMIT, "%u tokens do not fit the context of %u; raise it with --context",
+                    n, l->f->p.kv.n_ctx);
+    return true;
+}
+
+static bool give_rows(struct lab *l, uint32_t first_row, lab_row_fn *row, void *arg, struct err *e)
+{
+    struct forward *f = l->f;
+    for (uint32_t done = 0; done < f->batch.n_out;) {
+        uint32_t left = f->batch.n_out - done;
+        uint32_t n = left < f->p.n_logits ? left : f->p.n_logits;
+        const float *logits = forward_logits(f, done, n);
+        for (uint32_t j = 0; j < n; j++)
+            if (!row(arg, first_row + done + j, logits + (size_t)j * l->m->h.n_vocab, e))
+                return false;
+        done += n;
+    }
+    return true;
+}
+
+bool lab_run(struct lab *l, const uint32_t *token, uint32_t n, uint32_t first, lab_row_fn *row,
+             void *arg, struct err *e)
+{
+    struct batch *b = &l->f->batch;
+    if (!check_ids(l, token, n, e))
+        return false;
+    (void)kv_truncate(l->f->kv, 0, 0);
+    for (uint32_t at = 0; at < n; at += b->n) {
+        uint32_t step = n - at < b->max ? n - at : b->max;
+        if (!kv_reserve(l->f->kv, 0, at, step, e))
+            return false;
+        batch_reset(b);
+        for (uint32_t i = at; i < at + step; i++)
+            batch_add(b, 0, i, token[i], i >= first);
+        forward(l->f);
+        if (!give_rows(l, at > first ? at : first, row, arg, e))
+            return false;
+    }
+    return true;
+}
