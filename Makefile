@@ -112,7 +112,8 @@ test: ## install what testing needs, build, fetch the test models, run every tes
 
 # --- the long checks -------------------------------------------------------------------------------
 FUZZ_SECONDS ?= 60
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZE := -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_ENV := ASAN_OPTIONS=strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 MOAT_SANITIZED=1
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 check: ## everything: long tests, again under ASan and UBSan, clang, every fuzzer for a minute
@@ -122,7 +123,7 @@ check: ## everything: long tests, again under ASan and UBSan, clang, every fuzze
 	$(PYTHON) tests/run.py --build $(BUILD) --long
 	@$(SUBMAKE) BUILD=build-clang CC=clang-16 tests-build
 	@$(SUBMAKE) BUILD=build-san SAN='$(SANITIZE)' OPT='-O1 -g' tests-build mo
-	$(PYTHON) tests/run.py --build build-san
+	$(SAN_ENV) $(PYTHON) tests/run.py --build build-san
 	@$(SUBMAKE) fuzz
 
 fuzz: ## run every fuzzer for FUZZ_SECONDS
@@ -134,7 +135,7 @@ fuzz-build: $(FUZZ_BIN)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libmoat.a Makefile
 	@mkdir -p $(@D)
 	@echo '  FUZZ  $<'
-	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -Wno-missing-prototypes -MMD -MP $< $(BUILD)/libmoat.a $(LDFLAGS_ALL) $(LIBS) -o $@
+	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -Wno-missing-prototypes -Itests -MMD -MP $< $(BUILD)/libmoat.a $(LDFLAGS_ALL) $(LIBS) -o $@
 
 lint: ## the rules of the house: format, doors, sizes, names, messages
 	@$(PYTHON) tests/run.py --build $(BUILD) --only tests/house/

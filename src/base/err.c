@@ -20,6 +20,7 @@ static const struct {
 };
 
 /* Formats into out, marks a cut with "...", and makes the result one printable UTF-8 line. */
+PRINTF_LIKE(3, 0)
 static void format_line(char *out, size_t cap, const char *fmt, va_list ap)
 {
     int n = vsnprintf(out, cap, fmt, ap);

@@ -155,7 +155,7 @@ static bool tensor_bytes(enum dtype type, uint32_t n_dim, const uint64_t *ne, ui
 }
 
 void gguf_write_tensor(struct gguf_writer *w, const char *name, enum dtype type, uint32_t n_dim,
-                       const uint64_t ne[4], const void *data)
+                       const uint64_t *ne, const void *data)
 {
     struct gguf_write_data d = {.data = data};
     if (!tensor_bytes(type, n_dim, ne, &d.n_bytes)) {

@@ -38,9 +38,9 @@ void gguf_write_array(struct gguf_writer *w, const char *key, enum gguf_type ele
                       uint64_t n);
 /* Copies an entry read from another file. */
 void gguf_write_kv(struct gguf_writer *w, const struct gguf_kv *kv);
-/* ne[0..n_dim-1], row length first. */
+/* ne [n_dim], row length first. */
 void gguf_write_tensor(struct gguf_writer *w, const char *name, enum dtype type, uint32_t n_dim,
-                       const uint64_t ne[4], const void *data);
+                       const uint64_t *ne, const void *data);
 
 /* The whole file into out. */
 bool gguf_write_bytes(struct gguf_writer *w, struct buf *out, struct err *e) MUST_USE;
