@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the house tests share: the files of the tree, C source without comments and strings, TAP output."""
+import os, re, subprocess, sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def files(*folders, ends=(".c", ".h")):
+    """Paths relative to the root, sorted, of the files under the folders whose name ends so."""
+    found = []
+    for folder in folders:
+        for where, subfolders, names in os.walk(os.path.join(ROOT, folder)):
+            subfolders[:] = [s for s in subfolders if s != "__pycache__"]
+            found += [os.path.relpath(os.path.join(where, n), ROOT) for n in names if n.endswith(ends)]
+    return sorted(found)
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        return f.read()
+
+
+TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+
+
+def code(text):
+    """C text with comments, strings and characters blanked; lines keep their numbers."""
+    return TOKEN.sub(lambda m: '""' if m[0][0] == '"' else "''" if m[0][0] == "'" else re.sub(r"[^\n]", " ", m[0]), text)
+
+
+def functions(text):
+    """(name, first line number, lines of the body with its braces) of each function of clang-formatted C."""
+    lines = code(text).split("\n")
+    found, start = [], None
+    for i, line in enumerate(lines):
+        if line.startswith("{") and not line.startswith("{ "):
+            start = i
+        elif line.startswith("}") and start is not None:
+            head = " ".join(lines[max(0, start - 6):start])
+            names = re.findall(r"([A-Za-z_]\w*)\s*\(", head)
+            found.append((names_of(head, names), start + 1, lines[start:i + 1]))
+            start = None
+    return found
+
+
+def names_of(head, names):
+    """The function's own name: the first call-like word of the last declaration in `head`."""
+    last = re.split(r"[;}]", head)[-1]
+    m = re.search(r"([A-Za-z_]\w*)\s*\(", re.sub(r"__attribute__\s*\(\(.*?\)\)", "", last))
+    return m[1] if m else names[-1] if names else "?"
+
+
+class Tap:
+    """One line for each check; every problem in a line of its own below."""
+    def __init__(self):
+        self.n = self.bad = 0
+
+    def check(self, name, problems):
+        self.n += 1
+        problems = list(problems)
+        print(f"{'not ok' if problems else 'ok'} {self.n} - {name}")
+        for p in problems:
+            print(f"# {p}")
+        self.bad += bool(problems)
+
+    def skip(self, name, why):
+        self.n += 1
+        print(f"ok {self.n} - {name} # SKIP {why}")
+
+    def end(self):
+        print(f"1..{self.n}")
+        sys.exit(1 if self.bad else 0)
+
+
+def which(name):
+    return next((p for d in os.environ.get("PATH", "").split(":") if os.access(p := os.path.join(d, name), os.X_OK)), None)
+
+
+def output(*command, **options):
+    """(exit status, stdout and stderr together)"""
+    p = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    return p.returncode, p.stdout
