@@ -26,6 +26,8 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
          N_("write [n][rows of the output matrix] little-endian F32 here"), 0, 0, NULL},
         {"context", 0, OPT_U32, &o->lab.n_ctx, "N",
          N_("tokens of context (default: the trained length)"), 1, LIMIT_CONTEXT, NULL},
+        {"batch", 0, OPT_U32, &o->lab.n_batch, "N", N_("tokens of one pass (default 512)"), 1,
+         LAB_BATCH, NULL},
         KV_OPTION(&o->lab.kv),
         EXACT_OPTION(&o->lab.exact),
         THREADS_OPTION(&o->lab.threads),

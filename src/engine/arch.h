@@ -23,7 +23,7 @@ enum dim {
     DIM_ROT2, /* n_rot / 2 */
 };
 
-enum tensor_need { REQUIRED, OPTIONAL, IF_DENSE, IF_EXPERTS };
+enum tensor_need { REQUIRED, OPTIONAL, IF_DENSE, IF_EXPERTS, OPTIONAL_IF_DENSE };
 
 struct tensor_spec {
     const char *name; /* after "blk.N." for layers */

@@ -15,14 +15,15 @@ static const char *full_key(const struct hparams *h, const char *key, char out[1
     return out;
 }
 
-/* The one value of a scalar key, or of an array whose elements are all equal. */
-static bool uniform_u32(const struct gguf *g, const char *key, uint32_t *out, struct err *e)
+/* The one value of a scalar key, or of an array [n_layer] whose elements are all equal. */
+static bool uniform_u32(const struct gguf *g, const char *key, uint32_t n_layer, uint32_t *out,
+                        struct err *e)
 {
     const struct gguf_kv *kv = gguf_find(g, key);
     if (!kv || kv->type != GGUF_ARRAY)
         return gguf_get_u32(g, key, out, e);
-    if (!gguf_is_integer(kv->elem) || kv->n == 0)
-        return fail(e, ERR_CORRUPT, "%s is not an array of whole numbers", key);
+    if (!gguf_is_integer(kv->elem) || kv->n == 0 || kv->n != n_layer)
+        return fail(e, ERR_CORRUPT, "%s is not an array of one whole number for each layer", key);
     for (uint64_t i = 0; i < kv->n; i++) {
         int64_t v = gguf_int_at(kv, i);
         if (v < 0 || v > UINT32_MAX)
@@ -40,7 +41,7 @@ bool hparams_u32(const struct gguf *g, const struct hparams *h, const char *key,
                  uint32_t hi, uint32_t *out, struct err *e)
 {
     char full[128];
-    if (!uniform_u32(g, full_key(h, key, full), out, e))
+    if (!uniform_u32(g, full_key(h, key, full), h->n_layer, out, e))
         return false;
     if (*out < lo || *out > hi)
         return fail(e, ERR_CORRUPT, "%s is %u, outside %u..%u", full, *out, lo, hi);
@@ -168,6 +169,8 @@ static bool read_rope(struct hparams *h, const struct gguf *g, struct err *e)
         return fail(e, ERR_CORRUPT, "%s.rope.dimension_count is odd (%u)", h->arch->name, h->n_rot);
     if (h->rope_base <= 1 || h->rope_base_local <= 1 || h->rope_factor <= 0)
         return fail(e, ERR_CORRUPT, "the model's rotary base or scaling factor is out of range");
+    if (h->yarn_beta_fast <= 0 || h->yarn_beta_slow <= 0)
+        return fail(e, ERR_CORRUPT, "the model's YaRN bounds are not above zero");
     return read_rope_scaling(h, g, e);
 }
 

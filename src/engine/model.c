@@ -56,6 +56,12 @@ static bool is_needed(const struct hparams *h, enum tensor_need need)
            (need == IF_EXPERTS && h->n_expert);
 }
 
+/* May the graph use it at all? */
+static bool has_place(const struct hparams *h, enum tensor_need need)
+{
+    return need == OPTIONAL || (need == OPTIONAL_IF_DENSE && !h->n_expert) || is_needed(h, need);
+}
+
 static bool check_shape(const struct hparams *h, const struct tensor_spec *s,
                         const struct gguf_tensor *t, struct err *e)
 {
@@ -101,8 +107,7 @@ static bool bind(struct loader *l, const struct tensor_spec *s, const char *name
     const struct gguf_tensor *t = gguf_tensor_find(l->g, str_of(name));
     if (!t && is_needed(h, s->need))
         return fail(e, ERR_CORRUPT, "the model has no tensor %s", name);
-    bool wanted = s->need == REQUIRED || s->need == OPTIONAL || is_needed(h, s->need);
-    if (!t || !wanted) /* an unwanted one is reported by check_all_used */
+    if (!t || !has_place(h, s->need)) /* one without a place is reported by check_all_used */
         return true;
     if (!check_shape(h, s, t, e))
         return false;

@@ -12,7 +12,7 @@ bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct 
         struct forward_params fp = {.kv = {.type = p->kv,
                                            .n_ctx = p->n_ctx ? p->n_ctx : l->m->h.n_ctx_train,
                                            .n_seq = p->n_seq,
-                                           .n_batch = LAB_BATCH},
+                                           .n_batch = p->n_batch ? p->n_batch : LAB_BATCH},
                                     .n_threads = p->threads ? p->threads : os_cpu_count(),
                                     .n_logits = p->n_logits,
                                     .exact = p->exact};

@@ -17,6 +17,7 @@ struct lab {
 struct lab_params {
     uint32_t n_ctx; /* 0: the trained length */
     uint32_t n_seq;
+    uint32_t n_batch; /* tokens of one pass, 0: LAB_BATCH */
     uint32_t n_logits;
     uint32_t threads; /* 0: the CPUs this process may use */
     enum kv_type kv;

@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The program's logits on our own models of random weights (tests/data/arch) against those of the NumPy reference."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import *  # noqa: E402,F403
+
+NAMES = "llama llama-moe qwen2 qwen3 qwen3moe gemma3".split()
+BARS = [((), 1e-3), (("--kv", "f32"), 1e-4)]
+
+for name in NAMES:
+    base = os.path.join(DATA, "arch", name)
+    wanted = floats(base + ".logits")
+    for options, bar in BARS:
+        got, r = logits(base + ".gguf", read_ids(base + ".tokens"), "--exact", *options)
+        worst = difference(got, wanted)
+        ok(worst <= bar, f"{name} {' '.join(options) or 'default KV'}: largest difference {worst:.2e} <= {bar:g}", r)
+done()
