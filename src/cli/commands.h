@@ -21,7 +21,7 @@ extern const struct command cmd_logits;
 
 /* run */
 
-/* show */
+extern const struct command cmd_show;
 
 /* template */
 

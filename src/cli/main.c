@@ -21,7 +21,7 @@ static const struct row {
 
     /* list */
 
-    /* show */
+    {NULL, &cmd_show},
 
     /* import */
 

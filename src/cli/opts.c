@@ -170,15 +170,21 @@ static bool parse_letters(struct parse *p, const char *word)
     return true;
 }
 
-static bool check_count(const struct parse *p, uint32_t min, uint32_t max)
+static bool check_count(const struct parse *p, uint32_t min)
 {
     uint32_t n = p->args->n;
     if (n < min)
         return fail(p->e, ERR_USAGE, "an argument is missing; usage: moat %s %s", p->cmd->name,
                     p->cmd->args ? p->cmd->args : "");
-    if (n > max)
-        return fail(p->e, ERR_USAGE, "unexpected argument \"%s\"; usage: moat %s %s",
-                    p->args->v[max], p->cmd->name, p->cmd->args ? p->cmd->args : "");
+    return true;
+}
+
+static bool add_argument(const struct parse *p, const char *word, uint32_t max)
+{
+    if (p->args->n == max)
+        return fail(p->e, ERR_USAGE, "unexpected argument \"%s\"; usage: moat %s %s", word,
+                    p->cmd->name, p->cmd->args ? p->cmd->args : "");
+    p->args->v[p->args->n++] = word;
     return true;
 }
 
@@ -214,11 +220,11 @@ bool opts_parse(const struct command *cmd, const struct opt *const tables[], int
         } else if (options && word[0] == '-' && word[1]) {
             if (!parse_letters(&p, word + 1))
                 return false;
-        } else {
-            args->v[args->n++] = word;
+        } else if (!add_argument(&p, word, max)) {
+            return false;
         }
     }
-    return check_count(&p, min, max);
+    return check_count(&p, min);
 }
 
 bool opts_size(struct str text, uint64_t *bytes, struct err *e)

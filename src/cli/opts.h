@@ -58,8 +58,8 @@ struct args {
 
 /* Parses argv[1..]. `tables` is a NULL-terminated list of option arrays, each ended by name ==
  * NULL. --help prints the command's help on stdout, sets *helped and returns true: the command then
- * returns 0. Positional arguments land in `args` (room for argc), which must hold min..max of
- * them. */
+ * returns 0. Positional arguments land in args->v, which has room for max (or argc, if that is
+ * less): min..max of them must be there. */
 bool opts_parse(const struct command *cmd, const struct opt *const tables[], int argc, char **argv,
                 struct args *args, uint32_t min, uint32_t max, bool *helped,
                 struct err *e) MUST_USE;

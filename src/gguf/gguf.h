@@ -87,6 +87,7 @@ bool gguf_get_str(const struct gguf *g, const char *key, struct str *out, struct
 
 /* Element i of a numeric array or (i = 0) a scalar; floats are truncated towards zero, bools 0/1.
  */
+uint64_t gguf_uint_at(const struct gguf_kv *kv, uint64_t i); /* negative values are 0 */
 int64_t gguf_int_at(const struct gguf_kv *kv, uint64_t i);
 double gguf_float_at(const struct gguf_kv *kv, uint64_t i);
 bool gguf_is_integer(enum gguf_type t);

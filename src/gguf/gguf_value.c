@@ -98,6 +98,14 @@ int64_t gguf_int_at(const struct gguf_kv *kv, uint64_t i)
     }
 }
 
+uint64_t gguf_uint_at(const struct gguf_kv *kv, uint64_t i)
+{
+    if (kv->elem == GGUF_U64 && i < kv->n)
+        return bits_at(kv->data + i * 8, 8);
+    int64_t v = gguf_int_at(kv, i);
+    return v < 0 ? 0 : (uint64_t)v;
+}
+
 double gguf_float_at(const struct gguf_kv *kv, uint64_t i)
 {
     if (i >= kv->n)

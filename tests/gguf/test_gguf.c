@@ -278,6 +278,10 @@ static void values_are_read(void **state)
     assert_int_equal(gguf_int_at(gguf_find(g, "i32"), 0), -2000000000);
     assert_true(gguf_int_at(gguf_find(g, "u64"), 0) == INT64_MAX); /* saturates */
     assert_true(gguf_float_at(gguf_find(g, "u64"), 0) == 0x1p64);
+    assert_true(gguf_uint_at(gguf_find(g, "u64"), 0) == UINT64_MAX);
+    assert_int_equal(gguf_uint_at(gguf_find(g, "u16"), 0), 60000);
+    assert_int_equal(gguf_uint_at(gguf_find(g, "i8"), 0), 0);
+    assert_int_equal(gguf_uint_at(gguf_find(g, "u64"), 1), 0);
     assert_true(gguf_int_at(gguf_find(g, "i64"), 0) == INT64_MIN);
     assert_int_equal(gguf_int_at(gguf_find(g, "f32"), 0), -2);
     assert_true(gguf_int_at(gguf_find(g, "f64"), 0) == INT64_MAX);
