@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The set-up scripts: they install only what is missing, need no root when nothing is, and name the host that failed.
+set -u
+cd "$(dirname "$0")/../.."
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+n=0 bad=0
+
+# check NAME COMMAND...: one TAP line.
+check() {
+    local name=$1
+    shift
+    n=$((n + 1))
+    if "$@"; then
+        echo "ok $n - $name"
+    else
+        echo "not ok $n - $name"
+        sed 's/^/# /' "$tmp"/out
+        bad=1
+    fi
+}
+said() { grep -qF -- "$1" "$tmp/out"; }
+
+# tools FOLDER NAME...: a PATH of its own with these programs and nothing else.
+tools() {
+    local folder=$1 t
+    shift
+    mkdir -p "$folder"
+    for t in "$@"; do
+        ln -sf "$(command -v "$t")" "$folder/$t"
+    done
+}
+# stub FILE LINE...: a program made of these lines.
+stub() {
+    local file=$1
+    shift
+    printf '%s\n' '#!/bin/bash' "$@" >"$file"
+    chmod +x "$file"
+}
+plain="bash sed grep head tail mktemp rm id env cat tr"
+
+stub "$tmp/apt-get" 'exit 1'
+PATH=$tmp:$PATH scripts/setup build >"$tmp/out" 2>&1
+check "with everything there, nothing is installed and no root is needed" [ $? = 0 -a ! -s "$tmp/out" ]
+
+# shellcheck disable=SC2086
+tools "$tmp/bare" $plain
+PATH=$tmp/bare scripts/setup build >"$tmp/out" 2>&1
+check "without apt-get it fails" [ $? = 1 ]
+check "and says what to install" said "gcc libc6-dev make pkg-config libjansson-dev libpcre2-dev"
+
+stub "$tmp/bare/apt-get" "echo \"\$@\" >>$tmp/calls"
+stub "$tmp/bare/sudo" 'exec "$@"'
+PATH=$tmp/bare scripts/setup build >"$tmp/out" 2>&1
+check "apt-get is asked for what is missing, without recommended packages" \
+    grep -q -- '--no-install-recommends gcc libc6-dev make' "$tmp/calls"
+check "a package that installs but does not help is reported" said "installed, but still not usable: gcc"
+
+: >"$tmp/calls"
+stub "$tmp/bare/gcc" 'exit 0'
+stub "$tmp/bare/pkg-config" '[ "$2" != libpcre2-8 ]'
+for t in make msgfmt python3; do stub "$tmp/bare/$t" 'exit 0'; done
+PATH=$tmp/bare scripts/setup build >"$tmp/out" 2>&1
+check "what is there is not installed again" grep -q -- '--no-install-recommends libpcre2-dev$' "$tmp/calls"
+check "test tools are not part of the build level" bash -c "! grep -q -e cmocka -e clang -e valgrind '$tmp/calls'"
+
+stub "$tmp/bare/apt-get" \
+    'echo "E: Failed to fetch http://mirror.invalid/debian/x.deb  Could not connect to mirror.invalid:80"; exit 100'
+PATH=$tmp/bare scripts/setup build >"$tmp/out" 2>&1
+check "a failed download fails" [ $? = 1 ]
+check "and names the host" said "could not download from mirror.invalid"
+
+XDG_CACHE_HOME=$tmp/cache PIP_FIND_LINKS='' PIP_RETRIES=0 PIP_INDEX_URL=https://mirror.invalid/simple \
+    scripts/fetch-model --tests >"$tmp/out" 2>&1
+check "a model that cannot be fetched fails" [ $? = 1 ]
+check "and names the host of PIP_INDEX_URL" said "could not download from mirror.invalid"
+
+tools "$tmp/offline" bash sed grep dirname cat
+stub "$tmp/offline/python3" 'echo "the network was asked"; exit 1'
+stub "$tmp/moat" 'echo "[{\"name\": \"smollm2:135m\"}]"'
+PATH=$tmp/offline MOAT=$tmp/moat scripts/fetch-model >"$tmp/out" 2>&1
+check "a model in the store is not fetched again" [ $? = 0 -a ! -s "$tmp/out" ]
+
+scripts/setup nonsense >"$tmp/out" 2>&1
+check "an unknown level is a usage error" [ $? = 2 ]
+echo "1..$n"
+exit $bad
