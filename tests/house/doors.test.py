@@ -5,7 +5,7 @@
 A room may include itself and what DOORS opens for it, transitively. A library's header may be included only in the
 rooms that LIBRARIES names. Every include of ours is path-qualified and exists."""
 import os, re
-from source import ROOT, Tap, files, read
+from source import check, files, read, ROOT, tap
 
 DOORS = {
     "base": [], "gguf": ["base"], "compute": ["gguf"], "text": ["gguf"], "engine": ["compute"], "run": ["engine", "text"],
@@ -80,8 +80,7 @@ def self_test():
         yield "include lines are not read rightly"
 
 
-t = Tap()
-t.check("the door test refuses what it must", self_test())
-t.check("the doors form no circle", cycle(DOORS))
-t.check("every #include goes through a door", house())
-t.end()
+check("the door test refuses what it must", self_test())
+check("the doors form no circle", cycle(DOORS))
+check("every #include goes through a door", house())
+tap.done()

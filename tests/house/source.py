@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the house tests share: the files of the tree, C source without comments and strings, TAP output."""
+"""What the house tests share: the files of the tree, C source without comments and strings."""
 import os, re, subprocess, sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+import tap
 
 
 def files(*folders, ends=(".c", ".h")):
@@ -50,30 +52,10 @@ def names_of(head, names):
     return m[1] if m else names[-1] if names else "?"
 
 
-class Tap:
-    """One line for each check; every problem in a line of its own below."""
-    def __init__(self):
-        self.n = self.bad = 0
-
-    def check(self, name, problems):
-        self.n += 1
-        problems = list(problems)
-        print(f"{'not ok' if problems else 'ok'} {self.n} - {name}")
-        for p in problems:
-            print(f"# {p}")
-        self.bad += bool(problems)
-
-    def skip(self, name, why):
-        self.n += 1
-        print(f"ok {self.n} - {name} # SKIP {why}")
-
-    def end(self):
-        print(f"1..{self.n}")
-        sys.exit(1 if self.bad else 0)
-
-
-def which(name):
-    return next((p for d in os.environ.get("PATH", "").split(":") if os.access(p := os.path.join(d, name), os.X_OK)), None)
+def check(name, problems):
+    """One test point, with a line for every problem."""
+    problems = list(problems)
+    tap.ok(not problems, name, "\n".join(problems))
 
 
 def output(*command, **options):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules of DESIGN section 5 that a program can check: sizes, licence lines, file comments, banned calls, names."""
 import os, re
-from source import Tap, code, files, functions, read
+from source import check, code, files, functions, read, tap
 
 FILE, HEADER, COLUMNS, FUNCTION, FLAT = 800, 150, 100, 60, 100
 TABLES = {"src/compute/quant/codebooks.c"}  # constants of the formats: data, not code to read
@@ -96,18 +96,17 @@ def self_test():
         yield "comments or strings count as code"
 
 
-t = Tap()
 c, h, tests = files("src", ends=(".c",)), files("src", ends=(".h",)), files("tests")
 scripts = files("tests", "scripts", "bench", "web", ends=SCRIPTS)
 extensionless = [p for p in files("scripts", ends=("",)) + [".ci/run"] if "." not in os.path.basename(p)]
-t.check("the style test refuses what it must", self_test())
-t.check(f"functions have {FUNCTION} lines at most, flat ones {FLAT}", functions_too_long(c))
-t.check(f"files have {FILE} lines at most, headers {HEADER}", files_too_long(c + h + tests + scripts))
-t.check(f"lines have {COLUMNS} columns at most", lines_too_long(c + h + tests))
-t.check("every file has its SPDX line", licence(c + h + tests + scripts + extensionless + ["Makefile"]))
-t.check("every source file says what it is", file_comment(c + h))
-t.check("no banned function is called", calls(c + h, BANNED, ALLOWED))
-t.check("memory comes from base/mem", calls([p for p in c if not p.startswith("src/base/")], ALLOCATION))
-t.check("no typedef hides a struct", typedefs(c + h))
-t.check("include guards are named after the file", guards(h))
-t.end()
+check("the style test refuses what it must", self_test())
+check(f"functions have {FUNCTION} lines at most, flat ones {FLAT}", functions_too_long(c))
+check(f"files have {FILE} lines at most, headers {HEADER}", files_too_long(c + h + tests + scripts))
+check(f"lines have {COLUMNS} columns at most", lines_too_long(c + h + tests))
+check("every file has its SPDX line", licence(c + h + tests + scripts + extensionless + ["Makefile"]))
+check("every source file says what it is", file_comment(c + h))
+check("no banned function is called", calls(c + h, BANNED, ALLOWED))
+check("memory comes from base/mem", calls([p for p in c if not p.startswith("src/base/")], ALLOCATION))
+check("no typedef hides a struct", typedefs(c + h))
+check("include guards are named after the file", guards(h))
+tap.done()

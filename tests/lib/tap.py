@@ -28,8 +28,11 @@ def ok(passed, name, detail=""):
 
 
 def note(text):
-    for line in str(text).strip().splitlines()[:12]:
+    lines = str(text).strip().splitlines()
+    for line in lines[:20]:
         print(f"# {line[:400]}", flush=True)
+    if len(lines) > 20:
+        print(f"# ... and {len(lines) - 20} lines more", flush=True)
 
 
 def skip(name, why):
