@@ -147,13 +147,14 @@ def yarn_ramp(h, base):
     return 1.0 - np.clip((i - low) / max(0.001, high - low), 0.0, 1.0)
 
 
-def rope(h, x, pos, base, scale, factors):
-    """x [n_tok][heads][d_head]: the first n_rot dimensions of each head turn by the position."""
+def rope(h, x, pos, local, factors):
+    """x [n_tok][heads][d_head]: the first n_rot dimensions of each head turn by the position. Scaling (to reach a longer
+    context) concerns the layers that see the whole context only."""
+    base, scale, length = (h.rope_base_local, 1.0, 1.0) if local else (h.rope_base, h.rope_scale, h.rope_attn_factor)
     i = np.arange(h.n_rot // 2)
     freq = base ** (-2.0 * i / h.n_rot)
     if factors is not None:
         freq = freq / factors
-    length = h.rope_attn_factor
     if h.yarn:
         keep = yarn_ramp(h, base)
         freq = freq * scale * (1.0 - keep) + freq * keep
@@ -182,10 +183,8 @@ def attention(m, h, x, il):
         k = rms_norm(k, m.get(blk + "attn_k_norm.weight"), h.eps)
     local = h.local[il]
     factors = m.maybe("rope_freqs.weight") if h.arch == "llama" else None
-    base = h.rope_base_local if local else h.rope_base
-    scale = 1.0 if local else h.rope_scale
-    q = rope(h, q, pos, base, scale, factors)
-    k = rope(h, k, pos, base, scale, factors)
+    q = rope(h, q, pos, local, factors)
+    k = rope(h, k, pos, local, factors)
     k, v = k.astype(m.kv).astype(m.dtype), v.astype(m.kv).astype(m.dtype)
     group = h.n_head // h.n_head_kv
     behind = pos[:, None] - pos[None, :]
@@ -241,7 +240,9 @@ def forward(m, tokens):
             f = rms_norm(f, m.get(blk + "post_ffw_norm.weight"), h.eps)
         x = x + f
     x = rms_norm(x, m.get("output_norm.weight"), h.eps)
-    logits = linear(m, x, "output") if m.has("output.weight") else x @ embd.T
+    logits = x @ (m.get("output.weight") if m.has("output.weight") else embd).T
+    if m.has("output.bias"):
+        logits = logits + m.get("output.bias")
     return np.tanh(logits / h.softcap) * h.softcap if h.softcap else logits
 
 
