@@ -27,7 +27,7 @@ const struct kernels *kernel_init(struct err *e) MUST_USE;
 
 static inline size_t kernel_scratch_floats(uint32_t cols)
 {
-    return (size_t)MATMUL_ROWS * cols;
+    return ((size_t)MATMUL_ROWS + 1) * cols; /* decoded rows, and one as stored */
 }
 
 extern const struct kernels kernels_ref, kernels_avx2;

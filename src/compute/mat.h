@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* compute/mat: a weight matrix as the kernels see it, and one multiplication with it.
  *
- * Row-major, one row per output. `data` is borrowed from the model file; a packed form (16 rows
- * interleaved) will be a second layout of the same struct, chosen when the model is opened. */
+ * One row per output. `data` is borrowed: from the model file, row-major, or from its packed form
+ * (compute/pack.h), which has the same bytes in another order. */
 #ifndef MOAT_COMPUTE_MAT_H
 #define MOAT_COMPUTE_MAT_H
 
 #include "gguf/dtype.h"
 
+enum mat_layout {
+    MAT_ROWS, /* row-major, as in the file */
+    MAT_R16,  /* 16 rows together; the last rows % 16 row-major */
+};
+
 struct mat {
     const unsigned char
         *data; /* [n_expert][rows] rows of row_bytes; NULL: the model has no such weight */
     enum dtype type;
+    enum mat_layout layout;
     uint32_t rows, cols;
     uint64_t row_bytes;
     uint32_t n_expert; /* 1 but for stacks of experts */
@@ -24,6 +30,12 @@ static inline struct mat mat_expert(const struct mat *m, uint32_t i)
     one.data += (uint64_t)i * m->rows * m->row_bytes;
     one.n_expert = 1;
     return one;
+}
+
+/* Whether `row` lies in a packed group rather than by itself. */
+static inline bool mat_is_grouped(const struct mat *m, uint32_t row)
+{
+    return m->layout == MAT_R16 && row < m->rows - m->rows % 16;
 }
 
 /* y[t][r] (+)= sum_k w[r][k] x[t][k] + bias[r], for tokens t < n and the rows r a kernel is asked

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "compute/ops.h"
-#include "compute/quant.h"
+#include "compute/pack.h"
 #include "engine/arch.h"
 #include "engine/blocks.h"
 #include "engine/rope.h"
@@ -130,8 +130,7 @@ static void embed(struct task *t)
     for (uint32_t i = from; i < to; i++) {
         float *x = f->act.x + (size_t)i * m->h.d_model;
         must(f->batch.token[i] < m->h.n_vocab);
-        quant_decode(m->embed.type, m->embed.data + f->batch.token[i] * m->embed.row_bytes, x,
-                     m->h.d_model);
+        mat_decode_row(&m->embed, f->batch.token[i], x, t->scratch);
         if (scale != 1.0f)
             f->kernels->scale(x, scale, m->h.d_model);
         rope_angles(&m->rope, f->batch.pos[i], f->act.angles[0] + (size_t)i * m->h.n_rot);

@@ -7,6 +7,7 @@
 #include <immintrin.h>
 
 #include "compute/kernel.h"
+#include "compute/pack.h"
 #include "compute/quant.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -76,8 +77,8 @@ static void matmul(const struct matmul *m, uint32_t row0, uint32_t row1, float *
     for (uint32_t at = row0; at < row1; at += MATMUL_ROWS) {
         uint32_t n = row1 - at < MATMUL_ROWS ? row1 - at : MATMUL_ROWS;
         for (uint32_t r = 0; r < n; r++)
-            quant_decode(w->type, w->data + (at + r) * w->row_bytes, scratch + (size_t)r * w->cols,
-                         w->cols);
+            mat_decode_row(w, at + r, scratch + (size_t)r * w->cols,
+                           scratch + (size_t)MATMUL_ROWS * w->cols);
         uint32_t r = 0;
         for (; r + 4 <= n; r += 4)
             sweep_tokens(m, scratch + (size_t)r * w->cols, at + r, 4);

@@ -3,6 +3,7 @@
  *
  * Sums are formed in double, so that the reference is closer to the exact value than any kernel. */
 #include "compute/kernel.h"
+#include "compute/pack.h"
 #include "compute/quant.h"
 
 static float dot(const float *a, const float *b, uint32_t n)
@@ -16,7 +17,7 @@ static float dot(const float *a, const float *b, uint32_t n)
 static void matmul(const struct matmul *m, uint32_t row0, uint32_t row1, float *scratch)
 {
     for (uint32_t r = row0; r < row1; r++) {
-        quant_decode(m->w->type, m->w->data + r * m->w->row_bytes, scratch, m->w->cols);
+        mat_decode_row(m->w, r, scratch, scratch + m->w->cols);
         for (uint32_t t = 0; t < m->n; t++) {
             float *y = &m->y[(size_t)t * m->y_stride + r];
             float sum = dot(scratch, m->x + (size_t)t * m->x_stride, m->w->cols);
