@@ -140,9 +140,12 @@ static void bad_keys(void **state)
     kv_head(&b, "a\xc0\x80", GGUF_U32);
     tiny_u32(&b, 1);
     refused(&b, ERR_CORRUPT, "UTF-8");
-    kv_head(&b, "a\nb", GGUF_U32);
-    tiny_u32(&b, 1);
-    refused(&b, ERR_CORRUPT, "control");
+    static const char *const control[] = {"a\nb", "\x1b[2J", "a\x1f", "\x7f"};
+    for (size_t i = 0; i < 4; i++) {
+        kv_head(&b, control[i], GGUF_U32);
+        tiny_u32(&b, 1);
+        refused(&b, ERR_CORRUPT, "control");
+    }
     tiny_header(&b, 3, 0, 1);
     tiny_u64(&b, LIMIT_GGUF_NAME + 1);
     tiny_fill(&b, LIMIT_GGUF_NAME + 100);
