@@ -47,8 +47,11 @@ static void choose_locale(void)
         setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+/* The folder of catalogues: $MOAT_LOCALEDIR, or beside the program: in the build tree, or where it
+ * was installed, even if the tree was moved since. */
 static const char *catalogue_dir(char *buf, size_t cap)
 {
+    static const char *const beside[] = {"/locale", "/../share/locale"};
     const char *env = getenv("MOAT_LOCALEDIR");
     if (env && *env)
         return env;
@@ -57,11 +60,15 @@ static const char *catalogue_dir(char *buf, size_t cap)
         return MOAT_LOCALEDIR;
     buf[n] = '\0';
     char *slash = strrchr(buf, '/');
-    struct stat st;
-    if (!slash || (size_t)(slash - buf) + sizeof "/locale" > cap)
-        return MOAT_LOCALEDIR;
-    memcpy(slash, "/locale", sizeof "/locale");
-    return stat(buf, &st) == 0 && S_ISDIR(st.st_mode) ? buf : MOAT_LOCALEDIR;
+    for (size_t i = 0; slash && i < sizeof beside / sizeof *beside; i++) {
+        struct stat st;
+        if ((size_t)(slash - buf) + strlen(beside[i]) >= cap)
+            continue;
+        memcpy(slash, beside[i], strlen(beside[i]) + 1);
+        if (stat(buf, &st) == 0 && S_ISDIR(st.st_mode))
+            return buf;
+    }
+    return MOAT_LOCALEDIR;
 }
 
 void lang_init(void)

@@ -1,26 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The set-up scripts: they install only what is missing, need no root when nothing is, and name the host that failed.
-set -u
-cd "$(dirname "$0")/../.."
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-n=0 bad=0
-
-# check NAME COMMAND...: one TAP line.
-check() {
-    local name=$1
-    shift
-    n=$((n + 1))
-    if "$@"; then
-        echo "ok $n - $name"
-    else
-        echo "not ok $n - $name"
-        sed 's/^/# /' "$tmp"/out
-        bad=1
-    fi
-}
-said() { grep -qF -- "$1" "$tmp/out"; }
+. "$(dirname "$0")/../lib/tap.sh"
 
 # tools FOLDER NAME...: a PATH of its own with these programs and nothing else.
 tools() {
@@ -63,7 +44,7 @@ stub "$tmp/bare/pkg-config" '[ "$2" != libpcre2-8 ]'
 for t in make msgfmt python3; do stub "$tmp/bare/$t" 'exit 0'; done
 PATH=$tmp/bare scripts/setup build >"$tmp/out" 2>&1
 check "what is there is not installed again" grep -q -- '--no-install-recommends libpcre2-dev$' "$tmp/calls"
-check "test tools are not part of the build level" bash -c "! grep -q -e cmocka -e clang -e valgrind '$tmp/calls'"
+check "test tools are not part of the build level" not grep -q -e cmocka -e clang -e valgrind "$tmp/calls"
 
 stub "$tmp/bare/apt-get" \
     'echo "E: Failed to fetch http://mirror.invalid/debian/x.deb  Could not connect to mirror.invalid:80"; exit 100'
@@ -84,5 +65,4 @@ check "a model in the store is not fetched again" [ $? = 0 -a ! -s "$tmp/out" ]
 
 scripts/setup nonsense >"$tmp/out" 2>&1
 check "an unknown level is a usage error" [ $? = 2 ]
-echo "1..$n"
-exit $bad
+done_testing
