@@ -43,7 +43,7 @@ TEST_BIN := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 # The second make of a target that installs first: parallel, unless the user said how parallel.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all run test check fuzz bench help clean format install uninstall dist tests-build fuzz-build lint mo pot
+.PHONY: all run test check fuzz bench help clean format install uninstall dist tests-build fuzz-build lint mo man pot
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/moat mo ## build build/moat
@@ -93,6 +93,12 @@ $(BUILD)/locale/%/LC_MESSAGES/moat.mo: po/%.po
 pot: ## collect the messages into build/moat.pot and merge them into po/*.po
 	scripts/messages $(BUILD)/moat.pot $(PO)
 
+man: $(BUILD)/moat ## write the manual pages from the option tables into build/man
+	@mkdir -p $(BUILD)/man
+	@LC_ALL=C $(BUILD)/moat help --man >$(BUILD)/man/moat.1
+	@for verb in $$($(BUILD)/moat help --words | grep -vx -e help -e version); do \
+	  LC_ALL=C $(BUILD)/moat help --man $$verb >$(BUILD)/man/moat-$$verb.1 || exit 1; done
+
 # --- from nothing to an answer ---------------------------------------------------------------------
 MODEL ?= smollm2:135m
 PROMPT ?= Why is the sky blue? Answer in two sentences.
@@ -102,7 +108,7 @@ run: ## install what building needs, build, fetch the default model, answer PROM
 	@scripts/setup build
 	@$(SUBMAKE) -s all
 	@MOAT=$(BUILD)/moat scripts/fetch-model
-	@$(BUILD)/moat run $(MODEL) "$$PROMPT" --num-gpu 0 --memory 12G
+	@$(BUILD)/moat run $(MODEL) "$$PROMPT" --num-gpu 0 --memory 12G </dev/null
 
 test: ## install what testing needs, build, fetch the test models, run every test
 	@scripts/setup test
@@ -137,11 +143,6 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libmoat.a Makefile
 	@echo '  FUZZ  $<'
 	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -Wno-missing-prototypes -Itests -MMD -MP $< $(BUILD)/libmoat.a $(LDFLAGS_ALL) $(LIBS) -o $@
 
-TEST_MODELS := $(or $(MOAT_TEST_MODELS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moat/test-models)
-bench: all ## how fast the two test models read and write here
-	@scripts/fetch-model --tests
-	@for m in smollm2 gemma3; do $(BUILD)/moat bench $(TEST_MODELS)/$$m.gguf || exit 1; done
-
 lint: ## the rules of the house: format, doors, sizes, names, messages
 	@$(PYTHON) tests/run.py --build $(BUILD) --only tests/house/
 
@@ -149,14 +150,18 @@ lint: ## the rules of the house: format, doors, sizes, names, messages
 bindir = $(DESTDIR)$(PREFIX)/bin
 datadir = $(DESTDIR)$(PREFIX)/share
 
-install: all ## install under PREFIX (default /usr/local); DESTDIR= for packagers
+install: all man ## install under PREFIX (default /usr/local); DESTDIR= for packagers
 	install -D -m 755 $(BUILD)/moat $(bindir)/moat
 	for po in $(basename $(notdir $(PO))); do \
 	  install -D -m 644 $(BUILD)/locale/$$po/LC_MESSAGES/moat.mo $(datadir)/locale/$$po/LC_MESSAGES/moat.mo || exit 1; done
+	install -D -m 644 -t $(datadir)/man/man1 $(BUILD)/man/*.1
+	$(BUILD)/moat completion bash >$(BUILD)/moat.bash
+	install -D -m 644 $(BUILD)/moat.bash $(datadir)/bash-completion/completions/moat
 	install -D -m 644 -t $(datadir)/doc/moat README.md README.zh-CN.md CHANGELOG.md LICENSE
 
 uninstall: ## remove what install put there; says what stays
 	rm -f $(bindir)/moat $(datadir)/locale/*/LC_MESSAGES/moat.mo
+	rm -f $(datadir)/man/man1/moat.1 $(datadir)/man/man1/moat-*.1 $(datadir)/bash-completion/completions/moat
 	rm -rf $(datadir)/doc/moat
 	@echo 'What stays, for each user: models in $$MOAT_HOME or ~/.local/share/moat, settings in'
 	@echo '~/.config/moat, downloads in ~/.cache/moat. Remove those folders to remove everything.'

@@ -40,6 +40,7 @@ bool os_mkdirs(const char *path,
  * fsynced, renamed over `path`, directory fsynced. */
 struct os_atomic_file {
     int fd;
+    unsigned mode; /* permissions of the finished file: 0644, may be changed before commit */
     char tmp[4096], path[4096];
 };
 bool os_atomic_open(struct os_atomic_file *f, const char *path, struct err *e) MUST_USE;

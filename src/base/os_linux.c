@@ -254,6 +254,7 @@ bool os_mkdirs(const char *path, struct err *e)
 bool os_atomic_open(struct os_atomic_file *f, const char *path, struct err *e)
 {
     f->fd = -1;
+    f->mode = 0644;
     if (snprintf(f->path, sizeof f->path, "%s", path) >= (int)sizeof f->path ||
         snprintf(f->tmp, sizeof f->tmp, "%s.tmp-XXXXXX", path) >= (int)sizeof f->tmp)
         return fail(e, ERR_USAGE, "path is too long: %s", path);
@@ -296,7 +297,7 @@ static bool sync_parent(const char *path, struct err *e)
 
 bool os_atomic_commit(struct os_atomic_file *f, struct err *e)
 {
-    if (fsync(f->fd) != 0 || fchmod(f->fd, 0644) != 0 || rename(f->tmp, f->path) != 0)
+    if (fsync(f->fd) != 0 || fchmod(f->fd, f->mode) != 0 || rename(f->tmp, f->path) != 0)
         return fail(e, ERR_IO, "cannot write %s: %s", f->path, strerror(errno));
     close(f->fd);
     f->fd = -1;

@@ -7,7 +7,7 @@
 
 extern const struct command cmd_bench;
 
-/* completion */
+extern const struct command cmd_completion;
 
 /* import */
 
@@ -19,7 +19,7 @@ extern const struct command cmd_logits;
 
 /* rm */
 
-/* run */
+extern const struct command cmd_run;
 
 extern const struct command cmd_show;
 

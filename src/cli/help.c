@@ -62,6 +62,7 @@ static void as_text(struct buf *out, const struct command *cmd, const struct opt
     for (; *tables; tables++)
         for (const struct opt *o = *tables; o->name; o++)
             text_option(out, o, width);
+    buf_byte(out, '\n');
     text_option(out, &help, width);
 }
 
@@ -77,9 +78,10 @@ static void troff(struct buf *out, const char *text)
             buf_cstr(out, "\\e");
         else if (*text == '-')
             buf_cstr(out, "\\-");
-        else if (*text == '\n' && text[1] == '\n') {
-            buf_cstr(out, "\n.PP\n");
-            text++;
+        else if (*text == '\n') {
+            bool paragraph = text[1] == '\n';
+            buf_cstr(out, paragraph ? "\n.PP\n" : "\n.br\n");
+            text += paragraph;
         } else
             buf_byte(out, *text);
     }
@@ -118,9 +120,10 @@ static void as_man(struct buf *out, const struct command *cmd, const struct opt 
     buf_cstr(out, ".SH SEE ALSO\n.BR moat (1)\n");
 }
 
-/* One line per option: "--name" or "--name ARG". */
-static void as_words(struct buf *out, const struct opt *const tables[])
+/* "args ARGUMENTS", then one line per option: "--name" or "--name ARG". */
+static void as_words(struct buf *out, const struct command *cmd, const struct opt *const tables[])
 {
+    buf_fmt(out, "args %s\n", cmd->args ? cmd->args : "");
     for (; *tables; tables++)
         for (const struct opt *o = *tables; o->name; o++) {
             if (o->kind == OPT_GROUP)
@@ -140,7 +143,7 @@ bool opts_describe(const struct command *cmd, const struct opt *const tables[], 
     else if (strcmp(form, "man") == 0)
         as_man(&out, cmd, tables);
     else if (strcmp(form, "words") == 0)
-        as_words(&out, tables);
+        as_words(&out, cmd, tables);
     else
         return fail(e, ERR_USAGE, "--help=%s: only text, man and words are known", form);
     bool ok = buf_ok(&out, "help", e);

@@ -39,8 +39,7 @@ static const struct row {
     /* template */
 
     {N_("This program"), NULL},
-    /* completion */
-
+    {NULL, &cmd_completion},
 };
 
 enum { N_ROWS = sizeof rows / sizeof *rows };
@@ -95,16 +94,50 @@ static void print_overview(FILE *to)
     buf_clear(&out);
 }
 
-/* moat help [COMMAND] */
+/* The page of `moat` itself; troff finds no dash and no backslash of its own in it. */
+static void print_man(void)
+{
+    printf(".TH MOAT 1 \"\" \"moat " MOAT_VERSION "\"\n.SH NAME\nmoat \\- %s\n.SH SYNOPSIS\n"
+           ".B moat\nCOMMAND [ARGUMENTS] [OPTIONS]\n.SH COMMANDS\n",
+           _("run large language models on your own machine"));
+    for (size_t i = 0; i < N_ROWS; i++)
+        if (rows[i].cmd)
+            printf(".TP\n.BR moat\\-%s (1)\n%s\n", rows[i].cmd->name, _(rows[i].cmd->summary));
+}
+
+static void print_words(void)
+{
+    for (size_t i = 0; i < N_ROWS; i++)
+        if (rows[i].cmd)
+            puts(rows[i].cmd->name);
+    puts("help\nversion");
+}
+
+/* moat help [--man|--words] [COMMAND] */
 static int help(int argc, char **argv)
 {
-    char flag[] = "--help";
+    static const struct {
+        const char *option;
+        const char *of_command; /* what the command itself is asked */
+        void (*overview)(void);
+    } forms[] = {{"--man", "--help=man", print_man}, {"--words", "--help=words", print_words}};
+    size_t form = 0, n_forms = sizeof forms / sizeof *forms;
+    while (argc > 1 && form < n_forms && strcmp(argv[1], forms[form].option) != 0)
+        form++;
+    bool given = argc > 1 && form < n_forms;
+    argc -= given;
+    argv += given;
     if (argc < 2 || strcmp(argv[1], "help") == 0) {
-        print_overview(stdout);
+        if (given)
+            forms[form].overview();
+        else
+            print_overview(stdout);
         return 0;
     }
     const struct command *c = find(argv[1]);
-    return c ? c->run(2, (char *[]){argv[1], flag, NULL}) : unknown_command(argv[1]);
+    char ask[16];
+    snprintf(ask, sizeof ask, "%s", given ? forms[form].of_command : "--help");
+    return c ? c->run(2, (char *[]){argv[1], ask, NULL}) : unknown_command(argv[1]);
 }
 
 static bool is(const char *word, const char *long_name, const char *dashed, const char *letter)

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/chat_command: see chat_command.h. */
+#include "cli/chat_command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/near.h"
+#include "cli/opts.h"
+#include "cli/setting_opts.h"
+#include "cli/table.h"
+#include "cli/term.h"
+
+enum { HELP_COLUMN = 23 };
+
+struct row {
+    const char *name, *args;
+    const char *help; /* gettext id */
+    bool (*run)(struct chat_state *c, struct str arg, struct err *e);
+};
+static const struct row rows[];
+
+void chat_say(const char *fmt, ...)
+{
+    char text[2048];
+    struct buf out;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    buf_init(&out, 2 * sizeof text);
+    term_wrap(&out, str_of(text), 0, 0, term_columns(STDERR_FILENO));
+    fprintf(stderr, "%s%s%s", term_style(STDERR_FILENO, TERM_DIM), buf_c(&out),
+            term_style(STDERR_FILENO, TERM_PLAIN));
+    buf_clear(&out);
+}
+
+void chat_say_error(const struct err *e)
+{
+    fprintf(stderr, "%s\n", e->msg);
+}
+
+static void help_line(struct buf *out, const char *name, const char *args, const char *help)
+{
+    size_t from = out->n;
+    buf_fmt(out, "  %s %s", name, args);
+    uint32_t at = term_text_width(str_from(buf_view(out), from));
+    term_wrap(out, str_of(_(help)), HELP_COLUMN, at, term_columns(STDERR_FILENO));
+}
+
+static bool run_help(struct chat_state *c, struct str arg, struct err *e)
+{
+    (void)c;
+    (void)arg;
+    struct buf out;
+    buf_init(&out, 1u << 16);
+    for (const struct row *r = rows; r->name; r++)
+        help_line(&out, r->name, r->args, r->help);
+    help_line(&out, "\"\"\" ... \"\"\"", "", N_("several lines (also: \\ at the end of a line)"));
+    help_line(&out, "Ctrl-C", "", N_("stop the answer; twice at an empty prompt: leave"));
+    fputs(buf_c(&out), stderr);
+    bool ok = buf_ok(&out, "help", e);
+    buf_clear(&out);
+    return ok;
+}
+
+static bool run_clear(struct chat_state *c, struct str arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    talk_forget(&c->talk);
+    chat_say("%s", _("The conversation starts afresh."));
+    return true;
+}
+
+static void show_setting(const struct session *s, const struct setting *def, struct table *t)
+{
+    struct buf value;
+    buf_init(&value, 1u << 16);
+    setting_show(&s->settings, def, &value);
+    table_fmt(t, "  %s", def->key);
+    table_cell(t, buf_view(&value));
+    table_cell(t, str_of(_(def->help)));
+    buf_clear(&value);
+}
+
+static bool show_settings(const struct session *s, const struct setting *only, struct err *e)
+{
+    struct table t;
+    struct buf out;
+    table_init(&t, "lll");
+    buf_init(&out, 1u << 20);
+    for (uint32_t i = 0; i < settings_count; i++)
+        if (!only || only == &settings_table[i])
+            show_setting(s, &settings_table[i], &t);
+    bool ok = table_render(&t, &out, e);
+    fputs(buf_c(&out), stderr);
+    table_clear(&t);
+    buf_clear(&out);
+    return ok;
+}
+
+static bool unknown_setting(struct str key, struct err *e)
+{
+    struct near n;
+    near_init(&n, key);
+    for (uint32_t i = 0; i < settings_count; i++)
+        near_offer(&n, settings_table[i].key);
+    const char *best = near_best(&n);
+    if (best)
+        return fail(e, ERR_USAGE, "unknown setting \"%.*s\"; did you mean %s?", STR_ARG(key), best);
+    return fail(e, ERR_USAGE, "unknown setting \"%.*s\"; /set lists them", STR_ARG(key));
+}
+
+/* /set | /set KEY | /set KEY VALUE */
+static bool run_set(struct chat_state *c, struct str arg, struct err *e)
+{
+    if (!arg.n)
+        return show_settings(c->session, NULL, e);
+    struct str key, value = arg;
+    str_cut(&value, ' ', &key);
+    value = value.p ? str_trim(value) : STR("");
+    const struct setting *def = settings_find(key);
+    if (!def)
+        return unknown_setting(key, e);
+    if (!value.n)
+        return show_settings(c->session, def, e);
+    if (strcmp(def->key, "context_window") == 0)
+        return fail(e, ERR_USAGE,
+                    "the context is fixed while a model is loaded; leave and start "
+                    "again with --context %.*s",
+                    STR_ARG(value));
+    if (!settings_set(&c->session->settings, def, value, e))
+        return false;
+    return show_settings(c->session, def, e);
+}
+
+static bool run_system(struct chat_state *c, struct str arg, struct err *e)
+{
+    if (!arg.n && !c->talk.system) {
+        chat_say("%s", _("There is no system message."));
+        return true;
+    }
+    if (!arg.n) {
+        struct buf shown;
+        buf_init(&shown, 1u << 20);
+        term_clean(&shown, str_of(c->talk.system));
+        chat_say("%s", buf_c(&shown));
+        buf_clear(&shown);
+        return true;
+    }
+    char *text = strndup(str_is(arg, "none") ? "" : arg.p, str_is(arg, "none") ? 0 : arg.n);
+    bool ok = talk_set_system(&c->talk, text, e);
+    free(text);
+    if (ok)
+        chat_say("%s", c->talk.system ? _("The system message is set.")
+                                      : _("The system message is removed."));
+    return ok;
+}
+
+/* A file name, "~/" meaning the home directory. */
+static bool file_name(struct str arg, char path[4096], struct err *e)
+{
+    const char *home = getenv("HOME");
+    if (!arg.n)
+        return fail(e, ERR_USAGE, "a file name is missing, for example chat.json");
+    bool tilde = str_starts(arg, STR("~/")) && home;
+    int n = snprintf(path, 4096, "%s%.*s", tilde ? home : "", (int)(arg.n - tilde), arg.p + tilde);
+    return (n > 0 && n < 4096) || fail(e, ERR_USAGE, "the file name is too long");
+}
+
+static bool run_save(struct chat_state *c, struct str arg, struct err *e)
+{
+    char path[4096];
+    if (!file_name(arg, path, e) || !talk_save(&c->talk, c->session->model, path, e))
+        return false;
+    chat_say(_("Saved in %s."), path);
+    return true;
+}
+
+static bool run_load(struct chat_state *c, struct str arg, struct err *e)
+{
+    char path[4096];
+    if (!file_name(arg, path, e) || !talk_load(&c->talk, path, e))
+        return false;
+    if (c->talk.chat)
+        chat_say(_("Loaded: %zu messages."), talk_count(&c->talk));
+    else
+        chat_say(_("Loaded: %zu bytes of text."), talk_count(&c->talk));
+    return true;
+}
+
+static bool run_bye(struct chat_state *c, struct str arg, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    c->leaving = true;
+    return true;
+}
+
+static const struct row rows[] = {
+    {"/help", "", N_("this list"), run_help},
+    {"/clear", "", N_("forget the conversation"), run_clear},
+    {"/set", "[KEY [VALUE]]", N_("show or change the settings of the answer"), run_set},
+    {"/system", "[TEXT|none]", N_("show, set or remove the system message"), run_system},
+    {"/save", "FILE", N_("write the conversation to a file"), run_save},
+    {"/load", "FILE", N_("go on with a saved conversation"), run_load},
+    {"/bye", "", N_("leave (so does Ctrl-D)"), run_bye},
+    {NULL, NULL, NULL, NULL},
+};
+
+bool chat_is_command(struct str line)
+{
+    if (!line.n || line.p[0] != '/')
+        return false;
+    size_t n = 1;
+    while (n < line.n && line.p[n] >= 'a' && line.p[n] <= 'z')
+        n++;
+    return n == line.n || line.p[n] == ' ' || line.p[n] == '\t';
+}
+
+static bool unknown(struct str word, struct err *e)
+{
+    struct near n;
+    near_init(&n, word);
+    for (const struct row *r = rows; r->name; r++)
+        near_offer(&n, r->name);
+    const char *best = near_best(&n);
+    if (best)
+        return fail(e, ERR_USAGE, "unknown command %.*s; did you mean %s?", STR_ARG(word), best);
+    return fail(e, ERR_USAGE,
+                "unknown command %.*s; /help lists them (a blank before it makes it a message)",
+                STR_ARG(word));
+}
+
+static bool run(struct chat_state *c, struct str line, struct err *e)
+{
+    size_t n = 0;
+    while (n < line.n && line.p[n] != ' ' && line.p[n] != '\t')
+        n++;
+    struct str word = str_sub(line, 0, n);
+    for (const struct row *r = rows; r->name; r++)
+        if (str_is(word, r->name))
+            return r->run(c, str_trim(str_from(line, n)), e);
+    return unknown(word, e);
+}
+
+void chat_command(struct chat_state *c, struct str line)
+{
+    struct err e = {ERR_NONE, ""};
+    if (!run(c, str_trim(line), &e))
+        chat_say_error(&e);
+}
+
+void chat_complete(struct str word, void (*offer)(void *arg, const char *word), void *arg)
+{
+    static char line[64][64]; /* "/set KEY" must live as long as the offers */
+    if (!word.n || word.p[0] != '/')
+        return;
+    for (const struct row *r = rows; r->name; r++)
+        if (str_starts(str_of(r->name), word))
+            offer(arg, r->name);
+    for (uint32_t i = 0; i < settings_count && i < 64 && str_starts(word, STR("/set ")); i++) {
+        snprintf(line[i], sizeof line[i], "/set %s", settings_table[i].key);
+        if (str_starts(str_of(line[i]), word))
+            offer(arg, line[i]);
+    }
+}

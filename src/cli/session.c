@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/session: see session.h. */
+#include "cli/session.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/interrupt.h"
+#include "cli/opts.h"
+#include "cli/term.h"
+
+bool session_answer(const struct session *s, struct str prompt, bool hush, struct answer *a,
+                    struct generation *r, struct err *e)
+{
+    answer_begin(a, prompt, s->json);
+    interrupt_begin(hush);
+    bool ok = generate(s->generator, prompt, &s->settings, interrupt_flag(), answer_piece, a, r, e);
+    interrupt_end();
+    answer_end(a);
+    if (ok && a->error.code != ERR_NONE) {
+        *e = a->error;
+        return false;
+    }
+    return ok && buf_ok(&a->raw, "answer", e);
+}
+
+static double per_second(uint32_t n, double seconds)
+{
+    return seconds > 0 ? n / seconds : 0;
+}
+
+double session_prompt_tps(const struct generation *r)
+{
+    return per_second(r->n_prompt - r->n_reused, r->prompt_s);
+}
+
+double session_decode_tps(const struct generation *r)
+{
+    return per_second(r->n_generated, r->decode_s);
+}
+
+static void note_cut(const struct session *s, const struct generation *r)
+{
+    if (r->finish == FINISH_CONTEXT)
+        fprintf(stderr,
+                _("(the answer stops here: the context of %u tokens is full; --context N gives "
+                  "more)\n"),
+                generator_context(s->generator));
+    else if (r->finish == FINISH_LENGTH && s->verbose)
+        fprintf(stderr, _("(the answer stops here: max_tokens is %u)\n"), s->settings.max_tokens);
+}
+
+void session_note(const struct session *s, const struct generation *r)
+{
+    fputs(term_style(STDERR_FILENO, TERM_DIM), stderr);
+    note_cut(s, r);
+    if (s->verbose)
+        fprintf(stderr,
+                _("load %.2f s, prompt %u tokens (%u reused) %.1f tok/s, answer %u tokens %.1f "
+                  "tok/s, first token %.2f s, seed %llu\n"),
+                s->load_s, r->n_prompt, r->n_reused, session_prompt_tps(r), r->n_generated,
+                session_decode_tps(r), r->first_token_s, (unsigned long long)r->seed);
+    fputs(term_style(STDERR_FILENO, TERM_PLAIN), stderr);
+}

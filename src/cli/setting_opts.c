@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/setting_opts: see setting_opts.h. */
+#include "cli/setting_opts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+
+static bool remember(void *slot, struct str value, struct err *e)
+{
+    const struct setting_slot *s = slot;
+    struct setting_opts *so = s->all;
+    if (so->n_given == SETTING_GIVEN)
+        return fail(e, ERR_USAGE, "too many settings on the command line; use --config FILE");
+    /* A trial run on scratch settings: the mistake is reported where parsing stands. */
+    struct settings scratch;
+    settings_init(&scratch);
+    bool ok = settings_set(&scratch, s->def, value, e);
+    settings_clear(&scratch);
+    so->given[so->n_given].def = s->def;
+    so->given[so->n_given].value = value;
+    so->n_given += ok;
+    return ok;
+}
+
+static void option_name(char out[SETTING_NAME], const char *key)
+{
+    snprintf(out, SETTING_NAME, "%s", strcmp(key, "context_window") == 0 ? "context" : key);
+    for (char *p = out; *p; p++)
+        if (*p == '_')
+            *p = '-';
+}
+
+void setting_opts_init(struct setting_opts *so)
+{
+    memset(so, 0, sizeof *so);
+    must(settings_count <= SETTING_OPTS);
+    so->table[0] =
+        (struct opt){.name = "", .kind = OPT_GROUP, .help = N_("Settings of the answer")};
+    for (uint32_t i = 0; i < settings_count; i++) {
+        const struct setting *def = &settings_table[i];
+        option_name(so->names[i], def->key);
+        so->slots[i] = (struct setting_slot){so, def};
+        so->table[i + 1] = (struct opt){.name = so->names[i],
+                                        .kind = OPT_CALL,
+                                        .out = &so->slots[i],
+                                        .arg = def->arg,
+                                        .help = def->help,
+                                        .call = remember};
+    }
+}
+
+bool setting_opts_apply(const struct setting_opts *so, const char *config, struct settings *s,
+                        struct err *e)
+{
+    if (config && !settings_load(s, config, e))
+        return false;
+    /* A list given by options replaces the file's list, it does not add to it. */
+    for (uint32_t i = 0; i < so->n_given; i++)
+        if (so->given[i].def->kind == SETTING_STRINGS)
+            ((struct settings_strings *)((char *)s + so->given[i].def->offset))->set = false;
+    for (uint32_t i = 0; i < so->n_given; i++)
+        if (!settings_set(s, so->given[i].def, so->given[i].value, e))
+            return false;
+    return true;
+}
+
+static void show_strings(const struct settings_strings *v, struct buf *out)
+{
+    struct err e;
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < v->n; i++)
+        json_array_append_new(list, json_string(v->v[i]));
+    if (!json_write(list, JSON_COMPACT, out, &e))
+        buf_cstr(out, "?");
+    json_decref(list);
+}
+
+void setting_show(const struct settings *s, const struct setting *def, struct buf *out)
+{
+    const char *at = (const char *)s + def->offset;
+    switch (def->kind) {
+    case SETTING_U32:
+        buf_fmt(out, "%u", *(const uint32_t *)(const void *)at);
+        break;
+    case SETTING_U64:
+        buf_fmt(out, "%llu", (unsigned long long)*(const uint64_t *)(const void *)at);
+        break;
+    case SETTING_F32:
+        buf_fmt(out, "%.6g", (double)*(const float *)(const void *)at);
+        break;
+    case SETTING_STRINGS:
+        show_strings((const void *)at, out);
+        break;
+    case SETTING_ORDER:
+    case SETTING_BIAS:
+        buf_cstr(out, "...");
+        break;
+    }
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/talk: a conversation: what has been said, the prompt it makes, saving and loading.
+ *
+ * With a chat template it is a list of messages; without one ("raw") it is a running text that the
+ * model continues. A saved conversation is a JSON object
+ *     {"format":"moat-chat","version":1,"model":..,"system":..,"messages":[{"role","content"}..]}
+ * ("text" instead of "messages" for raw). A plain array of messages can be loaded too. */
+#ifndef MOAT_CLI_TALK_H
+#define MOAT_CLI_TALK_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "text/chat.h"
+
+struct talk {
+    const struct chat *chat; /* NULL: raw; borrowed */
+    json_t *messages;        /* user and assistant in turn, without the system message */
+    char *system;            /* owned, or NULL */
+    struct buf text;         /* raw: all so far */
+    size_t before;           /* raw: its length before the last talk_ask */
+};
+
+bool talk_init(struct talk *t, const struct chat *chat_or_raw, struct err *e) MUST_USE;
+void talk_clear(struct talk *t);  /* frees */
+void talk_forget(struct talk *t); /* a new conversation; the system message stays */
+
+/* NULL or "" removes it. Refused where there is no template to place it. */
+bool talk_set_system(struct talk *t, const char *system, struct err *e) MUST_USE;
+
+/* Adds the user's words; the prompt for the model is written to out. Undone by talk_take_back. */
+bool talk_ask(struct talk *t, struct str words, struct buf *prompt, struct err *e) MUST_USE;
+void talk_take_back(struct talk *t);
+bool talk_answered(struct talk *t, struct str answer, struct err *e) MUST_USE;
+
+size_t talk_count(const struct talk *t); /* messages; raw: bytes */
+
+/* Saving replaces only a file that is a saved conversation. A failed load changes nothing. */
+bool talk_save(const struct talk *t, const char *model, const char *path, struct err *e) MUST_USE;
+bool talk_load(struct talk *t, const char *path, struct err *e) MUST_USE;
+
+#endif
