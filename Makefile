@@ -143,6 +143,11 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libmoat.a Makefile
 	@echo '  FUZZ  $<'
 	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -Wno-missing-prototypes -Itests -MMD -MP $< $(BUILD)/libmoat.a $(LDFLAGS_ALL) $(LIBS) -o $@
 
+TEST_MODELS := $(or $(MOAT_TEST_MODELS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moat/test-models)
+bench: all ## how fast the two test models read and write here
+	@scripts/fetch-model --tests
+	@for m in smollm2 gemma3; do $(BUILD)/moat bench $(TEST_MODELS)/$$m.gguf || exit 1; done
+
 lint: ## the rules of the house: format, doors, sizes, names, messages
 	@$(PYTHON) tests/run.py --build $(BUILD) --only tests/house/
 
