@@ -26,9 +26,10 @@ static void format_line(char *out, size_t cap, const char *fmt, va_list ap)
     int n = vsnprintf(out, cap, fmt, ap);
     if (n < 0)
         out[0] = '\0';
-    str_make_printable(out);
-    if ((size_t)(n < 0 ? 0 : n) >= cap) {
-        size_t end = str_utf8_floor(out, cap - 4);
+    str_make_printable(out); /* may shorten it */
+    if (n >= 0 && (size_t)n >= cap) {
+        size_t end = strlen(out);
+        end = str_utf8_floor(out, end < cap - 4 ? end : cap - 4);
         memcpy(out + end, "...", 4);
     }
 }

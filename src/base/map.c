@@ -10,8 +10,8 @@
 
 static uint64_t hash_key(void)
 {
-    static uint64_t key; /* a race writes two random values, either is good before first use */
-    if (key == 0) {
+    static uint64_t key; /* the first thread to set it wins */
+    if (__atomic_load_n(&key, __ATOMIC_RELAXED) == 0) {
         uint64_t k = 0;
         if (getrandom(&k, sizeof k, 0) != (ssize_t)sizeof k)
             k = (uint64_t)(uintptr_t)&key * 0x9e3779b97f4a7c15u;
@@ -56,7 +56,7 @@ static struct map_slot *find_slot(const struct map *m, struct str key, uint32_t 
 bool map_reserve(struct map *m, size_t n, struct err *e)
 {
     size_t cap = m->cap ? m->cap : 16, need;
-    if (!mem_mul(n, 2, &need))
+    if (!mem_mul(n, 2, &need) || need > SIZE_MAX / 2 + 1) /* no power of two beyond */
         return fail(e, ERR_LIMIT, "not enough memory for %zu items of %zu bytes", n,
                     sizeof *m->slots);
     while (cap < need)

@@ -86,6 +86,16 @@ static const char *first_line(const char *path, char *line, size_t cap)
     return line;
 }
 
+/* Is `word` one of the words of a list separated by commas? */
+static bool in_list(const char *list, const char *word)
+{
+    struct str rest = str_of(list), one;
+    while (str_cut(&rest, ',', &one))
+        if (str_is(one, word))
+            return true;
+    return false;
+}
+
 /* Path of this process's group below the mount of `controller` ("" for the v2 hierarchy). */
 static bool cgroup_path(const char *controller, char *out, size_t cap)
 {
@@ -99,7 +109,7 @@ static bool cgroup_path(const char *controller, char *out, size_t cap)
             continue;
         *path++ = '\0';
         name++;
-        bool match = *controller ? strstr(name, controller) != NULL : *name == '\0';
+        bool match = in_list(name, controller); /* v2: one empty name */
         if (match)
             found = snprintf(out, cap, "%s", path) < (int)cap;
     }
@@ -233,17 +243,27 @@ uint64_t os_rss_bytes(void)
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static bool make_dir(const char *path)
+{
+    struct stat st;
+    if (mkdir(path, 0700) == 0)
+        return true;
+    if (errno == EEXIST && stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        errno = ENOTDIR;
+    return errno == EEXIST;
+}
+
 bool os_mkdirs(const char *path, struct err *e)
 {
     char part[4096];
     if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
         return fail(e, ERR_USAGE, "path is too long: %s", path);
-    for (char *p = part + 1;; p++) {
+    for (char *p = part + (part[0] != '\0');; p++) {
         if (*p != '/' && *p != '\0')
             continue;
         char was = *p;
         *p = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+        if (!make_dir(part))
             return fail(e, ERR_IO, "cannot create directory %s: %s", part, strerror(errno));
         if (was == '\0')
             return true;

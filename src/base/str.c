@@ -44,7 +44,7 @@ struct str str_from(struct str s, size_t at)
 {
     if (at > s.n)
         at = s.n;
-    return (struct str){s.p + at, s.n - at};
+    return at ? (struct str){s.p + at, s.n - at} : s; /* s.p may be NULL */
 }
 
 struct str str_sub(struct str s, size_t at, size_t n)
@@ -169,6 +169,8 @@ uint32_t str_utf8_next(struct str s, size_t *at)
 
 size_t str_utf8_put(uint32_t c, char out[4])
 {
+    if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        c = 0xfffd;
     if (c < 0x80) {
         out[0] = (char)c;
         return 1;

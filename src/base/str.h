@@ -37,7 +37,8 @@ bool str_to_u64(struct str s, uint64_t *out); /* decimal digits only */
 bool str_to_f64(struct str s, double *out);   /* finite decimal number, C locale */
 
 /* UTF-8. `str_utf8_next` decodes one code point at *at and moves on; an invalid byte gives U+FFFD
- * and moves one byte. `str_utf8_put` writes 1-4 bytes and returns their count. */
+ * and moves one byte. `str_utf8_put` writes 1-4 bytes and returns their count; what is no code
+ * point (a surrogate, beyond U+10FFFF) becomes U+FFFD. */
 uint32_t str_utf8_next(struct str s, size_t *at);
 size_t str_utf8_put(uint32_t code_point, char out[4]);
 bool str_utf8_valid(struct str s);

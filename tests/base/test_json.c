@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests of base/json: what is refused, where the error says it is, depth, writing. */
+#include "base/json.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "test.h"
+
+static void good_documents(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{}",
+        "[]",
+        "1",
+        "\"x\"",
+        "null",
+        " {\"a\": [1, 2.5, true, null, \"\\u00e9\"]}\n",
+        "\"[[[[{{{{\\\"[[[[\"",
+    };
+    struct err e;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        json_t *j = json_parse(str_of(texts[i]), "here", &e);
+        assert_non_null(j);
+        json_decref(j);
+    }
+}
+
+static void bad_documents(void **state)
+{
+    (void)state;
+    static const struct {
+        struct str text;
+        const char *words;
+    } rows[] = {
+        {{"", 0}, "here: not valid JSON"},
+        {{NULL, 0}, "here: not valid JSON"},
+        {{"{", 1}, "line 1"},
+        {{"{} x", 4}, "line 1"},
+        {{"{}{}", 4}, "line 1"},
+        {{"\n\n[1,]", 6}, "line 3, column 4"},
+        {{"{\"a\":1,\"a\":2}", 13}, "duplicate"},
+        {{"{'a':1}", 7}, "line 1"},
+        {{"\"\xff\"", 3}, "decode byte"},
+        {{"\"a\0b\"", 5}, "control"},
+        {{"1e999", 5}, "overflow"},
+        {{"99999999999999999999", 20}, "big"},
+        {{"\"\\ud800\"", 8}, "Unicode"},
+        {{"\"abc", 4}, "line 1"},
+        {{"\"abc\\", 5}, "line 1"},
+        {{"[1] // no", 9}, "line 1"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct err e = {0};
+        json_t *j = json_parse(rows[i].text, "here", &e);
+        assert_null(j);
+        assert_int_equal(e.code, ERR_USAGE);
+        if (!strstr(e.msg, rows[i].words))
+            fail_msg("%s\n", e.msg);
+    }
+}
+
+static json_t *nested(size_t depth, char open, char close, struct err *e)
+{
+    struct buf b;
+    buf_init(&b, 1 << 22);
+    for (size_t i = 0; i < depth; i++) {
+        buf_byte(&b, open);
+        if (open == '{' && i + 1 < depth)
+            buf_cstr(&b, "\"k\":");
+    }
+    for (size_t i = 0; i < depth; i++)
+        buf_byte(&b, close);
+    json_t *j = json_parse(buf_view(&b), "here", e);
+    buf_clear(&b);
+    return j;
+}
+
+static void depth_is_limited(void **state)
+{
+    (void)state;
+    struct err e;
+    json_t *j = nested(LIMIT_JSON_DEPTH, '[', ']', &e);
+    assert_non_null(j);
+    json_decref(j);
+    j = nested(LIMIT_JSON_DEPTH, '{', '}', &e);
+    assert_non_null(j);
+    json_decref(j);
+    assert_null(nested(LIMIT_JSON_DEPTH + 1, '[', ']', &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_null(nested(LIMIT_JSON_DEPTH + 1, '{', '}', &e));
+    assert_null(nested(1000000, '[', ']', &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    /* Brackets that close too often must not buy more depth. */
+    assert_null(json_parse(STR("]]]]]]]]"), "here", &e));
+    assert_int_equal(e.code, ERR_USAGE);
+}
+
+static void files_and_their_limit(void **state)
+{
+    (void)state;
+    struct err e;
+    char path[] = "/tmp/moat-test-XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, "{\"a\": 7}", 8), 8);
+    close(fd);
+    json_t *j = json_read_file(path, 8, &e);
+    assert_non_null(j);
+    assert_int_equal(json_integer_value(json_object_get(j, "a")), 7);
+    json_decref(j);
+    assert_null(json_read_file(path, 7, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    unlink(path);
+    assert_null(json_read_file(path, 8, &e));
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
+static void writing(void **state)
+{
+    (void)state;
+    struct err e;
+    struct buf b;
+    json_t *j = json_parse(STR("{\"b\": [1, \"\xc3\xa9\"], \"a\": null}"), "here", &e);
+    buf_init(&b, 100);
+    assert_true(json_write(j, JSON_COMPACT | JSON_PRESERVE_ORDER, &b, &e));
+    assert_string_equal(buf_c(&b), "{\"b\":[1,\"\xc3\xa9\"],\"a\":null}");
+    buf_clear(&b);
+    buf_init(&b, 10);
+    assert_false(json_write(j, JSON_COMPACT, &b, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    buf_clear(&b);
+    json_decref(j);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_documents),   cmocka_unit_test(bad_documents),
+        cmocka_unit_test(depth_is_limited), cmocka_unit_test(files_and_their_limit),
+        cmocka_unit_test(writing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests of base/os: maps, atomic files, directories, and numbers about the machine that must make
+ * sense together. */
+#include "base/os.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "test.h"
+
+static char dir[] = "/tmp/moat-test-XXXXXX";
+static char paths[8][64];
+
+/* A path in the test's directory; eight at a time. */
+static const char *in_dir(const char *name)
+{
+    static unsigned turn;
+    char *p = paths[turn++ % 8];
+    snprintf(p, sizeof paths[0], "%s/%s", dir, name);
+    return p;
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    strcpy(dir + sizeof dir - 7, "XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    char command[80];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    return system(command);
+}
+
+static void put_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static unsigned files_in_dir(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir(dir);
+    for (struct dirent *entry; (entry = readdir(d));)
+        n += entry->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+static void holds(const char *path, const char *text)
+{
+    struct buf b;
+    struct err e;
+    buf_init(&b, 1000);
+    assert_true(buf_read_file(&b, path, &e));
+    assert_string_equal(buf_c(&b), text);
+    buf_clear(&b);
+}
+
+static void maps(void **state)
+{
+    (void)state;
+    struct os_map m;
+    struct err e;
+    put_file(in_dir("a"), "mapped");
+    assert_true(os_map_open(&m, in_dir("a"), &e));
+    assert_int_equal(m.n, 6);
+    assert_memory_equal(m.p, "mapped", 6);
+    os_map_close(&m);
+    os_map_close(&m); /* twice is harmless */
+    assert_int_equal(m.fd, -1);
+    put_file(in_dir("empty"), "");
+    assert_true(os_map_open(&m, in_dir("empty"), &e));
+    assert_int_equal(m.n, 0);
+    assert_non_null(m.p);
+    os_map_close(&m);
+    m = (struct os_map){.fd = -1};
+    os_map_close(&m);
+}
+
+static void what_cannot_be_mapped(void **state)
+{
+    (void)state;
+    struct os_map m;
+    struct err e;
+    assert_false(os_map_open(&m, in_dir("absent"), &e));
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    assert_int_equal(m.fd, -1);
+    assert_false(os_map_open(&m, dir, &e));
+    assert_int_equal(e.code, ERR_USAGE);
+    assert_int_equal(mkfifo(in_dir("fifo"), 0600), 0);
+    assert_false(os_map_open(&m, in_dir("fifo"), &e)); /* and does not wait for a writer */
+    assert_int_equal(e.code, ERR_USAGE);
+    assert_false(os_map_open(&m, "/dev/zero", &e));
+    assert_false(os_map_take(&m, -1, "nothing", &e));
+    assert_int_equal(e.code, ERR_IO);
+    int fd = open(dir, O_RDONLY);
+    assert_false(os_map_take(&m, fd, "dir", &e));
+    assert_int_equal(fcntl(fd, F_GETFD), -1); /* taken over: closed */
+}
+
+static void atomic_files(void **state)
+{
+    (void)state;
+    struct os_atomic_file f;
+    struct err e;
+    const char *path = in_dir("f");
+    put_file(path, "old");
+    assert_true(os_atomic_open(&f, path, &e));
+    assert_true(os_atomic_write(&f, "ne", 2, &e) && os_atomic_write(&f, "w", 1, &e));
+    assert_true(os_atomic_write(&f, NULL, 0, &e));
+    holds(path, "old"); /* not before it is committed */
+    assert_true(os_atomic_commit(&f, &e));
+    os_atomic_close(&f);
+    holds(path, "new");
+    assert_true(os_atomic_open(&f, path, &e));
+    assert_true(os_atomic_write(&f, "half", 4, &e));
+    os_atomic_close(&f); /* given up */
+    os_atomic_close(&f);
+    holds(path, "new");
+    assert_int_equal(files_in_dir(), 1); /* no temporary file is left */
+}
+
+static void atomic_files_that_cannot_be(void **state)
+{
+    (void)state;
+    struct os_atomic_file f;
+    struct err e;
+    char path[5000];
+    assert_false(os_atomic_open(&f, in_dir("no/such/dir"), &e));
+    assert_int_equal(e.code, ERR_IO);
+    os_atomic_close(&f);
+    memset(path, 'x', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    assert_false(os_atomic_open(&f, path, &e));
+    assert_int_equal(e.code, ERR_USAGE);
+    os_atomic_close(&f);
+    assert_int_equal(mkdir(in_dir("d"), 0700), 0);
+    put_file(in_dir("d/x"), "");
+    assert_true(os_atomic_open(&f, in_dir("d"), &e));
+    assert_false(os_atomic_commit(&f, &e)); /* a directory stands there */
+    os_atomic_close(&f);
+    assert_int_equal(files_in_dir(), 1);
+}
+
+static bool is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static void directories(void **state)
+{
+    (void)state;
+    struct err e;
+    assert_true(os_mkdirs(in_dir("a/b/c"), &e));
+    assert_true(is_dir(in_dir("a/b/c")));
+    struct stat st;
+    assert_int_equal(stat(in_dir("a/b"), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_true(os_mkdirs(in_dir("a/b/c"), &e)); /* again */
+    assert_true(os_mkdirs(in_dir("x//y/"), &e));
+    assert_true(is_dir(in_dir("x/y")));
+    assert_true(os_mkdirs("/", &e));
+    put_file(in_dir("file"), "");
+    assert_false(os_mkdirs(in_dir("file"), &e));
+    assert_int_equal(e.code, ERR_IO);
+    assert_false(os_mkdirs(in_dir("file/sub"), &e));
+    assert_false(os_mkdirs("", &e));
+    char path[5000];
+    memset(path, 'x', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    assert_false(os_mkdirs(path, &e));
+    assert_int_equal(e.code, ERR_USAGE);
+}
+
+static void time_goes_on(void **state)
+{
+    (void)state;
+    uint64_t last = os_now_ns();
+    for (int i = 0; i < 1000; i++) {
+        uint64_t now = os_now_ns();
+        assert_true(now >= last);
+        last = now;
+    }
+    usleep(2000);
+    assert_true(os_now_ns() - last >= 2000000);
+}
+
+static void random_numbers_differ(void **state)
+{
+    (void)state;
+    struct err e;
+    unsigned char a[32] = {0}, b[32] = {0}, lots[300];
+    assert_true(os_random(a, sizeof a, &e) && os_random(b, sizeof b, &e));
+    assert_memory_not_equal(a, b, sizeof a);
+    assert_false(os_random(lots, sizeof lots, &e));
+}
+
+static void the_machine(void **state)
+{
+    (void)state;
+    uint32_t cpus = os_cpu_count();
+    assert_true(cpus >= 1 && cpus <= (uint32_t)sysconf(_SC_NPROCESSORS_CONF));
+    uint64_t total = os_memory_total(), left = os_memory_free(), rss = os_rss_bytes();
+    assert_true(total > 1 << 24 && left <= total);
+    assert_true(rss > 100000 && rss < total);
+    char *p = malloc(32 << 20);
+    assert_non_null(p);
+    memset(p, 1, 32 << 20);
+    assert_true(os_rss_bytes() > rss + (30 << 20));
+    free(p);
+}
+
+static void reflinks_are_made_or_refused(void **state)
+{
+    (void)state;
+    put_file(in_dir("src"), "shared bytes");
+    put_file(in_dir("dst"), "");
+    int src = open(in_dir("src"), O_RDONLY), dst = open(in_dir("dst"), O_RDWR);
+    if (os_reflink(dst, src))
+        holds(in_dir("dst"), "shared bytes");
+    else
+        holds(in_dir("dst"), "");
+    assert_false(os_reflink(-1, src));
+    close(src);
+    close(dst);
+}
+
+#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_DIR(maps),
+        WITH_DIR(what_cannot_be_mapped),
+        WITH_DIR(atomic_files),
+        WITH_DIR(atomic_files_that_cannot_be),
+        WITH_DIR(directories),
+        cmocka_unit_test(time_goes_on),
+        cmocka_unit_test(random_numbers_differ),
+        cmocka_unit_test(the_machine),
+        WITH_DIR(reflinks_are_made_or_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
