@@ -27,5 +27,6 @@
 #define LIMIT_EXPERTS          4096u          /* experts of a layer */
 #define LIMIT_STOP_SEQUENCES   64u            /* stop sequences of one request */
 #define LIMIT_STOP_BYTES       1024u          /* bytes of one of them */
+#define LIMIT_LOGIT_BIAS       4096u          /* tokens with a bias in one request */
 
 #endif

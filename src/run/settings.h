@@ -3,7 +3,16 @@
  *
  * The table is the single source for command-line options (`--max-tokens` = key with dashes), the
  * keys of a model's config file, ranges of request fields, and help. Unknown keys and values out of
- * range are errors that name the key, the range and the nearest known key. */
+ * range are errors that name the key, the range and the nearest known key.
+ *
+ * Values, in JSON and on the command line:
+ *   numbers         as they are; -1 for the two windows (repeat_last_n, dry_penalty_last_n) is the
+ *                   whole context
+ *   stop_sequences, dry_sequence_breakers   a list of texts, or one text; on the command line one
+ *                   text as it stands, or a JSON list
+ *   samplers        a list of stage names; on the command line names with ";" or "," between
+ *   logit_bias      {"token id": bias}, false for "never"; on the command line ID=BIAS. Token ids
+ *                   only: a text may be several tokens (moat tokenize shows the ids). */
 #ifndef MOAT_RUN_SETTINGS_H
 #define MOAT_RUN_SETTINGS_H
 
@@ -25,15 +34,15 @@ struct setting {
     const char *key; /* "max_tokens" */
     enum setting_kind kind;
     size_t offset;    /* in struct settings */
-    double min, max;  /* inclusive, numbers only */
+    double min, max;  /* inclusive; of the bias in SETTING_BIAS */
     const char *arg;  /* placeholder in help: "N", "P", "TEXT" */
     const char *help; /* gettext id */
 };
 
 struct settings_strings {
-    char **v; /* owned */
+    char **v; /* owned, but for the default breakers */
     uint32_t n;
-    bool set; /* given by the user, even if empty */
+    bool set; /* given by the user, even if empty: settings_set adds instead of replacing */
 };
 
 struct settings {
@@ -63,15 +72,20 @@ extern const uint32_t settings_count;
 void settings_init(struct settings *s); /* the defaults */
 void settings_clear(struct settings *s);
 
-/* Sets one value from command-line text. For lists: repeated calls append; the first replaces the
- * default. */
+/* Sets one value from command-line text; on failure nothing changes. For lists of texts: repeated
+ * calls append; the first replaces the default. */
 bool settings_set(struct settings *s, const struct setting *def, struct str value,
                   struct err *e) MUST_USE;
 const struct setting *settings_find(struct str key); /* dashes and underscores are the same */
 
-/* Every key of the object; `where` names the source in messages. */
+/* Every key of the object; `where` names the source in messages. On failure the keys before the bad
+ * one are set. */
 bool settings_from_json(struct settings *s, const json_t *object, const char *where,
                         struct err *e) MUST_USE;
 bool settings_load(struct settings *s, const char *path, struct err *e) MUST_USE;
+
+/* What the sampler needs of the settings; dry_breakers are left to the caller, who knows the
+ * vocabulary. Borrows from s. */
+void settings_sample_params(const struct settings *s, struct sample_params *p);
 
 #endif
