@@ -13,6 +13,7 @@
 #define LIMIT_VOCAB            (4u << 20)     /* tokens of a vocabulary */
 #define LIMIT_TOKEN_BYTES      (64u << 10)    /* bytes of one token */
 #define LIMIT_TEXT_BYTES       (256ull << 20) /* bytes tokenised at once */
+#define LIMIT_PIECE_BYTES      (16u << 20)    /* bytes of it that cannot be split before merging */
 #define LIMIT_TEMPLATE_BYTES   (1u << 20)     /* source of a chat template */
 #define LIMIT_TEMPLATE_OUTPUT  (16u << 20)    /* bytes a template may write */
 #define LIMIT_TEMPLATE_STEPS   1000000u       /* evaluation steps of one rendering */

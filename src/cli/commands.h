@@ -25,6 +25,6 @@ extern const struct command cmd_show;
 
 /* template */
 
-/* tokenize */
+extern const struct command cmd_tokenize;
 
 #endif

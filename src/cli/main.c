@@ -30,7 +30,7 @@ static const struct row {
     {N_("Measuring and testing"), NULL},
     {NULL, &cmd_bench},
 
-    /* tokenize */
+    {NULL, &cmd_tokenize},
 
     {NULL, &cmd_logits},
 
