@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compute/kernel/unpack: every weight format, once, in the words of a vec_<isa>.h.
+ *
+ * unpack_x(record, nb, b, half, out) turns 32-block b of a packed record (compute/pack.h: 16 rows,
+ * nb blocks) into unsigned bytes u and, per row, w = s u + o: one pair (s, o) for the block, or one
+ * for each half of 16 weights (TWO_SCALES formats). `half` picks rows half*LANES.. of the 16.
+ *
+ * Included after a vec_<isa>.h; everything is inlined into matmul bodies with b and half constant
+ * or nearly so. */
+#ifndef MOAT_COMPUTE_UNPACK_H
+#define MOAT_COMPUTE_UNPACK_H
+
+#include <stdbool.h>
+
+#define VEC_BYTES 64u /* one quant vector: 16 rows x 4 consecutive weights */
+
+/* The codebook of IQ4_NL and IQ4_XS, moved up by 128 so that it is unsigned. */
+static const uint8_t iq4_nl_plus_128[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                            129, 141, 153, 166, 181, 197, 217, 241};
+
+struct unpacked {
+    vi u[8]; /* step i: weights 4i..4i+3 of every row */
+    vf s[2], o[2];
+};
+
+typedef void unpack_fn(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                       struct unpacked *out);
+
+INLINE const uint8_t *quant_vector(const uint8_t *q, uint32_t i, uint32_t half)
+{
+    return q + i * VEC_BYTES + half * LANES * 4;
+}
+
+INLINE vf row_f16(const uint8_t *p, uint32_t i, uint32_t half) /* f16 [..][16] */
+{
+    return vf_f16(p + i * 32 + half * LANES * 2);
+}
+
+INLINE void nibbles(const uint8_t *q, uint32_t b, uint32_t half, vi u[8])
+{
+    for (uint32_t t = 0; t < 4; t++) {
+        vi v = vi_load(quant_vector(q, b * 4 + t, half));
+        u[2 * t] = vi_low4(v);
+        u[2 * t + 1] = vi_high4(v);
+    }
+}
+
+INLINE void add_fifth_bits(const uint8_t *h, uint32_t b, uint32_t half, vi u[8])
+{
+    vi bits = vi_load(quant_vector(h, b, half));
+    for (unsigned s = 0; s < 8; s++)
+        u[s] = vi_or(u[s], vi_bit4(bits, s));
+}
+
+INLINE void one_scale(struct unpacked *out, vf s, vf o)
+{
+    out->s[0] = out->s[1] = s;
+    out->o[0] = out->o[1] = o;
+}
+
+INLINE void unpack_q4_0(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                        struct unpacked *out)
+{
+    vf d = row_f16(rec, b, half);
+    nibbles(rec + nb * 32, b, half, out->u);
+    one_scale(out, d, vf_mul(d, vf_all(-8)));
+}
+
+INLINE void unpack_q4_1(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                        struct unpacked *out)
+{
+    nibbles(rec + nb * 64, b, half, out->u);
+    one_scale(out, row_f16(rec, b, half), row_f16(rec + nb * 32, b, half));
+}
+
+INLINE void unpack_q5_0(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                        struct unpacked *out)
+{
+    vf d = row_f16(rec, b, half);
+    nibbles(rec + nb * 96, b, half, out->u);
+    add_fifth_bits(rec + nb * 32, b, half, out->u);
+    one_scale(out, d, vf_mul(d, vf_all(-16)));
+}
+
+INLINE void unpack_q5_1(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                        struct unpacked *out)
+{
+    nibbles(rec + nb * 128, b, half, out->u);
+    add_fifth_bits(rec + nb * 64, b, half, out->u);
+    one_scale(out, row_f16(rec, b, half), row_f16(rec + nb * 32, b, half));
+}
+
+INLINE void unpack_q8_0(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                        struct unpacked *out)
+{
+    vf d = row_f16(rec, b, half);
+    for (uint32_t s = 0; s < 8; s++)
+        out->u[s] = vi_flip_sign(vi_load(quant_vector(rec + nb * 32, b * 8 + s, half)));
+    one_scale(out, d, vf_mul(d, vf_all(-128)));
+}
+
+INLINE void unpack_iq4_nl(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                          struct unpacked *out)
+{
+    vf d = row_f16(rec, b, half);
+    nibbles(rec + nb * 32, b, half, out->u);
+    for (uint32_t s = 0; s < 8; s++)
+        out->u[s] = vi_lookup(iq4_nl_plus_128, out->u[s]);
+    one_scale(out, d, vf_mul(d, vf_all(-128)));
+}
+
+/* Six-bit scale and minimum b of Q4_K and Q5_K, from sc[12][16]. */
+INLINE void scale_and_min(const uint8_t *sc, uint32_t b, uint32_t half, vf *scale, vf *min)
+{
+    const uint8_t *at = sc + half * LANES;
+    if (b < 4) {
+        *scale = vf_byte(at + b * 16, 0, 63);
+        *min = vf_byte(at + (b + 4) * 16, 0, 63);
+    } else {
+        *scale = vf_bits(at + (b + 4) * 16, 0, 15, at + (b - 4) * 16, 6, 3, 4);
+        *min = vf_bits(at + (b + 4) * 16, 4, 15, at + b * 16, 6, 3, 4);
+    }
+}
+
+INLINE void scale_k(const uint8_t *rec, uint32_t b, uint32_t half, struct unpacked *out)
+{
+    vf scale, min;
+    scale_and_min(rec + 64, b, half, &scale, &min);
+    one_scale(out, vf_mul(row_f16(rec, 0, half), scale),
+              vf_mul(vf_mul(row_f16(rec, 1, half), min), vf_all(-1)));
+}
+
+INLINE void unpack_q4_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                        struct unpacked *out)
+{
+    (void)nb;
+    nibbles(rec + 256, b, half, out->u);
+    scale_k(rec, b, half, out);
+}
+
+INLINE void unpack_q5_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                        struct unpacked *out)
+{
+    (void)nb;
+    nibbles(rec + 256 + 512, b, half, out->u);
+    add_fifth_bits(rec + 256, b, half, out->u);
+    scale_k(rec, b, half, out);
+}
+
+INLINE void unpack_q6_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                        struct unpacked *out)
+{
+    (void)nb;
+    vf d = row_f16(rec, 0, half);
+    nibbles(rec + 32 + 256 + 1024, b, half, out->u);
+    for (uint32_t i = 0; i < 2; i++) {
+        vi h = vi_load(quant_vector(rec + 32 + 256, b * 2 + i, half));
+        for (unsigned s = 0; s < 4; s++)
+            out->u[4 * i + s] = vi_or(out->u[4 * i + s], vi_pair4(h, s));
+        out->s[i] = vf_mul(d, vf_i8(rec + 32 + (2 * b + i) * 16 + half * LANES));
+        out->o[i] = vf_mul(out->s[i], vf_all(-32));
+    }
+}
+
+INLINE void two_bits(const uint8_t *q, uint32_t b, uint32_t half, vi u[8])
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        vi v = vi_load(quant_vector(q, b * 2 + i, half));
+        for (unsigned s = 0; s < 4; s++)
+            u[4 * i + s] = vi_pair(v, s);
+    }
+}
+
+INLINE void unpack_q2_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                        struct unpacked *out)
+{
+    (void)nb;
+    vf d = row_f16(rec, 0, half), dmin = vf_mul(row_f16(rec, 1, half), vf_all(-1));
+    two_bits(rec + 64 + 256, b, half, out->u);
+    for (uint32_t i = 0; i < 2; i++) {
+        const uint8_t *sc = rec + 64 + (2 * b + i) * 16 + half * LANES;
+        out->s[i] = vf_mul(d, vf_byte(sc, 0, 15));
+        out->o[i] = vf_mul(dmin, vf_byte(sc, 4, 15));
+    }
+}
+
+/* Six-bit scale i (0..15) of Q3_K, from sc[12][16]: low nibbles in bytes 0-7, high pairs in 8-11. */
+INLINE vf scale_q3(const uint8_t *sc, uint32_t i, uint32_t half)
+{
+    const uint8_t *at = sc + half * LANES;
+    return vf_bits(at + i % 8 * 16, i < 8 ? 0 : 4, 15, at + (8 + i % 4) * 16, 2 * (i / 4), 3, 4);
+}
+
+INLINE void unpack_q3_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                        struct unpacked *out)
+{
+    (void)nb;
+    vf d = row_f16(rec, 0, half);
+    vi h = vi_load(quant_vector(rec + 32 + 192, b, half));
+    two_bits(rec + 32 + 192 + 512, b, half, out->u);
+    for (unsigned s = 0; s < 8; s++)
+        out->u[s] = vi_or(out->u[s], vi_bit2(h, s));
+    for (uint32_t i = 0; i < 2; i++) {
+        out->s[i] = vf_mul(d, vf_add(scale_q3(rec + 32, 2 * b + i, half), vf_all(-32)));
+        out->o[i] = vf_mul(out->s[i], vf_all(-4));
+    }
+}
+
+INLINE void unpack_iq4_xs(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+                          struct unpacked *out)
+{
+    (void)nb;
+    const uint16_t *high = (const uint16_t *)(const void *)(rec + 32) + half * LANES;
+    vf low = vf_byte(rec + 64 + b / 2 * 16 + half * LANES, 4 * (b % 2), 15);
+    vf scale = vf_fma(vf_u16_bits(high, 2 * b, 3), vf_all(16), vf_add(low, vf_all(-32)));
+    vf s = vf_mul(row_f16(rec, 0, half), scale);
+    nibbles(rec + 128, b, half, out->u);
+    for (uint32_t i = 0; i < 8; i++)
+        out->u[i] = vi_lookup(iq4_nl_plus_128, out->u[i]);
+    one_scale(out, s, vf_mul(s, vf_all(-128)));
+}
+
+#endif
