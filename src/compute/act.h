@@ -19,11 +19,25 @@ struct act {
     uint32_t n, k;
     const float *f32; /* [n][stride] */
     uint32_t stride;
-    int8_t *q;    /* [n][k] */
-    float *d;     /* [n][k/32] scale: value = d * q */
-    float *sum32; /* [n][k/32] d * sum of q over 32 */
-    float *sum16; /* [n][k/16] d * sum of q over 16 */
+    int8_t *q;      /* [n][k] */
+    float *d;       /* [n][k/32] scale: value = d * q */
+    float *sum32;   /* [n][k/32] d * sum of q over 32 */
+    float *sum16;   /* [n][k/16] d * sum of q over 16 */
     uint16_t *bf16; /* [ceil(n/16)][ceil(k/32)][16][32] */
 };
+
+/* Rows from.. of a, n of them; BF16 tiles need `from` to be a multiple of 16. */
+static inline struct act act_rows(const struct act *a, uint32_t from, uint32_t n)
+{
+    struct act r = *a;
+    r.n = n;
+    r.f32 += (size_t)from * a->stride;
+    r.q += (size_t)from * a->k;
+    r.d += (size_t)from * (a->k / 32);
+    r.sum32 += (size_t)from * (a->k / 32);
+    r.sum16 += (size_t)from * (a->k / 16);
+    r.bf16 += (size_t)(from / 16) * ((a->k + 31) / 32) * 512;
+    return r;
+}
 
 #endif

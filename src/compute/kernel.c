@@ -2,48 +2,63 @@
 /* compute/kernel: see kernel.h. A new instruction set is one line in `levels`. */
 #include "compute/kernel.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-static bool has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("f16c");
-}
-#endif
-
-static bool always(void)
-{
-    return true;
-}
+#include "compute/cpu.h"
 
 static const struct {
     const struct kernels *table;
     bool (*supported)(void);
 } levels[] = {
-    /* weakest first */
-    {&kernels_ref, always},
+    /* weakest first; a level needs those before it */
+    {&kernels_ref, cpu_any},
 #if defined(__x86_64__)
-    {&kernels_avx2, has_avx2},
+    {&kernels_avx2, cpu_has_avx2},
+    {&kernels_avx512, cpu_has_avx512_vnni},
+    {&kernels_amx, cpu_has_amx_bf16},
 #endif
 };
 
+#define N_LEVELS (sizeof levels / sizeof *levels)
+
+/* Replaces what the stronger table has. */
+static void overlay(struct kernels *k, const struct kernels *over)
+{
+#define X(field)                                                                                   \
+    if (over->field)                                                                               \
+        k->field = over->field;
+    X(isa) X(form) X(act) X(matmul) X(dot) X(axpy) X(scale) X(gated) X(from_f16) X(to_f16)
+#undef X
+}
+
+static bool check_name(const char *wanted, struct err *e)
+{
+    char names[128] = "";
+    for (size_t i = 0; i < N_LEVELS; i++) {
+        if (strcmp(wanted, levels[i].table->isa) == 0)
+            return levels[i].supported() ||
+                   fail(e, ERR_UNSUPPORTED, "this CPU has no %s, which MOAT_ISA asks for", wanted);
+        size_t n = strlen(names);
+        snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", levels[i].table->isa);
+    }
+    return fail(e, ERR_USAGE, "MOAT_ISA=%s is not an instruction set of this build (%s)", wanted,
+                names);
+}
+
 const struct kernels *kernel_init(struct err *e)
 {
+    static struct kernels chosen; /* the same for every call of a process */
     const char *wanted = getenv("MOAT_ISA");
-    const struct kernels *best = NULL;
-    bool known = false;
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        bool named = wanted && strcmp(wanted, levels[i].table->isa) == 0;
-        known = known || named;
-        if (levels[i].supported() && (!wanted || named))
-            best = levels[i].table;
+    if (wanted && !check_name(wanted, e))
+        return NULL;
+    struct kernels k = {0};
+    for (size_t i = 0; i < N_LEVELS && levels[i].supported(); i++) {
+        overlay(&k, levels[i].table);
+        if (wanted && strcmp(wanted, levels[i].table->isa) == 0)
+            break;
     }
-    if (!best && known)
-        fail(e, ERR_UNSUPPORTED, "this CPU has no %s, which MOAT_ISA asks for", wanted);
-    else if (!best)
-        fail(e, ERR_USAGE, "MOAT_ISA=%s is not an instruction set of this build (ref, avx2)",
-             wanted);
-    return best;
+    chosen = k;
+    return &chosen;
 }

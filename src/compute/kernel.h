@@ -1,35 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* compute/kernel: one table of functions per instruction set, overlaid weakest to strongest.
  *
- * Kernels cannot fail: sizes were validated when the model was opened. For any number of tokens n
- * and any split of the rows, y[t][r] has the same bits: a sum is formed in one fixed order. */
+ * Kernels cannot fail: sizes were validated when the model was opened. (I1) y[t][r] has the same
+ * bits for any split of the rows and, with the same form of activations, for any number of tokens:
+ * a sum is formed in one fixed order. */
 #ifndef MOAT_COMPUTE_KERNEL_H
 #define MOAT_COMPUTE_KERNEL_H
 
 #include "compute/mat.h"
 
-#define MATMUL_ROWS 16 /* rows are handed out in multiples of this */
+#define MATMUL_ROWS   16 /* rows are handed out in multiples of this */
+#define DECODE_TOKENS 8  /* up to so many rows of activations count as decoding */
+
+enum gating { GATE_SILU, GATE_GELU };
 
 struct kernels {
     const char *isa;
-    /* Rows row0 <= r < row1. scratch: kernel_scratch_floats(cols) floats of this thread. */
+    /* The form in which this matrix wants n rows of activations; exact: F32 sums. */
+    enum act_form (*form)(const struct mat *w, uint32_t n, bool exact);
+    /* Converts k0 <= k < k1 (multiples of 32, but for the end) of a row from F32 to a form. */
+    void (*act)(const struct act *a, enum act_form form, uint32_t row, uint32_t k0, uint32_t k1);
+    /* Rows row0 <= r < row1, row0 a multiple of 16. scratch: kernel_scratch_floats(cols) floats of
+     * this thread, 64-byte aligned. */
     void (*matmul)(const struct matmul *m, uint32_t row0, uint32_t row1, float *scratch);
     float (*dot)(const float *a, const float *b, uint32_t n);
-    void (*axpy)(float *y, float a, const float *x, uint32_t n); /* y += a x */
-    void (*scale)(float *y, float a, uint32_t n);                /* y *= a */
+    void (*axpy)(float *y, float a, const float *x, uint32_t n);          /* y += a x */
+    void (*scale)(float *y, float a, uint32_t n);                         /* y *= a */
+    void (*gated)(float *g, const float *u, enum gating act, uint32_t n); /* g = act(g) u */
     void (*from_f16)(const uint16_t *h, float *out, uint32_t n);
     void (*to_f16)(const float *x, uint16_t *out, uint32_t n);
 };
 
-/* Picks the table for this CPU; MOAT_ISA (ref, avx2) lowers the level. Unknown or absent levels are
- * ERR_USAGE. */
+/* Picks the functions for this CPU; MOAT_ISA (kernel_isa_names) lowers the level. Unknown or absent
+ * levels are ERR_USAGE and ERR_UNSUPPORTED. */
 const struct kernels *kernel_init(struct err *e) MUST_USE;
+
+#define PANEL_FLOATS (256u * 512u / 2) /* a BF16 panel of 256 rows x 512 k */
 
 static inline size_t kernel_scratch_floats(uint32_t cols)
 {
-    return ((size_t)MATMUL_ROWS + 1) * cols; /* decoded rows, and one as stored */
+    size_t rows = ((size_t)MATMUL_ROWS + 1) * cols; /* decoded rows, and one as stored */
+    return rows > PANEL_FLOATS ? rows : PANEL_FLOATS;
 }
 
-extern const struct kernels kernels_ref, kernels_avx2;
+extern const struct kernels kernels_ref, kernels_avx2, kernels_avx512, kernels_amx;
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef MOAT_COMPUTE_MAT_H
 #define MOAT_COMPUTE_MAT_H
 
+#include "compute/act.h"
 #include "gguf/dtype.h"
 
 enum mat_layout {
@@ -39,12 +40,13 @@ static inline bool mat_is_grouped(const struct mat *m, uint32_t row)
 }
 
 /* y[t][r] (+)= sum_k w[r][k] x[t][k] + bias[r], for tokens t < n and the rows r a kernel is asked
- * for. */
+ * for. The activations are there in `form`, which kernels->form chose, and always in F32. */
 struct matmul {
     const struct mat *w;
-    const float *x; /* [n][x_stride], the first w->cols are read */
-    float *y;       /* [n][y_stride] */
-    uint32_t n, x_stride, y_stride;
+    const struct act *x;
+    enum act_form form;
+    float *y; /* [n][y_stride] */
+    uint32_t n, y_stride;
     const float *bias; /* [rows], or NULL */
     bool add;          /* add to y instead of replacing it */
 };

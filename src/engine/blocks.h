@@ -3,40 +3,57 @@
  *
  * Every function is called by all threads of the team with the same arguments, does its share, and
  * returns after a barrier, so the next one may read what this one wrote. Buffers are those of
- * struct activations; "all rows" means the tokens of the batch. */
+ * struct activations; "all rows" means the tokens of the batch.
+ *
+ * Activations are converted to the forms the next matrices want (compute/act.h) by whoever makes
+ * them: once, however many matrices read them, and without a barrier of its own. */
 #ifndef MOAT_ENGINE_BLOCKS_H
 #define MOAT_ENGINE_BLOCKS_H
 
 #include "engine/forward.h"
 
-enum activation { ACT_SILU, ACT_GELU };
+/* y = act.h attended: norm(x), q, k, v with biases, per-head norms and rotation; k and v go to the
+ * KV cache; attention over what each token may see; then wo. Added to y, or replacing it. */
+void block_attention(struct task *t, const struct layer *l, const float *x, float *y, bool add);
 
-/* out = rms_norm(in) * weight, all rows of d_model. */
-void block_norm(struct task *t, const float *in, const float *weight, float *out);
+/* y (+)= down(act(gate h) * up h), h = norm(x). */
+void block_ffn(struct task *t, const struct layer *l, enum gating act, const float *x, float *y,
+               bool add);
 
-/* y (+)= w x + bias, all rows. */
-void block_linear(struct task *t, const struct mat *w, const float *bias, const float *x, float *y,
-                  bool add);
+/* y (+)= sum over the chosen experts of weight * expert(norm(x)); weights are the softmax over the
+ * chosen. */
+void block_experts(struct task *t, const struct layer *l, const float *x, float *y, bool add);
 
-/* out += norm(o): the residual of architectures that normalise a block's output. In place on x. */
+/* x += norm(o): the residual of architectures that normalise a block's output. */
 void block_add_normed(struct task *t, const float *o, const float *weight, float *x);
 
-/* act.h -> q, k, v with biases, per-head norms and rotation; k and v go to the KV cache; attention
- * over what each token may see; then wo. The result is added to y, or replaces it. */
-void block_attention(struct task *t, const struct layer *l, float *y, bool add);
+/* --- the parts blocks are made of --- */
 
-/* y (+)= down(act(gate h) * up h). */
-void block_ffn(struct task *t, const struct layer *l, enum activation act, float *y, bool add);
+/* One multiplication of a list: y (+)= w x + bias over all rows of task.in. */
+struct product {
+    const struct mat *w;
+    const float *bias;
+    float *y; /* [n][w->rows] */
+    bool add;
+};
 
-/* y (+)= sum over the chosen experts of weight * expert(h); weights are the softmax over the
- * chosen. */
-void block_experts(struct task *t, const struct layer *l, float *y, bool add);
+/* act.h = rms_norm(x) * weight for all rows, ready in task.in for the n matrices of p. */
+void block_norm(struct task *t, const float *x, const float *weight, const struct product *p,
+                uint32_t n);
+/* x [n_rows][k], complete before the call, becomes task.in in the forms p wants. */
+void block_input(struct task *t, const float *x, uint32_t n_rows, uint32_t k,
+                 const struct product *p, uint32_t n);
+/* Runs the products of a list over task.in, chunk by chunk of all of them. */
+void block_products(struct task *t, const struct product *p, uint32_t n);
 
-/* attention.c: the KV write and the attention proper. Its scratch: the state of RUN_TOKENS queries
- * a head of the group, and one block of keys and values as F32. */
+/* attention.c: the KV write and the attention proper, act.q -> act.a. Its scratch: the state of
+ * RUN_TOKENS queries a head of the group, and one block of keys and values as F32. */
 #define RUN_TOKENS   16u /* queries that share a converted block */
 #define QUERY_FLOATS 8u
 void attend(struct task *t, const struct layer *l);
+
+/* Rows of a matrix handed out at once. */
+uint32_t task_chunk_rows(const struct task *t, const struct mat *w, enum act_form form);
 
 /* Rows of a job that belong to thread t->id when `n` items are cut into equal runs. */
 static inline void task_share(const struct task *t, uint32_t n, uint32_t *from, uint32_t *to)
@@ -49,6 +66,11 @@ static inline void task_share(const struct task *t, uint32_t n, uint32_t *from, 
 static inline void task_barrier(struct task *t)
 {
     workers_barrier(t->f->workers, t->id);
+}
+
+static inline enum act_form task_form(const struct task *t, const struct mat *w)
+{
+    return t->f->kernels->form(w, t->n_rows, t->f->p.exact);
 }
 
 #endif

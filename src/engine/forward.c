@@ -39,16 +39,35 @@ static uint64_t scratch_floats(const struct hparams *h)
     return (max_u64(matmul, attention) + 15) & ~(uint64_t)15;
 }
 
+/* Room for n rows of up to k values in every form. */
+static void lay_out_act(struct layout *l, uint64_t n, uint64_t k, struct act *a)
+{
+    uint64_t tiles = (n + 15) / 16 * ((k + 31) / 32);
+    a->q = place(l, n * k, sizeof *a->q);
+    a->d = place(l, n * (k / 32), sizeof *a->d);
+    a->sum32 = place(l, n * (k / 32), sizeof *a->sum32);
+    a->sum16 = place(l, n * (k / 16), sizeof *a->sum16);
+    a->bf16 = place(l, tiles * 512, sizeof *a->bf16);
+}
+
+/* Rows of gathered pairs: each expert's are padded to a whole tile. */
+static uint64_t pair_rows(const struct hparams *h, uint64_t n)
+{
+    uint64_t pairs = n * h->n_expert_used, experts = h->n_expert < pairs ? h->n_expert : pairs;
+    return (pairs + 15 * experts + 15) & ~(uint64_t)15;
+}
+
 static void lay_out_experts(struct layout *l, const struct hparams *h, uint64_t n,
                             struct activations *a)
 {
-    uint64_t pairs = n * h->n_expert_used;
+    uint64_t pairs = n * h->n_expert_used, rows = pair_rows(h, n);
     a->route = place(l, n * h->n_expert, sizeof *a->route);
-    a->pair_token = place(l, pairs, sizeof *a->pair_token);
+    a->pair_token = place(l, rows, sizeof *a->pair_token);
     a->pair_of = place(l, pairs, sizeof *a->pair_of);
     a->pair_weight = place(l, pairs, sizeof *a->pair_weight);
     a->expert_from = place(l, (uint64_t)h->n_expert + 1, sizeof *a->expert_from);
-    a->px = place(l, pairs * h->d_model, sizeof *a->px);
+    a->expert_n = place(l, h->n_expert, sizeof *a->expert_n);
+    a->px = place(l, rows * h->d_model, sizeof *a->px);
 }
 
 static size_t lay_out(struct forward *f, char *base)
@@ -57,7 +76,9 @@ static size_t lay_out(struct forward *f, char *base)
     struct activations *a = &f->act;
     struct layout l = {.base = base};
     uint64_t n = f->p.kv.n_batch;
-    uint64_t ffn = max_u64(n * h->d_ff, n * h->n_expert_used * h->d_ff_expert);
+    uint64_t rows = h->n_expert ? max_u64(n, pair_rows(h, n)) : n;
+    uint64_t d_ff = h->n_expert ? max_u64(h->d_ff, h->d_ff_expert) : h->d_ff, ffn = rows * d_ff;
+    uint64_t widest = max_u64(h->d_model, (uint64_t)h->n_head * h->d_head_v);
     a->x = place(&l, n * h->d_model, sizeof(float));
     a->h = place(&l, n * h->d_model, sizeof(float));
     a->o = place(&l, n * h->d_model, sizeof(float));
@@ -67,6 +88,8 @@ static size_t lay_out(struct forward *f, char *base)
     a->a = place(&l, n * h->n_head * h->d_head_v, sizeof(float));
     a->g = place(&l, ffn, sizeof(float));
     a->u = place(&l, ffn, sizeof(float));
+    lay_out_act(&l, rows, h->n_expert ? max_u64(widest, d_ff) : widest, &a->in);
+    lay_out_act(&l, n, h->d_ff, &a->mid);
     for (int i = 0; i < 2; i++)
         a->angles[i] = place(&l, n * h->n_rot, sizeof(float));
     lay_out_experts(&l, h, n, a);
@@ -114,9 +137,10 @@ void forward_free(struct forward *f)
     mem_free(f);
 }
 
-static struct task task_of(struct forward *f, uint32_t id)
+static struct task task_of(struct forward *f, uint32_t id, uint32_t n_rows)
 {
-    return (struct task){.f = f, .id = id, .scratch = f->scratch + id * f->scratch_floats};
+    return (struct task){
+        .f = f, .id = id, .n_rows = n_rows, .scratch = f->scratch + id * f->scratch_floats};
 }
 
 /* Token embeddings into x, rotation angles of every row. */
@@ -139,6 +163,7 @@ static void embed(struct task *t)
     task_barrier(t);
 }
 
+/* The rows that want logits, normalised and in the form the output matrix wants. */
 static void final_norm(struct task *t)
 {
     struct forward *f = t->f;
@@ -152,10 +177,11 @@ static void final_norm(struct task *t)
 
 static void run_layers(void *arg, uint32_t id)
 {
-    struct task t = task_of(arg, id);
+    struct forward *f = arg;
+    struct task t = task_of(f, id, f->batch.n);
     embed(&t);
-    for (uint32_t i = 0; i < t.f->m->h.n_layer; i++)
-        t.f->m->h.arch->layer(&t, &t.f->m->layers[i]);
+    for (uint32_t i = 0; i < f->m->h.n_layer; i++)
+        f->m->h.arch->layer(&t, &f->m->layers[i]);
     final_norm(&t);
 }
 
@@ -183,21 +209,14 @@ static void cap_logits(const struct logits_job *j, uint32_t row0, uint32_t row1)
 static void run_logits(void *arg, uint32_t id)
 {
     const struct logits_job *j = arg;
-    struct task t = task_of(j->f, id);
-    const struct mat *w = &j->f->m->output;
-    struct matmul m = {.w = w,
-                       .x = j->f->hidden + (size_t)j->first * w->cols,
-                       .y = j->f->logits,
-                       .n = j->n,
-                       .x_stride = w->cols,
-                       .y_stride = w->rows,
-                       .bias = j->f->m->output_bias};
-    uint32_t n_chunks = (w->rows + 255) / 256, c;
-    while (workers_next(j->f->workers, n_chunks, &c)) {
-        uint32_t end = w->rows - c * 256 < 256 ? w->rows : (c + 1) * 256;
-        j->f->kernels->matmul(&m, c * 256, end, t.scratch);
-        cap_logits(j, c * 256, end);
-    }
+    struct task t = task_of(j->f, id, j->n);
+    const struct product out = {
+        .w = &j->f->m->output, .bias = j->f->m->output_bias, .y = j->f->logits};
+    uint32_t d_model = j->f->m->h.d_model, from, to;
+    block_input(&t, j->f->hidden + (size_t)j->first * d_model, j->n, d_model, &out, 1);
+    block_products(&t, &out, 1);
+    task_share(&t, out.w->rows, &from, &to);
+    cap_logits(j, from, to);
 }
 
 const float *forward_logits(struct forward *f, uint32_t first, uint32_t n)

@@ -28,23 +28,27 @@ struct forward_params {
 
 /* Intermediate results of a pass; rows are batch tokens. */
 struct activations {
-    float *x;         /* [n_batch][d_model] residual stream */
-    float *h;         /* [n_batch][d_model] normalised input of a block */
-    float *o;         /* [n_batch][d_model] output of a block */
-    float *q;         /* [n_batch][n_head * d_head] */
-    float *k;         /* [n_batch][n_head_kv * d_head] */
-    float *v;         /* [n_batch][n_head_kv * d_head_v] */
-    float *a;         /* [n_batch][n_head * d_head_v] attention, before wo */
-    float *g;         /* [n_ffn_rows][d_ff] gate */
-    float *u;         /* [n_ffn_rows][d_ff] up */
+    float *x; /* [n_batch][d_model] residual stream */
+    float *h; /* [n_batch][d_model] normalised input of a block */
+    float *o; /* [n_batch][d_model] output of a block */
+    float *q; /* [n_batch][n_head * d_head] */
+    float *k; /* [n_batch][n_head_kv * d_head] */
+    float *v; /* [n_batch][n_head_kv * d_head_v] */
+    float *a; /* [n_batch][n_head * d_head_v] attention, before wo */
+    float *g; /* [n_ffn_rows][d_ff] gate */
+    float *u; /* [n_ffn_rows][d_ff] up */
+    /* Room for other forms (compute/act.h) of the rows a multiplication reads; mid is filled with
+     * the gated values while in is still read. */
+    struct act in, mid;
     float *angles[2]; /* [n_batch][n_rot / 2][2] of model.rope and model.rope_local */
     /* Mixture of experts; a pair is (token, one of its experts), sorted by expert. */
     float *route;          /* [n_batch][n_expert] router probabilities */
-    uint32_t *pair_token;  /* [n_batch * n_used] */
+    uint32_t *pair_token;  /* [n_pair_rows]; UINT32_MAX: padding */
     uint32_t *pair_of;     /* [n_batch][n_used] pair index of a token's j-th expert */
     float *pair_weight;    /* [n_batch][n_used] */
-    uint32_t *expert_from; /* [n_expert + 1] first pair of each expert */
-    float *px;             /* [n_batch * n_used][d_model] gathered inputs, then outputs */
+    uint32_t *expert_from; /* [n_expert + 1] first row of each expert, whole tiles in a prompt */
+    uint32_t *expert_n;    /* [n_expert] its pairs */
+    float *px;             /* [n_pair_rows][d_model] gathered inputs, then outputs */
 };
 
 struct forward {
@@ -67,7 +71,9 @@ struct forward {
 struct task {
     struct forward *f;
     uint32_t id;
-    float *scratch; /* [f->scratch_floats], this thread's own */
+    uint32_t n_rows; /* of the job: the batch, or the logits asked for */
+    struct act in;   /* rows block_norm or block_input made ready; the same for all threads */
+    float *scratch;  /* [f->scratch_floats], this thread's own */
 };
 
 /* Bytes of scratch forward_new will take beside the KV cache. */

@@ -315,12 +315,9 @@ static void check_kernels(enum dtype t, const struct kernels *kernels)
     for (int i = 0; i < TOKENS * COLS; i++)
         x[i] = (float)(i * 37 % 101 - 50) / 64;
     for (int i = 0; i < 2; i++) {
-        struct matmul m = {.w = i ? &r16 : &plain,
-                           .x = x,
-                           .y = y[i],
-                           .n = TOKENS,
-                           .x_stride = COLS,
-                           .y_stride = ROWS};
+        struct act in = {.n = TOKENS, .k = COLS, .f32 = x, .stride = COLS};
+        struct matmul m = {
+            .w = i ? &r16 : &plain, .x = &in, .y = y[i], .n = TOKENS, .y_stride = ROWS};
         kernels->matmul(&m, 0, 16, scratch);
         kernels->matmul(&m, 16, ROWS, scratch);
     }

@@ -10,17 +10,14 @@
  *
  * gcc 12: the tile intrinsics say nothing about memory, so compiler barriers stand where a tile
  * reads what plain code wrote, and the configuration is static for the same reason. */
-#include <asm/prctl.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "compute/kernel/vec_avx512.h"
 
-#include "compute/kernel/avx512.h"
-#include "compute/kernel/unpack.h"
-#include "compute/pack.h"
+#include "compute/kernel.h"
+#include "compute/kernel/formats.h"
 
+#define AMX_ROWS  256u
 #define K_BLOCK   512u
 #define TILE_HALF 512u /* 16-bit numbers in a tile: 16 rows x 32 */
 
@@ -43,7 +40,8 @@ INLINE void store_pair(uint16_t *tile_row, vf first, vf second)
     vi a = _mm512_add_epi32(_mm512_castps_si512(first), half);
     vi b = _mm512_add_epi32(_mm512_castps_si512(second), half);
     a = _mm512_srli_epi32(a, 16);
-    b = _mm512_ternarylogic_epi32(_mm512_set1_epi32((int)0xffff0000u), b, a, 0xea); /* (m & b) | a */
+    b = _mm512_ternarylogic_epi32(_mm512_set1_epi32((int)0xffff0000u), b, a,
+                                  0xea); /* (m & b) | a */
     _mm512_store_si512(tile_row, b);
 }
 
@@ -241,20 +239,27 @@ static void matmul(const struct matmul *m, uint32_t row0, uint32_t row1, float *
         kernels_avx512.matmul(m, row0 > end ? row0 : end, row1, scratch);
 }
 
-bool amx_permitted(void)
+static void act(const struct act *a, enum act_form f, uint32_t row, uint32_t k0, uint32_t k1)
 {
-    enum { TILE_DATA = 18 }; /* XSAVE component the kernel grants once per process */
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+    if (f != ACT_BF16) {
+        kernels_avx512.act(a, f, row, k0, k1);
+        return;
+    }
+    const float *x = a->f32 + (size_t)row * a->stride;
+    uint16_t *tile = a->bf16 + (size_t)(row / 16) * ((a->k + 31) / 32) * TILE_HALF + row % 16 * 32;
+    for (uint32_t k = k0; k < k1; k += 32) {
+        uint32_t left = k1 - k < 32 ? k1 - k : 32;
+        __mmask32 m = left == 32 ? 0xffffffffu : (1u << left) - 1;
+        __m512 low = _mm512_maskz_loadu_ps((__mmask16)m, x + k);
+        __m512 high = _mm512_maskz_loadu_ps((__mmask16)(m >> 16), x + k + 16);
+        _mm512_store_si512(tile + (size_t)(k / 32) * TILE_HALF,
+                           (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    }
 }
 
 const struct kernels kernels_amx = {
     .isa = "amx",
     .form = form,
+    .act = act,
     .matmul = matmul,
-    .act_row = avx512_act_row,
-    .dot = avx512_dot,
-    .axpy = avx512_axpy,
-    .scale = avx512_scale,
-    .from_f16 = avx512_from_f16,
-    .to_f16 = avx512_to_f16,
 };

@@ -2,13 +2,13 @@
 /* compute/kernel/packed: multiplications with packed weights (compute/pack.h), written once for
  * every instruction set with the words of vec_<isa>.h.
  *
- * (I1) A row's sum runs over k in one order whatever the number of tokens: the same bits for 1 token
- * or 500, for any split of the rows. */
-#ifndef MOAT_COMPUTE_PACKED_H
-#define MOAT_COMPUTE_PACKED_H
+ * (I1) A row's sum runs over k in one order whatever the number of tokens: the same bits for 1
+ * token or 500, for any split of the rows. */
+#ifndef MOAT_COMPUTE_KERNEL_PACKED_H
+#define MOAT_COMPUTE_KERNEL_PACKED_H
 
 #include "compute/kernel.h"
-#include "compute/kernel/unpack.h"
+#include "compute/kernel/formats.h"
 
 #define PREFETCH_BYTES 4096u
 #define PASS_TOKENS    16u /* tokens that share one pass over a group */
@@ -97,8 +97,8 @@ INLINE uint32_t pass_tokens(uint32_t n, uint32_t t)
     return n - t < PASS_TOKENS ? n - t : PASS_TOKENS;
 }
 
-/* Rows row0..row1 (whole groups), all tokens. One token, the case of decoding, is a body of its own:
- * its sum stays in a register. */
+/* Rows row0..row1 (whole groups), all tokens. One token, the case of decoding, is a body of its
+ * own: its sum stays in a register. */
 INLINE void all_groups(const struct matmul *m, uint32_t row0, uint32_t row1, struct format f,
                        add_block_fn *add_block)
 {
@@ -110,20 +110,6 @@ INLINE void all_groups(const struct matmul *m, uint32_t row0, uint32_t row1, str
                 for (uint32_t t = 0; t < m->n; t += PASS_TOKENS)
                     group_pass(m, row, half, t, pass_tokens(m->n, t), f, add_block);
 }
-
-#define EACH_PACKED_FORMAT(X)                                                                      \
-    X(DTYPE_Q4_0, 288, false, unpack_q4_0)                                                         \
-    X(DTYPE_Q4_1, 320, false, unpack_q4_1)                                                         \
-    X(DTYPE_Q5_0, 352, false, unpack_q5_0)                                                         \
-    X(DTYPE_Q5_1, 384, false, unpack_q5_1)                                                         \
-    X(DTYPE_Q8_0, 544, false, unpack_q8_0)                                                         \
-    X(DTYPE_IQ4_NL, 288, false, unpack_iq4_nl)                                                     \
-    X(DTYPE_Q2_K, 168, true, unpack_q2_k)                                                          \
-    X(DTYPE_Q3_K, 220, true, unpack_q3_k)                                                          \
-    X(DTYPE_Q4_K, 288, false, unpack_q4_k)                                                         \
-    X(DTYPE_Q5_K, 352, false, unpack_q5_k)                                                         \
-    X(DTYPE_Q6_K, 420, true, unpack_q6_k)                                                          \
-    X(DTYPE_IQ4_XS, 272, false, unpack_iq4_xs)
 
 /* Weights of 16 bits, [k/2][16][2]. */
 INLINE void halves_pass(const struct matmul *m, uint32_t row, uint32_t half, uint32_t token,

@@ -3,6 +3,7 @@
  *
  * Sums are formed in double, so that the reference is closer to the exact value than any kernel. */
 #include "compute/kernel.h"
+#include "compute/ops.h"
 #include "compute/pack.h"
 #include "compute/quant.h"
 
@@ -20,7 +21,7 @@ static void matmul(const struct matmul *m, uint32_t row0, uint32_t row1, float *
         mat_decode_row(m->w, r, scratch, scratch + m->w->cols);
         for (uint32_t t = 0; t < m->n; t++) {
             float *y = &m->y[(size_t)t * m->y_stride + r];
-            float sum = dot(scratch, m->x + (size_t)t * m->x_stride, m->w->cols);
+            float sum = dot(scratch, m->x->f32 + (size_t)t * m->x->stride, m->w->cols);
             sum += m->bias ? m->bias[r] : 0.0f;
             *y = m->add ? *y + sum : sum;
         }
@@ -51,8 +52,28 @@ static void to_f16(const float *x, uint16_t *out, uint32_t n)
         out[i] = f32_to_f16(x[i]);
 }
 
+static enum act_form form(const struct mat *w, uint32_t n, bool exact)
+{
+    (void)w, (void)n, (void)exact;
+    return ACT_F32;
+}
+
+static void no_act(const struct act *a, enum act_form f, uint32_t row, uint32_t k0, uint32_t k1)
+{
+    (void)a, (void)f, (void)row, (void)k0, (void)k1;
+}
+
+static void gated(float *g, const float *u, enum gating act, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        g[i] = (act == GATE_SILU ? silu(g[i]) : gelu_tanh(g[i])) * u[i];
+}
+
 const struct kernels kernels_ref = {
     .isa = "ref",
+    .form = form,
+    .act = no_act,
+    .gated = gated,
     .matmul = matmul,
     .dot = dot,
     .axpy = axpy,

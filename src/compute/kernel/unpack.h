@@ -7,8 +7,8 @@
  *
  * Included after a vec_<isa>.h; everything is inlined into matmul bodies with b and half constant
  * or nearly so. */
-#ifndef MOAT_COMPUTE_UNPACK_H
-#define MOAT_COMPUTE_UNPACK_H
+#ifndef MOAT_COMPUTE_KERNEL_UNPACK_H
+#define MOAT_COMPUTE_KERNEL_UNPACK_H
 
 #include <stdbool.h>
 
@@ -49,7 +49,7 @@ INLINE void add_fifth_bits(const uint8_t *h, uint32_t b, uint32_t half, vi u[8])
 {
     vi bits = vi_load(quant_vector(h, b, half));
     for (unsigned s = 0; s < 8; s++)
-        u[s] = vi_or(u[s], vi_bit4(bits, s));
+        u[s] = vi_or(u[s], vi_bit4(bits, (int)s));
 }
 
 INLINE void one_scale(struct unpacked *out, vf s, vf o)
@@ -156,7 +156,7 @@ INLINE void unpack_q6_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t ha
     for (uint32_t i = 0; i < 2; i++) {
         vi h = vi_load(quant_vector(rec + 32 + 256, b * 2 + i, half));
         for (unsigned s = 0; s < 4; s++)
-            out->u[4 * i + s] = vi_or(out->u[4 * i + s], vi_pair4(h, s));
+            out->u[4 * i + s] = vi_or(out->u[4 * i + s], vi_pair4(h, (int)s));
         out->s[i] = vf_mul(d, vf_i8(rec + 32 + (2 * b + i) * 16 + half * LANES));
         out->o[i] = vf_mul(out->s[i], vf_all(-32));
     }
@@ -167,7 +167,7 @@ INLINE void two_bits(const uint8_t *q, uint32_t b, uint32_t half, vi u[8])
     for (uint32_t i = 0; i < 2; i++) {
         vi v = vi_load(quant_vector(q, b * 2 + i, half));
         for (unsigned s = 0; s < 4; s++)
-            u[4 * i + s] = vi_pair(v, s);
+            u[4 * i + s] = vi_pair(v, (int)s);
     }
 }
 
@@ -184,7 +184,8 @@ INLINE void unpack_q2_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t ha
     }
 }
 
-/* Six-bit scale i (0..15) of Q3_K, from sc[12][16]: low nibbles in bytes 0-7, high pairs in 8-11. */
+/* Six-bit scale i (0..15) of Q3_K, from sc[12][16]: low nibbles in bytes 0-7, high pairs in 8-11.
+ */
 INLINE vf scale_q3(const uint8_t *sc, uint32_t i, uint32_t half)
 {
     const uint8_t *at = sc + half * LANES;
@@ -199,7 +200,7 @@ INLINE void unpack_q3_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t ha
     vi h = vi_load(quant_vector(rec + 32 + 192, b, half));
     two_bits(rec + 32 + 192 + 512, b, half, out->u);
     for (unsigned s = 0; s < 8; s++)
-        out->u[s] = vi_or(out->u[s], vi_bit2(h, s));
+        out->u[s] = vi_or(out->u[s], vi_bit2(h, (int)s));
     for (uint32_t i = 0; i < 2; i++) {
         out->s[i] = vf_mul(d, vf_add(scale_q3(rec + 32, 2 * b + i, half), vf_all(-32)));
         out->o[i] = vf_mul(out->s[i], vf_all(-4));

@@ -2,11 +2,15 @@
 /* compute/kernel/vec_avx512: the words of unpack.h and matmul_q8.h in AVX-512 (F, BW, VL, VNNI).
  *
  * vi: 16 rows x 4 bytes, or 16 int32; vf: 16 rows of F32. */
-#ifndef MOAT_COMPUTE_VEC_H
-#define MOAT_COMPUTE_VEC_H
+#ifndef MOAT_COMPUTE_KERNEL_VEC_AVX512_H
+#define MOAT_COMPUTE_KERNEL_VEC_AVX512_H
 
 #include <immintrin.h>
 #include <stdint.h>
+
+/* Shift counts are int to gcc and unsigned to clang. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
 
 #define INLINE static inline __attribute__((always_inline))
 #define LANES  16u /* rows of a vector */
@@ -39,26 +43,29 @@ INLINE vi vi_or(vi a, vi b)
     return _mm512_or_si512(a, b);
 }
 
-INLINE vi vi_bit4(vi v, unsigned i) /* bit i of each byte, as 16 or 0 */
+INLINE vi vi_bit4(vi v, int i) /* bit i of each byte, as 16 or 0 */
 {
-    vi at4 = i <= 4 ? _mm512_slli_epi16(v, 4 - i) : _mm512_srli_epi16(v, i - 4);
+    vi at4 =
+        i <= 4 ? _mm512_slli_epi16(v, (unsigned)(4 - i)) : _mm512_srli_epi16(v, (unsigned)(i - 4));
     return _mm512_and_si512(at4, _mm512_set1_epi8(0x10));
 }
 
-INLINE vi vi_pair(vi v, unsigned i) /* bits 2i, 2i+1 of each byte */
+INLINE vi vi_pair(vi v, int i) /* bits 2i, 2i+1 of each byte */
 {
-    return _mm512_and_si512(_mm512_srli_epi16(v, 2 * i), _mm512_set1_epi8(0x03));
+    return _mm512_and_si512(_mm512_srli_epi16(v, (unsigned)(2 * i)), _mm512_set1_epi8(0x03));
 }
 
-INLINE vi vi_pair4(vi v, unsigned i) /* the same, times 16 */
+INLINE vi vi_pair4(vi v, int i) /* the same, times 16 */
 {
-    vi at4 = i <= 2 ? _mm512_slli_epi16(v, 4 - 2 * i) : _mm512_srli_epi16(v, 2 * i - 4);
+    vi at4 = i <= 2 ? _mm512_slli_epi16(v, (unsigned)(4 - 2 * i))
+                    : _mm512_srli_epi16(v, (unsigned)(2 * i - 4));
     return _mm512_and_si512(at4, _mm512_set1_epi8(0x30));
 }
 
-INLINE vi vi_bit2(vi v, unsigned i) /* bit i of each byte, as 4 or 0 */
+INLINE vi vi_bit2(vi v, int i) /* bit i of each byte, as 4 or 0 */
 {
-    vi at2 = i <= 2 ? _mm512_slli_epi16(v, 2 - i) : _mm512_srli_epi16(v, i - 2);
+    vi at2 =
+        i <= 2 ? _mm512_slli_epi16(v, (unsigned)(2 - i)) : _mm512_srli_epi16(v, (unsigned)(i - 2));
     return _mm512_and_si512(at2, _mm512_set1_epi8(0x04));
 }
 
@@ -154,7 +161,8 @@ INLINE vf vf_byte(const uint8_t *p, unsigned shift, unsigned mask) /* (p[row] >>
     return vf_of_int(_mm512_and_si512(_mm512_srli_epi32(v, shift), _mm512_set1_epi32((int)mask)));
 }
 
-INLINE vf vf_u16_bits(const uint16_t *p, unsigned shift, unsigned mask) /* (p[row] >> shift) & mask */
+INLINE vf vf_u16_bits(const uint16_t *p, unsigned shift,
+                      unsigned mask) /* (p[row] >> shift) & mask */
 {
     vi v = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
     return vf_of_int(_mm512_and_si512(_mm512_srli_epi32(v, shift), _mm512_set1_epi32((int)mask)));
@@ -186,5 +194,7 @@ INLINE vf vf_second_bf16(vi v)
 {
     return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32((int)0xffff0000u)));
 }
+
+#pragma GCC diagnostic pop
 
 #endif

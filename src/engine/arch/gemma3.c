@@ -59,11 +59,9 @@ static float embed_scale(const struct hparams *h)
 static void layer(struct task *t, const struct layer *l)
 {
     struct activations *a = &t->f->act;
-    block_norm(t, a->x, l->attn_norm, a->h);
-    block_attention(t, l, a->o, false);
+    block_attention(t, l, a->x, a->o, false);
     block_add_normed(t, a->o, l->attn_post_norm, a->x);
-    block_norm(t, a->x, l->ffn_norm, a->h);
-    block_ffn(t, l, ACT_GELU, a->o, false);
+    block_ffn(t, l, GATE_GELU, a->x, a->o, false);
     block_add_normed(t, a->o, l->ffn_post_norm, a->x);
 }
 

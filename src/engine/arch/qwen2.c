@@ -34,10 +34,8 @@ static const struct tensor_spec model_tensors[] = {
 static void layer(struct task *t, const struct layer *l)
 {
     struct activations *a = &t->f->act;
-    block_norm(t, a->x, l->attn_norm, a->h);
-    block_attention(t, l, a->x, true);
-    block_norm(t, a->x, l->ffn_norm, a->h);
-    block_ffn(t, l, ACT_SILU, a->x, true);
+    block_attention(t, l, a->x, a->x, true);
+    block_ffn(t, l, GATE_SILU, a->x, a->x, true);
 }
 
 const struct arch arch_qwen2 = {

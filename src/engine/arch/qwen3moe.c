@@ -42,10 +42,8 @@ static bool read_hparams(struct hparams *h, const struct gguf *g, struct err *e)
 static void layer(struct task *t, const struct layer *l)
 {
     struct activations *a = &t->f->act;
-    block_norm(t, a->x, l->attn_norm, a->h);
-    block_attention(t, l, a->x, true);
-    block_norm(t, a->x, l->ffn_norm, a->h);
-    block_experts(t, l, a->x, true);
+    block_attention(t, l, a->x, a->x, true);
+    block_experts(t, l, a->x, a->x, true);
 }
 
 const struct arch arch_qwen3moe = {

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compute/cpu: see cpu.h. CPUID says what the chip has, XCR0 what the system saves. */
+#include "compute/cpu.h"
+
+bool cpu_any(void)
+{
+    return true;
+}
+
+#if defined(__x86_64__)
+#include <asm/prctl.h>
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+bool cpu_has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("f16c");
+}
+
+bool cpu_has_avx512_vnni(void)
+{
+    return cpu_has_avx2() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+}
+
+static unsigned long long xcr0(void)
+{
+    unsigned low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (unsigned long long)high << 32 | low;
+}
+
+/* The kernel grants the tile registers once per process, for all its threads. */
+static bool tiles_granted(void)
+{
+    enum { REQUEST = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+}
+
+bool cpu_has_amx_bf16(void)
+{
+    unsigned a, b, c, d;
+    if (!cpu_has_avx512_vnni() || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return false;
+    bool amx = (d >> 22 & 1) && (d >> 24 & 1); /* AMX-BF16, AMX-TILE */
+    bool saved = (xcr0() >> 17 & 3) == 3;      /* TILECFG, TILEDATA */
+    if (!amx || !saved || !__get_cpuid_count(7, 1, &a, &b, &c, &d))
+        return false;
+    return (a >> 5 & 1) && tiles_granted(); /* AVX512_BF16 */
+}
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compute/cpu: what this CPU and kernel let a program use. */
+#ifndef MOAT_COMPUTE_CPU_H
+#define MOAT_COMPUTE_CPU_H
+
+#include <stdbool.h>
+
+bool cpu_any(void);
+bool cpu_has_avx2(void);        /* AVX2, FMA, F16C */
+bool cpu_has_avx512_vnni(void); /* AVX-512 F, BW, VL, DQ, VNNI */
+bool cpu_has_amx_bf16(void);    /* AMX tiles and BF16, AVX-512 BF16, and the kernel's permission */
+
+#endif
