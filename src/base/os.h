@@ -20,7 +20,19 @@ struct os_map {
 bool os_map_open(struct os_map *m, const char *path, struct err *e) MUST_USE;
 /* Takes ownership of fd, also on failure. `name` is for messages. */
 bool os_map_take(struct os_map *m, int fd, const char *name, struct err *e) MUST_USE;
+/* A file nobody but this user or root can have written, opened without following a link:
+ * ERR_DENIED for any other. */
+bool os_map_open_own(struct os_map *m, const char *path, struct err *e) MUST_USE;
 void os_map_close(struct os_map *m);
+/* Gives the pages of a part of a file mapping back; they are read again when next used. */
+void os_map_forget(const void *p, uint64_t n);
+
+/* Which file it is and when it last changed: differs after any write to it. */
+struct os_file_id {
+    uint64_t bytes, device, inode;
+    int64_t mtime_ns, ctime_ns;
+};
+bool os_file_id(int fd, struct os_file_id *id, struct err *e) MUST_USE;
 
 uint64_t os_now_ns(void); /* monotonic */
 bool os_random(void *p, size_t n, struct err *e) MUST_USE;
@@ -36,17 +48,31 @@ uint64_t os_rss_bytes(void);    /* resident memory of this process */
 bool os_mkdirs(const char *path,
                struct err *e) MUST_USE; /* like mkdir -p, mode 0700 for new ones */
 
-/* A file that appears whole or not at all: written under a temporary name in the same directory,
+/* A file that appears whole or not at all: written without a name where the file system can (so
+ * nothing is left when the process is killed) or else under a temporary one in the same directory,
  * fsynced, renamed over `path`, directory fsynced. */
 struct os_atomic_file {
     int fd;
     unsigned mode; /* permissions of the finished file: 0644, may be changed before commit */
-    char tmp[4096], path[4096];
+    char tmp[4096], path[4096]; /* tmp is empty while there is no name */
 };
 bool os_atomic_open(struct os_atomic_file *f, const char *path, struct err *e) MUST_USE;
 bool os_atomic_write(struct os_atomic_file *f, const void *p, size_t n, struct err *e) MUST_USE;
+/* Room for n bytes from the start, now rather than when they are written. */
+bool os_atomic_reserve(struct os_atomic_file *f, uint64_t n, struct err *e) MUST_USE;
+/* Writes at an offset; several threads may do so at once. */
+bool os_atomic_write_at(const struct os_atomic_file *f, const void *p, size_t n, uint64_t at,
+                        struct err *e) MUST_USE;
 bool os_atomic_commit(struct os_atomic_file *f, struct err *e) MUST_USE;
 void os_atomic_close(struct os_atomic_file *f); /* removes what was not committed */
+
+/* One process at a time between open and close, which removes the lock file; waits its turn. */
+struct os_lock {
+    int fd;
+    char path[4096];
+};
+bool os_lock_open(struct os_lock *l, const char *path, struct err *e) MUST_USE;
+void os_lock_close(struct os_lock *l);
 
 /* Shares the blocks of src with dst (both open files); false where the file system cannot. */
 bool os_reflink(int dst_fd, int src_fd);

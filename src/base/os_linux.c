@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -48,6 +49,48 @@ bool os_map_take(struct os_map *m, int fd, const char *name, struct err *e)
     if (!ok)
         close(fd);
     return ok;
+}
+
+bool os_map_open_own(struct os_map *m, const char *path, struct err *e)
+{
+    struct stat st;
+    *m = (struct os_map){.fd = -1};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (fd < 0)
+        return fail(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s", path,
+                    strerror(errno));
+    if (fstat(fd, &st) == 0 && (st.st_mode & 022) == 0 &&
+        (st.st_uid == 0 || st.st_uid == geteuid()))
+        return os_map_take(m, fd, path, e);
+    close(fd);
+    return fail(e, ERR_DENIED, "others than this user may have written %s", path);
+}
+
+void os_map_forget(const void *p, uint64_t n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)p, to = from + n;
+    from = (from + page - 1) / page * page;
+    to = to / page * page;
+    if (from < to)
+        madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+static int64_t ns_of(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+bool os_file_id(int fd, struct os_file_id *id, struct err *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return fail(e, ERR_IO, "cannot read the properties of an open file: %s", strerror(errno));
+    *id = (struct os_file_id){.bytes = (uint64_t)st.st_size,
+                              .device = st.st_dev,
+                              .inode = st.st_ino,
+                              .mtime_ns = ns_of(st.st_mtim),
+                              .ctime_ns = ns_of(st.st_ctim)};
+    return true;
 }
 
 void os_map_close(struct os_map *m)
@@ -271,6 +314,17 @@ bool os_mkdirs(const char *path, struct err *e)
     }
 }
 
+/* The directory a path lies in, in `dir`. */
+static const char *parent_of(const char *path, char dir[4096])
+{
+    snprintf(dir, 4096, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (!slash)
+        return ".";
+    slash[slash == dir] = '\0';
+    return dir;
+}
+
 bool os_atomic_open(struct os_atomic_file *f, const char *path, struct err *e)
 {
     f->fd = -1;
@@ -278,9 +332,38 @@ bool os_atomic_open(struct os_atomic_file *f, const char *path, struct err *e)
     if (snprintf(f->path, sizeof f->path, "%s", path) >= (int)sizeof f->path ||
         snprintf(f->tmp, sizeof f->tmp, "%s.tmp-XXXXXX", path) >= (int)sizeof f->tmp)
         return fail(e, ERR_USAGE, "path is too long: %s", path);
-    f->fd = mkostemp(f->tmp, O_CLOEXEC);
+    char dir[4096];
+    if (access("/proc/self/fd", X_OK) == 0) /* else it could not be named later */
+        f->fd = open(parent_of(path, dir), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (f->fd >= 0)
+        f->tmp[0] = '\0';
+    else
+        f->fd = mkostemp(f->tmp, O_CLOEXEC);
     if (f->fd < 0)
         return fail(e, ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    return true;
+}
+
+bool os_atomic_reserve(struct os_atomic_file *f, uint64_t n, struct err *e)
+{
+    if (fallocate(f->fd, 0, 0, (off_t)n) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+        return true;
+    return fail(e, ERR_IO, "cannot write %s: %s", f->path, strerror(errno));
+}
+
+bool os_atomic_write_at(const struct os_atomic_file *f, const void *p, size_t n, uint64_t at,
+                        struct err *e)
+{
+    for (const char *from = p; n;) {
+        ssize_t done = pwrite(f->fd, from, n, (off_t)at);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return fail(e, ERR_IO, "cannot write %s: %s", f->path, strerror(errno));
+        from += done;
+        at += (uint64_t)done;
+        n -= (size_t)done;
+    }
     return true;
 }
 
@@ -302,11 +385,7 @@ bool os_atomic_write(struct os_atomic_file *f, const void *p, size_t n, struct e
 static bool sync_parent(const char *path, struct err *e)
 {
     char dir[4096];
-    snprintf(dir, sizeof dir, "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        slash[slash == dir] = '\0';
-    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(parent_of(path, dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool ok = fd >= 0 && fsync(fd) == 0;
     if (!ok)
         fail(e, ERR_IO, "cannot write %s: %s", path, strerror(errno));
@@ -315,9 +394,31 @@ static bool sync_parent(const char *path, struct err *e)
     return ok;
 }
 
+/* Names a file written without a name. rename replaces, linkat does not: so two steps. */
+static bool name_tmp(struct os_atomic_file *f)
+{
+    char self[64], suffix[sizeof ".tmp-XXXXXX"];
+    size_t length = strlen(f->path);
+    uint32_t n;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", f->fd);
+    while (getrandom(&n, sizeof n, 0) == (ssize_t)sizeof n) {
+        snprintf(suffix, sizeof suffix, ".tmp-%06x", n & 0xffffff); /* os_atomic_open left room */
+        memcpy(f->tmp, f->path, length);
+        memcpy(f->tmp + length, suffix, sizeof suffix);
+        if (linkat(AT_FDCWD, self, AT_FDCWD, f->tmp, AT_SYMLINK_FOLLOW) == 0)
+            return true;
+        if (errno != EEXIST)
+            break;
+    }
+    f->tmp[0] = '\0';
+    return false;
+}
+
 bool os_atomic_commit(struct os_atomic_file *f, struct err *e)
 {
-    if (fsync(f->fd) != 0 || fchmod(f->fd, f->mode) != 0 || rename(f->tmp, f->path) != 0)
+    bool named = f->tmp[0] != '\0';
+    if (fsync(f->fd) != 0 || fchmod(f->fd, f->mode) != 0 || (!named && !name_tmp(f)) ||
+        rename(f->tmp, f->path) != 0)
         return fail(e, ERR_IO, "cannot write %s: %s", f->path, strerror(errno));
     close(f->fd);
     f->fd = -1;
@@ -329,8 +430,48 @@ void os_atomic_close(struct os_atomic_file *f)
     if (f->fd < 0)
         return;
     close(f->fd);
-    unlink(f->tmp);
+    if (f->tmp[0])
+        unlink(f->tmp);
     f->fd = -1;
+}
+
+/* Whether fd is still what `path` names: whoever held the lock before has removed its file. */
+static bool is_named(int fd, const char *path)
+{
+    struct stat open_file, named;
+    return fstat(fd, &open_file) == 0 && lstat(path, &named) == 0 &&
+           open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
+}
+
+bool os_lock_open(struct os_lock *l, const char *path, struct err *e)
+{
+    l->fd = -1;
+    if (snprintf(l->path, sizeof l->path, "%s", path) >= (int)sizeof l->path)
+        return fail(e, ERR_USAGE, "path is too long: %s", path);
+    for (;;) {
+        l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (l->fd < 0)
+            return fail(e, ERR_IO, "cannot write %s: %s", path, strerror(errno));
+        int rc;
+        while ((rc = flock(l->fd, LOCK_EX)) != 0 && errno == EINTR)
+            ;
+        if (rc == 0 && is_named(l->fd, path))
+            return true;
+        int why = errno;
+        close(l->fd);
+        l->fd = -1;
+        if (rc != 0)
+            return fail(e, ERR_IO, "cannot lock %s: %s", path, strerror(why));
+    }
+}
+
+void os_lock_close(struct os_lock *l)
+{
+    if (l->fd < 0)
+        return;
+    unlink(l->path);
+    close(l->fd);
+    l->fd = -1;
 }
 
 bool os_reflink(int dst_fd, int src_fd)

@@ -59,13 +59,14 @@ static uint64_t row_bytes_of(enum dtype t, uint64_t cols)
 
 /* [16][n] words <-> [n][16], 16 of them at a time so that what is written stays in the nearest
  * cache. */
-static void pack_words(const unsigned char *rows, uint64_t n, unsigned char *group)
+static void pack_words(const unsigned char *rows, uint64_t n, uint64_t from, uint64_t end,
+                       unsigned char *out)
 {
-    for (uint64_t from = 0; from < n; from += 16) {
-        uint64_t to = n - from < 16 ? n : from + 16;
+    for (; from < end; from += 16, out += (size_t)4 * R16_ROWS * 16) {
+        uint64_t m = end - from < 16 ? end - from : 16;
         for (uint64_t r = 0; r < R16_ROWS; r++)
-            for (uint64_t i = from; i < to; i++)
-                memcpy(group + 4 * (R16_ROWS * i + r), rows + 4 * (n * r + i), 4);
+            for (uint64_t i = 0; i < m; i++)
+                memcpy(out + 4 * (R16_ROWS * i + r), rows + 4 * (n * r + from + i), 4);
     }
 }
 
@@ -88,20 +89,28 @@ static struct place place_of(enum dtype t, uint64_t cols, uint64_t k)
     return (struct place){(uint32_t)(n / dtype_block(t)), at, at * R16_ROWS};
 }
 
-void pack_group(enum dtype t, const void *rows, uint64_t cols, void *group)
+void pack_records(enum dtype t, const void *rows, uint64_t cols, uint64_t k0, uint64_t k1,
+                  void *out)
 {
     const unsigned char *from = rows;
-    unsigned char *to = group;
+    unsigned char *to = out;
     uint64_t row_bytes = row_bytes_of(t, cols);
+    must(k0 % R16_WEIGHTS == 0 && k1 <= cols);
     if (is_words(t)) {
-        pack_words(from, row_bytes / 4, to);
+        pack_words(from, row_bytes / 4, k0 * dtype_bytes(t) / 4, k1 * dtype_bytes(t) / 4, to);
         return;
     }
-    for (uint64_t k = 0; k < cols; k += R16_WEIGHTS) {
+    uint64_t first = place_of(t, cols, k0).in_group;
+    for (uint64_t k = k0; k < k1; k += R16_WEIGHTS) {
         struct place p = place_of(t, cols, k);
         for (uint32_t r = 0; r < R16_ROWS; r++)
-            formats[t].pack(from + r * row_bytes + p.in_row, to + p.in_group, r, p.nb);
+            formats[t].pack(from + r * row_bytes + p.in_row, to + p.in_group - first, r, p.nb);
     }
+}
+
+void pack_group(enum dtype t, const void *rows, uint64_t cols, void *group)
+{
+    pack_records(t, rows, cols, 0, cols, group);
 }
 
 void pack_extract_row(enum dtype t, const void *group, uint32_t r, uint64_t cols, void *row)

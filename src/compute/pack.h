@@ -33,6 +33,8 @@
 
 #include "compute/mat.h"
 
+#define R16_VERSION                                                                                \
+    1 /* of the layout: raise it with any change, so that stored packs are made anew */
 #define R16_ROWS    16
 #define R16_WEIGHTS 256 /* of one row in one record */
 
@@ -110,6 +112,10 @@ bool pack_supported(enum dtype t, uint64_t cols);
 
 /* rows: 16 rows as they lie in the file; group: as many bytes. They must not overlap. */
 void pack_group(enum dtype t, const void *rows, uint64_t cols, void *group);
+/* The part of that group from weight k0 to k1 of every row: whole records (k0 a multiple of 256, k1
+ * too or cols). out begins with the record of k0. */
+void pack_records(enum dtype t, const void *rows, uint64_t cols, uint64_t k0, uint64_t k1,
+                  void *out);
 void unpack_group(enum dtype t, const void *group, uint64_t cols, void *rows);
 /* Row r < 16 of a group as it lies in the file. */
 void pack_extract_row(enum dtype t, const void *group, uint32_t r, uint64_t cols, void *row);

@@ -208,6 +208,12 @@ struct gguf *gguf_take_fd(int fd, const char *name, struct err *e)
     return os_map_take(&map, fd, name, e) ? open_map(map, name, false, e) : NULL;
 }
 
+bool gguf_file_id(const struct gguf *g, uint32_t i, struct os_file_id *id, struct err *e)
+{
+    must(i < g->n_splits);
+    return os_file_id(g->private->files[i].map.fd, id, e);
+}
+
 const struct gguf_kv *gguf_find(const struct gguf *g, const char *key)
 {
     uint32_t i;

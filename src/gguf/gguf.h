@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/os.h"
 #include "base/str.h"
 #include "gguf/dtype.h"
 
@@ -73,6 +74,9 @@ struct gguf *gguf_open(const char *path, struct err *e) MUST_USE;
 /* The same over a descriptor, which is taken over also on failure; split files are refused. */
 struct gguf *gguf_take_fd(int fd, const char *name, struct err *e) MUST_USE;
 void gguf_close(struct gguf *g);
+
+/* What file i < n_splits is, now. */
+bool gguf_file_id(const struct gguf *g, uint32_t i, struct os_file_id *id, struct err *e) MUST_USE;
 
 const struct gguf_kv *gguf_find(const struct gguf *g, const char *key);
 const struct gguf_tensor *gguf_tensor_find(const struct gguf *g, struct str name);

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/packed: see packed.h. Here is the order in which things are tried. */
+#include "engine/packed.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/packed_file.h"
+
+/* Left free when packing into memory: the rest of the program needs some. */
+#define MEMORY_RESERVE (256ull << 20)
+
+static bool open_file(struct packed *p, const char *path, const struct packed_header *want,
+                      const struct packed_plan *plan)
+{
+    if (!packed_file_open(&p->map, &p->root, path, want, plan, NULL))
+        return false;
+    p->state = PACKED_FILE;
+    p->leaves = packed_file_leaves(&p->map, want);
+    p->data = p->map.p + want->data_at;
+    plan_install(plan, p->data);
+    return true;
+}
+
+/* Makes the file, unless another start did while this one waited for the lock. */
+static bool make_file(struct packed *p, const struct gguf *g, const struct packed_params *params,
+                      const struct packed_header *want, const struct packed_plan *plan,
+                      struct workers *team, struct err *e)
+{
+    struct os_lock lock;
+    struct packed_header h = *want, after;
+    char path[sizeof lock.path];
+    if (snprintf(path, sizeof path, "%s.lock", params->path) >= (int)sizeof path)
+        return fail(e, ERR_USAGE, "path is too long: %s", params->path);
+    if (!os_lock_open(&lock, path, e))
+        return false;
+    bool ok = true;
+    if (!open_file(p, params->path, want, plan)) {
+        ok = packed_file_make(params->path, &h, plan, params, team, e) &&
+             packed_header_init(&after, plan, g, params->digest, e);
+        if (ok && !hash_eq(&want->key, &after.key))
+            ok = fail(e, ERR_IO, "the model file changed while it was read");
+        if (ok && !open_file(p, params->path, want, plan))
+            ok = fail(e, ERR_IO, "%s does not hold what was written", params->path);
+        p->made = ok;
+    }
+    os_lock_close(&lock);
+    return ok;
+}
+
+struct memory_job {
+    const struct packed_plan *plan;
+    const struct packed_params *params;
+    struct workers *team;
+    unsigned char *data;
+    _Atomic uint64_t done;
+};
+
+static void make_in_memory(void *arg, uint32_t id)
+{
+    struct memory_job *j = arg;
+    uint32_t leaf;
+    while (workers_next(j->team, (uint32_t)plan_leaves(j->plan), &leaf)) {
+        uint64_t at = (uint64_t)leaf * HASH_LEAF_BYTES, left = j->plan->bytes - at;
+        uint64_t n = left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES;
+        plan_make(j->plan, at, n, j->data + at);
+        plan_forget(j->plan, at, n);
+        j->done += n;
+        if (id == 0 && j->params->progress)
+            j->params->progress(j->params->progress_arg, j->done, j->plan->bytes);
+    }
+}
+
+static bool use_memory(struct packed *p, const struct packed_params *params,
+                       const struct packed_plan *plan, struct workers *team)
+{
+    if (plan->bytes + MEMORY_RESERVE > os_memory_free() ||
+        !(p->memory = mem_new_lazy(plan->bytes, 1, NULL)))
+        return false;
+    struct memory_job j = {.plan = plan, .params = params, .team = team, .data = p->memory};
+    workers_run(team, make_in_memory, &j);
+    plan_forget(plan, 0, plan->bytes);
+    p->data = p->memory;
+    plan_install(plan, p->data);
+    p->state = PACKED_MEMORY;
+    p->made = true;
+    return true;
+}
+
+static bool open_planned(struct packed *p, const struct gguf *g, const struct packed_params *params,
+                         const struct packed_plan *plan, struct workers *team)
+{
+    struct packed_header want;
+    if (params->path) {
+        if (packed_header_init(&want, plan, g, params->digest, &p->notice) &&
+            (open_file(p, params->path, &want, plan) ||
+             make_file(p, g, params, &want, plan, team, &p->notice)))
+            return true;
+        err_at(&p->notice, "packed weights are not kept for the next start");
+    }
+    if (!use_memory(p, params, plan, team))
+        fail(&p->notice, ERR_LIMIT,
+             "there is no room to pack %llu MiB of weights; this model will run slowly",
+             (unsigned long long)(plan->bytes >> 20));
+    return true;
+}
+
+bool packed_open(struct packed *p, struct model *m, const struct gguf *g,
+                 const struct packed_params *params, struct workers *team, struct err *e)
+{
+    struct packed_plan plan;
+    *p = (struct packed){.map.fd = -1};
+    if (!plan_init(&plan, m, e))
+        return false;
+    p->bytes = plan.bytes;
+    bool ok = plan.bytes == 0 || open_planned(p, g, params, &plan, team);
+    plan_clear(&plan);
+    return ok;
+}
+
+void packed_close(struct packed *p)
+{
+    os_map_close(&p->map);
+    mem_free_lazy(p->memory, p->bytes, 1);
+    *p = (struct packed){.map.fd = -1};
+}
+
+/* --- checking -----------------------------------------------------------------------------------
+ */
+
+struct verify_job {
+    const struct packed *p;
+    struct workers *team;
+    uint32_t n_leaves;
+    _Atomic uint64_t n_wrong;
+};
+
+static void verify_leaves(void *arg, uint32_t id)
+{
+    struct verify_job *j = arg;
+    uint32_t leaf;
+    (void)id;
+    while (workers_next(j->team, j->n_leaves, &leaf)) {
+        uint64_t at = (uint64_t)leaf * HASH_LEAF_BYTES, left = j->p->bytes - at;
+        struct hash h;
+        if (!hash_leaf(j->p->data + at, left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES, &h,
+                       NULL) ||
+            !hash_eq(&h, &j->p->leaves[leaf]))
+            j->n_wrong++;
+    }
+}
+
+bool packed_verify(const struct packed *p, struct workers *team, struct err *e)
+{
+    must(p->state == PACKED_FILE);
+    struct hash root;
+    struct verify_job j = {.p = p, .team = team};
+    j.n_leaves = (uint32_t)((p->bytes + HASH_LEAF_BYTES - 1) / HASH_LEAF_BYTES);
+    if (!hash_root(p->leaves, j.n_leaves, &root, e))
+        return false;
+    workers_run(team, verify_leaves, &j);
+    if (hash_eq(&root, &p->root) && j.n_wrong == 0)
+        return true;
+    return fail(e, ERR_CORRUPT,
+                "%llu of %u MiB of packed weights are not what was packed; delete the pack, and "
+                "check the disk",
+                (unsigned long long)j.n_wrong, j.n_leaves);
+}
+
+/* The device is left out: its number may change when the machine starts again, and then the old
+ * pack shall be replaced, not left behind. */
+bool packed_name(const struct gguf *g, const struct hash *digest, char name[PACKED_NAME_BYTES],
+                 struct err *e)
+{
+    struct os_file_id id;
+    struct hash h;
+    if (!gguf_file_id(g, 0, &id, e))
+        return false;
+    struct str file[] = {STR("file"),
+                         {(const char *)&id.inode, sizeof id.inode},
+                         {(const char *)&id.bytes, sizeof id.bytes}};
+    struct str blob[] = {STR("digest"), {digest ? (const char *)digest->b : "", HASH_BYTES}};
+    if (!(digest ? hash_of(blob, 2, &h, e) : hash_of(file, 3, &h, e)))
+        return false;
+    for (int i = 0; i < 16; i++)
+        snprintf(name + 2 * i, 3, "%02x", h.b[i]);
+    snprintf(name + 32, PACKED_NAME_BYTES - 32, ".pack");
+    return true;
+}
