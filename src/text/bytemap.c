@@ -26,7 +26,7 @@ bool bytemap_decode(struct str text, char *out, size_t *n)
         }
         if ((c & 0xe0) != 0xc0 || at + 1 >= text.n || (text.p[at + 1] & 0xc0) != 0x80)
             return false;
-        int byte = byte_of((c & 0x1fu) << 6 | (text.p[at + 1] & 0x3fu));
+        int byte = byte_of((c & 0x1fu) << 6 | ((unsigned char)text.p[at + 1] & 0x3fu));
         if (byte < 0)
             return false;
         out[len++] = (char)byte;
