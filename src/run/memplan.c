@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run/memplan: see memplan.h. */
+#include "run/memplan.h"
+
+#include <libintl.h>
+#include <stdio.h>
+
+void memplan_sum(struct memplan *p)
+{
+    p->total = p->weights + p->kv + p->scratch + p->text + p->program;
+}
+
+static double gib(uint64_t bytes)
+{
+    return (double)bytes / (1024.0 * 1024.0 * 1024.0);
+}
+
+bool memplan_check(const struct memplan *p, struct err *e)
+{
+    if (p->total <= p->budget)
+        return true;
+    if (p->budget_given)
+        return fail(e, ERR_LIMIT, "the model needs %.2f GiB, more than the %.2f GiB of --memory",
+                    gib(p->total), gib(p->budget));
+    return fail(e, ERR_LIMIT, "the model needs %.2f GiB, but only %.2f GiB of memory are free",
+                gib(p->total), gib(p->budget));
+}
+
+static void line(struct buf *out, const char *label, uint64_t bytes)
+{
+    buf_fmt(out, "  %10.1f MiB  %s\n", (double)bytes / (1024.0 * 1024.0), label);
+}
+
+/* Tokens of context whose KV cache would still fit; 0 when even none would. */
+static uint64_t context_that_fits(const struct memplan *p)
+{
+    uint64_t rest = p->total - p->kv;
+    return rest < p->budget && p->kv_per_token ? (p->budget - rest) / p->kv_per_token : 0;
+}
+
+static void advise(const struct memplan *p, struct buf *out)
+{
+    uint64_t n_ctx = context_that_fits(p) / 64 * 64;
+    buf_cstr(out, gettext("What would make it fit:\n"));
+    if (n_ctx >= 64) {
+        buf_fmt(out, "  --context %llu", (unsigned long long)n_ctx);
+        buf_cstr(out, gettext("  (a shorter context)\n"));
+    }
+    if (p->kv_type == KV_F32)
+        buf_cstr(out, gettext("  --kv f16  (half the cache)\n"));
+    if (p->budget_given)
+        buf_fmt(out, gettext("  --memory %.1fG  (if the machine has it)\n"), gib(p->total) + 0.05);
+    buf_cstr(out, gettext("  a smaller model, or the same one with fewer bits per weight\n"));
+}
+
+void memplan_render(const struct memplan *p, struct buf *out)
+{
+    char kv[128];
+    snprintf(kv, sizeof kv, gettext("KV cache of %u tokens, %s"), p->n_ctx,
+             p->kv_type == KV_F16 ? "f16" : "f32");
+    line(out, gettext("weights"), p->weights);
+    line(out, kv, p->kv);
+    line(out, gettext("scratch of one pass"), p->scratch);
+    line(out, gettext("vocabulary and templates"), p->text);
+    line(out, gettext("the program itself"), p->program);
+    line(out, gettext("sum"), p->total);
+    line(out,
+         p->budget_given ? gettext("budget (--memory)")
+                         : gettext("budget (free memory less a reserve)"),
+         p->budget);
+    if (p->total > p->budget)
+        advise(p, out);
+}
