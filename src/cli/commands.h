@@ -15,7 +15,7 @@ extern const struct command cmd_completion;
 
 extern const struct command cmd_logits;
 
-/* perplexity */
+extern const struct command cmd_perplexity;
 
 /* rm */
 

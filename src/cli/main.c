@@ -34,7 +34,7 @@ static const struct row {
 
     {NULL, &cmd_logits},
 
-    /* perplexity */
+    {NULL, &cmd_perplexity},
 
     /* template */
 
