@@ -50,7 +50,7 @@ static bool unknown(const struct parse *p, struct str name)
 
 static bool out_of_range(const struct opt *o, struct str value, struct err *e)
 {
-    return fail(e, ERR_USAGE, "--%s %.*s: out of range, %.9g to %.9g are allowed", o->name,
+    return fail(e, ERR_USAGE, "--%s %.*s: out of range, %.10g to %.10g are allowed", o->name,
                 STR_ARG(value), o->min, o->max);
 }
 
