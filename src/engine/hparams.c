@@ -205,9 +205,12 @@ static bool read_vocab(struct hparams *h, const struct gguf *g, struct err *e)
 bool hparams_read(struct hparams *h, const struct gguf *g, struct err *e)
 {
     *h = (struct hparams){0};
-    return find_arch(h, g, e) && read_sizes(h, g, e) && read_attention(h, g, e) &&
-           read_rope(h, g, e) && read_experts(h, g, e) && read_vocab(h, g, e) &&
-           (!h->arch->read_hparams || h->arch->read_hparams(h, g, e));
+    bool ok = find_arch(h, g, e) && read_sizes(h, g, e) && read_attention(h, g, e) &&
+              read_rope(h, g, e) && read_experts(h, g, e) && read_vocab(h, g, e) &&
+              (!h->arch->read_hparams || h->arch->read_hparams(h, g, e));
+    if (ok && h->n_expert)
+        h->d_ff = h->d_ff_expert; /* no tensor vouches for the other: it must not size memory */
+    return ok;
 }
 
 static bool window_array(struct hparams *h, const struct gguf_kv *kv, struct err *e)
