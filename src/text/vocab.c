@@ -311,13 +311,13 @@ bool vocab_find(const struct vocab *v, struct str text, uint32_t *id)
         return false;
     if (!p->byte_level)
         return map_get(&p->by_text, text, id);
-    char small[256], *bytes = text.n <= sizeof small ? small : malloc(text.n);
+    char small[256], *bytes = text.n <= sizeof small ? small : mem_new(text.n, 1, NULL);
     size_t n;
     bool found = bytes && bytemap_decode(text, bytes, &n)
                      ? map_get(&p->by_text, (struct str){bytes, n}, id)
                      : map_get(&p->odd, text, id);
     if (bytes != small)
-        free(bytes);
+        mem_free(bytes);
     return found;
 }
 
