@@ -4,10 +4,10 @@
 #define MOAT_BASE_LIMITS_H
 
 #define LIMIT_GGUF_KV          65536u         /* metadata entries in one file */
-#define LIMIT_GGUF_TENSORS     262144u        /* tensors in one file */
+#define LIMIT_GGUF_TENSORS     65536u         /* tensors in one file */
 #define LIMIT_GGUF_NAME        65535u         /* bytes of a metadata key */
 #define LIMIT_GGUF_TENSOR_NAME 256u           /* bytes of a tensor name */
-#define LIMIT_GGUF_STRINGS     (16u << 20)    /* strings in one metadata array */
+#define LIMIT_GGUF_STRINGS     (4u << 20)     /* strings in one metadata array */
 #define LIMIT_GGUF_ALIGNMENT   (1u << 20)     /* alignment of tensor data */
 #define LIMIT_GGUF_SPLITS      1024u          /* files of one split model */
 #define LIMIT_VOCAB            (4u << 20)     /* tokens of a vocabulary */

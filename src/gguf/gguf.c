@@ -72,7 +72,7 @@ static bool read_tensors(struct gguf *g, char *const *names, struct err *e)
                     "%s: the parts hold %zu tensors, split.tensors.count says %u; download all "
                     "parts again from one place",
                     names[0], g->n_tensors, f->split_tensors);
-    return true;
+    return gguf_parse_strings(&p->files[0], &p->arena, e);
 }
 
 /* --- split models ----------------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  * (I1) Nothing is allocated by a count from the file before cursor_has() said that the file can
  *      hold that many entries, and every count has a cap in base/limits.h.
  * (I2) A tensor returned lies wholly inside the file, its rows are whole blocks, and no two
- *      tensors share a byte. */
+ *      tensors share a byte.
+ * (I3) Every string of an array was walked over once before views of them are made. */
 #include "gguf/gguf_parse.h"
 
 #include <stdlib.h>
@@ -12,10 +13,9 @@
 
 #include "base/limits.h"
 
-#define MIN_KV_BYTES 14 /* key length, one byte of key, type, one byte of value */
-#define MIN_TENSOR_BYTES                                                                           \
-    33 /* name length, one byte of name, n_dim, one dimension, type, offset                        \
-        */
+/* The shortest entries: key length, one byte of key, type, one byte of value; and name length, one
+ * byte of name, number of dimensions, one dimension, type, offset. */
+enum { MIN_KV_BYTES = 8 + 1 + 4 + 1, MIN_TENSOR_BYTES = 8 + 1 + 4 + 8 + 4 + 8 };
 
 /* --- the header ------------------------------------------------------------------------------- */
 
@@ -114,25 +114,20 @@ static bool check_bools(const unsigned char *p, uint64_t n, struct err *e)
     return true;
 }
 
-/* Two walks: the first checks, so that memory is taken only for strings that are there. */
-static bool read_strings(struct cursor *c, struct gguf_kv *kv, struct arena *a, struct err *e)
+/* Checks only: views are made by gguf_parse_strings, when the whole file has been found good. */
+static bool skip_strings(struct cursor *c, const struct gguf_kv *kv, struct err *e)
 {
     if (kv->n > LIMIT_GGUF_STRINGS)
         return fail(e, ERR_LIMIT, "array of %zu strings; the limit is %u", kv->n,
                     LIMIT_GGUF_STRINGS);
-    struct cursor again = *c;
     struct str s;
     for (uint64_t i = 0; i < kv->n; i++)
         if (!cursor_str(c, &s, e))
             return err_at(e, "element %zu", i);
-    struct str *all = arena_new(a, kv->n, sizeof *all, e);
-    for (uint64_t i = 0; all && i < kv->n; i++)
-        must(cursor_str(&again, &all[i], NULL));
-    kv->strings = all;
-    return all != NULL;
+    return true;
 }
 
-static bool read_array(struct cursor *c, struct gguf_kv *kv, struct arena *a, struct err *e)
+static bool read_array(struct cursor *c, struct gguf_kv *kv, struct err *e)
 {
     uint32_t elem;
     if (!cursor_u32(c, &elem, e) || !cursor_u64(c, &kv->n, e))
@@ -147,12 +142,12 @@ static bool read_array(struct cursor *c, struct gguf_kv *kv, struct arena *a, st
         return false;
     kv->data = c->p + c->at;
     if (elem == GGUF_STRING)
-        return read_strings(c, kv, a, e);
+        return skip_strings(c, kv, e);
     return cursor_take(c, kv->n * size, &kv->data, e) &&
            (elem != GGUF_BOOL || check_bools(kv->data, kv->n, e));
 }
 
-static bool read_value(struct cursor *c, struct gguf_kv *kv, struct arena *a, struct err *e)
+static bool read_value(struct cursor *c, struct gguf_kv *kv, struct err *e)
 {
     uint32_t type;
     if (!cursor_u32(c, &type, e))
@@ -162,7 +157,7 @@ static bool read_value(struct cursor *c, struct gguf_kv *kv, struct arena *a, st
     kv->type = kv->elem = (enum gguf_type)type;
     kv->n = 1;
     if (type == GGUF_ARRAY)
-        return read_array(c, kv, a, e);
+        return read_array(c, kv, e);
     if (type == GGUF_STRING) {
         bool ok = cursor_str(c, &kv->text, e);
         kv->data = (const unsigned char *)kv->text.p;
@@ -172,8 +167,7 @@ static bool read_value(struct cursor *c, struct gguf_kv *kv, struct arena *a, st
            (type != GGUF_BOOL || check_bools(kv->data, 1, e));
 }
 
-static bool read_kv(struct gguf_file *f, uint32_t i, struct arena *a, struct map *keys,
-                    struct err *e)
+static bool read_kv(struct gguf_file *f, uint32_t i, struct map *keys, struct err *e)
 {
     struct gguf_kv *kv = &f->kv[i];
     uint32_t same;
@@ -184,7 +178,7 @@ static bool read_kv(struct gguf_file *f, uint32_t i, struct arena *a, struct map
                     STR_ARG(kv->key), same + 1, i + 1);
     if (!map_put(keys, kv->key, i, e))
         return false;
-    if (!read_value(&f->at, kv, a, e))
+    if (!read_value(&f->at, kv, e))
         return err_at(e, "metadata entry %u of %zu (%.*s)", i + 1, f->n_kv, STR_ARG(kv->key));
     return true;
 }
@@ -219,12 +213,29 @@ bool gguf_parse_meta(struct gguf_file *f, struct arena *a, struct map *keys, str
     if (!f->kv || !map_reserve(keys, f->n_kv, e))
         return false;
     for (uint32_t i = 0; i < f->n_kv; i++)
-        if (!read_kv(f, i, a, keys, e))
+        if (!read_kv(f, i, keys, e))
             return false;
     return own_u32(f, keys, "general.alignment", &f->alignment, e) &&
            check_alignment(f->alignment, e) && own_u32(f, keys, "split.no", &f->split_no, e) &&
            own_u32(f, keys, "split.count", &f->split_count, e) &&
            own_u32(f, keys, "split.tensors.count", &f->split_tensors, e);
+}
+
+bool gguf_parse_strings(struct gguf_file *f, struct arena *a, struct err *e)
+{
+    for (uint64_t i = 0; i < f->n_kv; i++) {
+        struct gguf_kv *kv = &f->kv[i];
+        if (kv->type != GGUF_ARRAY || kv->elem != GGUF_STRING)
+            continue;
+        struct cursor c = {f->map.p, f->map.n, (uint64_t)(kv->data - f->map.p)};
+        struct str *all = arena_new(a, kv->n, sizeof *all, e);
+        if (!all)
+            return false;
+        for (uint64_t j = 0; j < kv->n; j++)
+            must(cursor_str(&c, &all[j], NULL)); /* (I3) */
+        kv->strings = all;
+    }
+    return true;
 }
 
 /* --- tensors ---------------------------------------------------------------------------------- */

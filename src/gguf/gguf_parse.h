@@ -32,6 +32,9 @@ bool gguf_parse_meta(struct gguf_file *f, struct arena *a, struct map *keys,
 bool gguf_parse_tensors(struct gguf_file *f, uint32_t split, uint32_t first, struct gguf_tensor *t,
                         struct map *names, struct err *e) MUST_USE;
 
+/* Makes the views of string arrays, once all files have proved good. */
+bool gguf_parse_strings(struct gguf_file *f, struct arena *a, struct err *e) MUST_USE;
+
 /* The value of an integer entry; false when it is no integer or does not fit. */
 bool gguf_parse_u32(const struct gguf_kv *kv, uint32_t *out);
 

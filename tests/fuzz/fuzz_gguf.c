@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cli/show.h"
 #include "gguf/gguf_write.h"
 
 static struct gguf *open_bytes(const void *p, size_t n)
@@ -30,6 +31,12 @@ static uint64_t touch_kv(const struct gguf_kv *kv)
         sum += (uint64_t)gguf_int_at(kv, i) + (gguf_float_at(kv, i) > 0);
     for (uint64_t i = 0; kv->strings && i < kv->n; i++)
         sum += touch((const unsigned char *)kv->strings[i].p, kv->strings[i].n);
+    struct buf shown;
+    buf_init(&shown, 1 << 12);
+    show_type(kv, &shown);
+    show_value(kv, 60, &shown);
+    must(!shown.bad && shown.n < 200);
+    buf_clear(&shown);
     return sum + touch((const unsigned char *)kv->text.p, kv->text.n);
 }
 

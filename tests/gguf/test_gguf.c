@@ -5,15 +5,26 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/limits.h"
+
+enum { MAX_MS = 100 }; /* of processor time for any refusal */
+
+static double cpu_ms(void)
+{
+    return (double)clock() * 1e3 / CLOCKS_PER_SEC;
+}
 
 /* Opening b must fail with this code and these words; clears b. */
 static void refused(struct buf *b, enum err_code code, const char *words)
 {
     struct err e = {0};
     assert_false(b->bad);
-    struct gguf *g = tiny_open(b->p, b->n, &e);
+    int fd = tiny_file(b->p, b->n);
+    double start = cpu_ms();
+    struct gguf *g = gguf_take_fd(fd, "test.gguf", &e);
+    assert_true(cpu_ms() - start < (getenv("MOAT_SANITIZED") ? 10 * MAX_MS : MAX_MS));
     assert_null(g);
     if (e.code != code || !strstr(e.msg, words))
         print_error("got [%s] %s\n", err_name(e.code), e.msg);
@@ -484,6 +495,46 @@ static void bad_tensor_names(void **state)
     refused(&b, ERR_CORRUPT, "tensor a is there twice");
 }
 
+/* The largest tables the caps allow, damaged at their very end: still little time and memory. */
+static void the_largest_tables(void **state)
+{
+    (void)state;
+    struct buf b;
+    char name[16];
+    tiny_header(&b, 3, 0, LIMIT_GGUF_KV);
+    b.max = (size_t)1 << 26;
+    for (unsigned i = 0; i < LIMIT_GGUF_KV; i++) {
+        snprintf(name, sizeof name, "%u", i + 1 < LIMIT_GGUF_KV ? i : 7);
+        tiny_str(&b, name);
+        tiny_u32(&b, GGUF_U8);
+        buf_byte(&b, 1);
+    }
+    refused(&b, ERR_CORRUPT, "key 7 is there twice");
+    tiny_header(&b, 3, LIMIT_GGUF_TENSORS, 0);
+    b.max = (size_t)1 << 26;
+    for (unsigned i = 0; i < LIMIT_GGUF_TENSORS; i++) {
+        snprintf(name, sizeof name, "%u", i);
+        tiny_tensor(&b, name, 8, (uint64_t)32 * (i * 40503 % LIMIT_GGUF_TENSORS));
+    }
+    tiny_pad(&b, 32);
+    size_t n = b.n + (size_t)32 * LIMIT_GGUF_TENSORS;
+    while (b.n < n)
+        tiny_u64(&b, 0);
+    gguf_close(accepted(&b));
+    tiny_header(&b, 3, 0, 2);
+    b.max = (size_t)1 << 26;
+    tiny_str(&b, "k");
+    tiny_u32(&b, GGUF_ARRAY);
+    tiny_u32(&b, GGUF_STRING);
+    tiny_u64(&b, LIMIT_GGUF_STRINGS);
+    for (unsigned i = 0; i < LIMIT_GGUF_STRINGS; i++)
+        tiny_u64(&b, 0);
+    tiny_str(&b, "k");
+    tiny_u32(&b, GGUF_U64);
+    tiny_u64(&b, 0);
+    refused(&b, ERR_CORRUPT, "key k is there twice");
+}
+
 /* --- split models ----------------------------------------------------------------------------- */
 
 struct part {
@@ -671,6 +722,7 @@ int main(void)
         cmocka_unit_test(tensors_must_lie_in_the_file),
         cmocka_unit_test(shapes),
         cmocka_unit_test(bad_tensor_names),
+        cmocka_unit_test(the_largest_tables),
         WITH_DIR(split_files_are_joined),
         WITH_DIR(split_part_missing),
         WITH_DIR(split_parts_mixed_up),

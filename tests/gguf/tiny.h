@@ -10,13 +10,19 @@
 #include "gguf/gguf_write.h"
 #include "test.h"
 
-/* Opens bytes as if they were a file called "test.gguf". */
-static inline struct gguf *tiny_open(const void *p, size_t n, struct err *e)
+/* A file in memory holding these bytes. */
+static inline int tiny_file(const void *p, size_t n)
 {
     int fd = memfd_create("tiny", MFD_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, p, n), (ssize_t)n);
-    return gguf_take_fd(fd, "test.gguf", e);
+    return fd;
+}
+
+/* Opens bytes as if they were a file called "test.gguf". */
+static inline struct gguf *tiny_open(const void *p, size_t n, struct err *e)
+{
+    return gguf_take_fd(tiny_file(p, n), "test.gguf", e);
 }
 
 static inline void tiny_u32(struct buf *b, uint32_t v)
