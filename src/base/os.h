@@ -27,6 +27,11 @@ void os_map_close(struct os_map *m);
 /* Gives the pages of a part of a file mapping back; they are read again when next used. */
 void os_map_forget(const void *p, uint64_t n);
 
+/* Starts reading a part of a file mapping, without waiting for it. */
+void os_map_prefetch(const void *p, uint64_t n);
+/* Asks for large pages, on anonymous memory that will be used as a whole. */
+void os_use_large_pages(void *p, uint64_t n);
+
 /* Which file it is and when it last changed: differs after any write to it. */
 struct os_file_id {
     uint64_t bytes, device, inode;

@@ -75,6 +75,18 @@ void os_map_forget(const void *p, uint64_t n)
         madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
+void os_map_prefetch(const void *p, uint64_t n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)p / page * page;
+    if (n)
+        madvise((void *)from, (uintptr_t)p + n - from, MADV_WILLNEED);
+}
+
+void os_use_large_pages(void *p, uint64_t n)
+{
+    madvise(p, n, MADV_HUGEPAGE); /* no harm where there are none */
+}
+
 static int64_t ns_of(struct timespec t)
 {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;

@@ -64,6 +64,7 @@ static void make_in_memory(void *arg, uint32_t id)
     while (workers_next(j->team, (uint32_t)plan_leaves(j->plan), &leaf)) {
         uint64_t at = (uint64_t)leaf * HASH_LEAF_BYTES, left = j->plan->bytes - at;
         uint64_t n = left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES;
+        plan_prepare(j->plan, at, n);
         plan_make(j->plan, at, n, j->data + at);
         plan_forget(j->plan, at, n);
         j->done += n;
@@ -78,6 +79,7 @@ static bool use_memory(struct packed *p, const struct packed_params *params,
     if (plan->bytes + MEMORY_RESERVE > os_memory_free() ||
         !(p->memory = mem_new_lazy(plan->bytes, 1, NULL)))
         return false;
+    os_use_large_pages(p->memory, plan->bytes);
     struct memory_job j = {.plan = plan, .params = params, .team = team, .data = p->memory};
     workers_run(team, make_in_memory, &j);
     plan_forget(plan, 0, plan->bytes);

@@ -121,6 +121,7 @@ static bool make_leaf(struct job *j, uint64_t leaf, unsigned char *buffer, struc
 {
     uint64_t at = leaf * HASH_LEAF_BYTES, left = j->p->bytes - at;
     size_t n = left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES;
+    plan_prepare(j->p, at, n);
     plan_make(j->p, at, n, buffer);
     plan_forget(j->p, at, n);
     if (!hash_leaf(buffer, n, &j->leaves[leaf], e) ||

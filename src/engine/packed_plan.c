@@ -11,6 +11,7 @@
 #include "engine/arch.h"
 
 #define BIG_BYTES   65536u /* from here on a matrix begins a page */
+#define AHEAD_BYTES (16ull << 20)
 #define RECORD_MOST (R16_ROWS * R16_WEIGHTS * 4u)
 
 static uint64_t round_up(uint64_t n, uint64_t to)
@@ -161,24 +162,42 @@ static size_t first_after(const struct packed_plan *p, uint64_t at)
 
 void plan_make(const struct packed_plan *p, uint64_t at, uint64_t n, unsigned char *out)
 {
-    memset(out, 0, n);
+    uint64_t filled = 0; /* of out */
     for (size_t i = first_after(p, at); i < p->n && p->entry[i].at < at + n; i++) {
         const struct packed_entry *t = &p->entry[i];
         uint64_t from = at > t->at ? at - t->at : 0, end = at + n - t->at;
+        uint64_t start = t->at + from - at;
+        memset(out + filled, 0, start - filled);
         end = end < t->bytes ? end : t->bytes;
+        filled = t->at + end - at;
         while (from < end)
             from += make_some(&p->source[i], from, end - from, out + (t->at + from - at));
     }
+    memset(out + filled, 0, n - filled);
 }
 
-void plan_forget(const struct packed_plan *p, uint64_t at, uint64_t n)
+/* Packed and plain matrices have the same places for the same rows, to within a group. */
+static void advise(const struct packed_plan *p, uint64_t at, uint64_t n,
+                   void (*give)(const void *p, uint64_t n))
 {
     for (size_t i = first_after(p, at); i < p->n && p->entry[i].at < at + n; i++) {
         const struct packed_entry *t = &p->entry[i];
         uint64_t from = at > t->at ? at - t->at : 0, end = at + n - t->at;
         end = end < t->bytes ? end : t->bytes;
-        os_map_forget(p->source[i].data + from, end - from);
+        give(p->source[i].data + from, end - from);
     }
+}
+
+void plan_prepare(const struct packed_plan *p, uint64_t at, uint64_t n)
+{
+    if (at == 0)
+        advise(p, 0, AHEAD_BYTES, os_map_prefetch);
+    advise(p, at + AHEAD_BYTES, n, os_map_prefetch);
+}
+
+void plan_forget(const struct packed_plan *p, uint64_t at, uint64_t n)
+{
+    advise(p, at, n, os_map_forget);
 }
 
 void plan_install(const struct packed_plan *p, const unsigned char *data)

@@ -31,6 +31,8 @@ void plan_clear(struct packed_plan *p);
 
 /* Bytes at..at+n of the data. */
 void plan_make(const struct packed_plan *p, uint64_t at, uint64_t n, unsigned char *out);
+/* Has the source read ahead from the disk, when called for one part after another. */
+void plan_prepare(const struct packed_plan *p, uint64_t at, uint64_t n);
 /* Gives back the source pages they were made from. */
 void plan_forget(const struct packed_plan *p, uint64_t at, uint64_t n);
 /* Makes the model use the packed data. */
