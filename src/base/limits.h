@@ -29,5 +29,7 @@
 #define LIMIT_STOP_SEQUENCES   64u            /* stop sequences of one request */
 #define LIMIT_STOP_BYTES       1024u          /* bytes of one of them */
 #define LIMIT_LOGIT_BIAS       4096u          /* tokens with a bias in one request */
+#define LIMIT_MANIFEST_BYTES   (1u << 20)     /* one manifest of the store */
+#define LIMIT_ARCHIVE_MEMBERS  65536u         /* members looked at in a wheel */
 
 #endif

@@ -70,6 +70,8 @@ bool os_atomic_write_at(const struct os_atomic_file *f, const void *p, size_t n,
                         struct err *e) MUST_USE;
 bool os_atomic_commit(struct os_atomic_file *f, struct err *e) MUST_USE;
 void os_atomic_close(struct os_atomic_file *f); /* removes what was not committed */
+/* Changes the name the file will have, in the same directory: one made from its content. */
+bool os_atomic_rename(struct os_atomic_file *f, const char *path, struct err *e) MUST_USE;
 
 /* One process at a time between open and close, which removes the lock file; waits its turn. */
 struct os_lock {
@@ -78,6 +80,7 @@ struct os_lock {
 };
 bool os_lock_open(struct os_lock *l, const char *path, struct err *e) MUST_USE;
 void os_lock_close(struct os_lock *l);
+bool os_try_lock(int fd); /* an open file, until it is closed; false: another process holds it */
 
 /* Shares the blocks of src with dst (both open files); false where the file system cannot. */
 bool os_reflink(int dst_fd, int src_fd);

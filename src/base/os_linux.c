@@ -486,6 +486,18 @@ void os_lock_close(struct os_lock *l)
     l->fd = -1;
 }
 
+bool os_atomic_rename(struct os_atomic_file *f, const char *path, struct err *e)
+{
+    if (snprintf(f->path, sizeof f->path, "%s", path) >= (int)sizeof f->path)
+        return fail(e, ERR_USAGE, "path is too long: %s", path);
+    return true;
+}
+
+bool os_try_lock(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
 bool os_reflink(int dst_fd, int src_fd)
 {
     return ioctl(dst_fd, FICLONE, src_fd) == 0;

@@ -9,15 +9,15 @@ extern const struct command cmd_bench;
 
 extern const struct command cmd_completion;
 
-/* import */
+extern const struct command cmd_import;
 
-/* list */
+extern const struct command cmd_list;
 
 extern const struct command cmd_logits;
 
 extern const struct command cmd_perplexity;
 
-/* rm */
+extern const struct command cmd_rm;
 
 extern const struct command cmd_run;
 
@@ -26,5 +26,7 @@ extern const struct command cmd_show;
 /* template */
 
 extern const struct command cmd_tokenize;
+
+extern const struct command cmd_verify;
 
 #endif

@@ -19,13 +19,15 @@ static const struct row {
     {N_("Daily use"), NULL},
     /* run */
 
-    /* list */
+    {NULL, &cmd_list},
 
     {NULL, &cmd_show},
 
-    /* import */
+    {NULL, &cmd_import},
 
-    /* rm */
+    {NULL, &cmd_rm},
+
+    {NULL, &cmd_verify},
 
     {N_("Measuring and testing"), NULL},
     {NULL, &cmd_bench},
@@ -46,6 +48,8 @@ enum { N_ROWS = sizeof rows / sizeof *rows };
 
 static const struct command *find(const char *name)
 {
+    if (strcmp(name, "ls") == 0)
+        name = "list";
     for (size_t i = 0; i < N_ROWS; i++)
         if (rows[i].cmd && strcmp(rows[i].cmd->name, name) == 0)
             return rows[i].cmd;

@@ -4,8 +4,11 @@
 #define MOAT_CLI_OPEN_MODEL_H
 
 #include "gguf/gguf.h"
+#include "run/settings.h"
 
 /* A path to a GGUF file, or the NAME[:TAG] of an imported model. */
 struct gguf *open_model(const char *model, struct err *e) MUST_USE;
+/* The same; the settings the model was imported with, if any, go into s. */
+struct gguf *open_model_with(const char *model, struct settings *s, struct err *e) MUST_USE;
 
 #endif

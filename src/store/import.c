@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store/import: see import.h. */
+#include "store/import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "gguf/gguf.h"
+
+struct job {
+    const struct import_request *q;
+    struct import_result *r;
+    struct store store;
+    struct blob_writer blob;
+    int fd;
+    uint64_t file_size;
+    struct wheel_member member;
+};
+
+enum kind { KIND_OTHER, KIND_GGUF, KIND_ZIP };
+
+static bool open_source(struct job *j, enum kind *kind, struct err *e)
+{
+    const char *path = j->q->path;
+    struct stat st;
+    char magic[4];
+    j->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not make us wait */
+    if (j->fd < 0 || fstat(j->fd, &st) != 0)
+        return fail(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s", path,
+                    strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return fail(e, ERR_USAGE, "%s is not a regular file", path);
+    j->file_size = (uint64_t)st.st_size;
+    *kind = KIND_OTHER;
+    if (pread(j->fd, magic, sizeof magic, 0) == sizeof magic)
+        *kind = memcmp(magic, "GGUF", 4) == 0         ? KIND_GGUF
+                : memcmp(magic, "PK\x03\x04", 4) == 0 ? KIND_ZIP
+                                                      : KIND_OTHER;
+    if (*kind == KIND_OTHER)
+        return fail(e, ERR_UNSUPPORTED, "%s is neither a GGUF file nor a wheel or zip file", path);
+    if (*kind == KIND_GGUF && j->q->member)
+        return fail(e, ERR_USAGE, "%s is a GGUF file and has no members", path);
+    return true;
+}
+
+static bool take_chunk(void *arg, const void *p, size_t n, struct err *e)
+{
+    struct job *j = arg;
+    return blob_write(&j->blob, p, n, e) &&
+           store_progress(&j->q->progress, j->blob.n, j->member.size, e);
+}
+
+static bool fill_blob(struct job *j, enum kind kind, struct err *e)
+{
+    const char *path = j->q->path;
+    if (kind == KIND_GGUF)
+        return blob_begin(&j->blob, &j->store, 0, e) &&
+               blob_copy(&j->blob, j->fd, path, j->file_size, &j->q->progress, &j->r->shared, e);
+    return wheel_find(j->fd, path, j->q->member, &j->member, e) &&
+           blob_begin(&j->blob, &j->store, j->member.size, e) &&
+           wheel_stream(j->fd, path, &j->member, take_chunk, j, e);
+}
+
+static bool check_digest(struct job *j, struct err *e)
+{
+    struct import_result *r = j->r;
+    if (!blob_digest(&j->blob, &r->digest, e))
+        return false;
+    r->size = j->blob.n;
+    if (j->q->expected && strcmp(j->q->expected->hex, r->digest.hex) != 0)
+        return fail(e, ERR_CORRUPT, "%s: its SHA-256 is %s, not %s", j->q->path, r->digest.hex,
+                    j->q->expected->hex);
+    return true;
+}
+
+/* The copy must be a model file that moat can read: the header, every tensor within the file. */
+static bool check_model(struct job *j, struct err *e)
+{
+    int fd = fcntl(j->blob.file.fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return fail(e, ERR_IO, "cannot read %s: %s", j->q->path, strerror(errno));
+    struct gguf *g = gguf_take_fd(fd, j->q->path, e);
+    struct str architecture = STR("");
+    bool ok = g && gguf_get_str(g, "general.architecture", &architecture, e);
+    snprintf(j->r->architecture, sizeof j->r->architecture, "%.*s", STR_ARG(architecture));
+    str_make_printable(j->r->architecture);
+    gguf_close(g);
+    return ok;
+}
+
+/* "/where/it/was.whl!member.gguf" */
+static char *describe_source(const struct job *j, struct err *e)
+{
+    char *path = realpath(j->q->path, NULL), *text;
+    size_t n = strlen(path ? path : j->q->path) + strlen(j->member.name) + 2;
+    text = mem_new(n, 1, e);
+    if (text)
+        snprintf(text, n, "%s%s%s", path ? path : j->q->path, j->member.name[0] ? "!" : "",
+                 j->member.name);
+    if (text)
+        str_make_printable(text); /* JSON takes no other bytes */
+    free(path);
+    return text;
+}
+
+static bool publish(struct job *j, struct err *e)
+{
+    struct manifest old, m = {.name = j->q->name,
+                              .digest = j->r->digest,
+                              .size = j->r->size,
+                              .imported = (int64_t)time(NULL),
+                              .source = describe_source(j, e),
+                              .settings = json_incref((json_t *)(uintptr_t)j->q->settings)};
+    uint64_t freed;
+    struct os_lock lock = {.fd = -1};
+    bool ok = m.source && store_lock(&j->store, &lock, e);
+    if (ok && manifest_exists(&j->store, &m.name)) {
+        bool known = manifest_read(&j->store, &m.name, &old, NULL);
+        j->r->replaced = !known || strcmp(old.digest.hex, m.digest.hex) != 0;
+        manifest_clear(&old);
+    }
+    ok = ok && blob_commit(&j->blob, &m.digest, e) && manifest_write(&j->store, &m, e);
+    if (lock.fd >= 0) {
+        if (j->r->replaced || !ok) /* the old blob, or the new one without a name */
+            (void)!blob_sweep(&j->store, &freed, NULL);
+        os_lock_close(&lock);
+    }
+    manifest_clear(&m);
+    return ok;
+}
+
+bool import_model(const struct import_request *q, struct import_result *r, struct err *e)
+{
+    struct job j = {.q = q, .r = r, .fd = -1, .blob.file.fd = -1};
+    enum kind kind = KIND_OTHER;
+    *r = (struct import_result){0};
+    bool ok = open_source(&j, &kind, e) && store_open(&j.store, true, e) &&
+              fill_blob(&j, kind, e) && check_digest(&j, e) && check_model(&j, e) && publish(&j, e);
+    snprintf(r->member, sizeof r->member, "%s", j.member.name);
+    blob_abort(&j.blob);
+    if (j.fd >= 0)
+        close(j.fd);
+    return ok;
+}

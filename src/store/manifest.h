@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store/manifest: what NAME:TAG is.
+ *
+ *     {"digest": "sha256:<hex>", "size": bytes, "source": "where it came from",
+ *      "imported": "2026-01-15T09:30:00Z", "settings": {...}}
+ *
+ * `settings` are optional: the keys of run/settings that this model starts with. Everything read
+ * back is checked; a manifest that does not hold is ERR_CORRUPT naming the file. */
+#ifndef MOAT_STORE_MANIFEST_H
+#define MOAT_STORE_MANIFEST_H
+
+#include <jansson.h>
+
+#include "store/blob.h"
+#include "store/name.h"
+
+struct manifest {
+    struct name name;
+    struct digest digest;
+    uint64_t size;
+    int64_t imported; /* seconds since 1970, UTC */
+    char *source;     /* owned */
+    json_t *settings; /* owned; NULL: none */
+};
+
+void manifest_clear(struct manifest *m);
+
+bool manifest_read(const struct store *s, const struct name *name, struct manifest *m,
+                   struct err *e) MUST_USE; /* ERR_NOT_FOUND says what there is instead */
+bool manifest_exists(const struct store *s, const struct name *name);
+
+/* With the store locked. */
+bool manifest_write(const struct store *s, const struct manifest *m, struct err *e) MUST_USE;
+bool manifest_remove(const struct store *s, const struct name *name, struct err *e) MUST_USE;
+
+/* Every model by name. m is NULL where a manifest cannot be read: *why says so. False stops. */
+typedef bool manifest_each_fn(void *arg, const struct name *name, const struct manifest *m,
+                              const struct err *why);
+bool manifest_each(const struct store *s, manifest_each_fn *fn, void *arg, struct err *e) MUST_USE;
+
+#endif
