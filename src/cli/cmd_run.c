@@ -233,7 +233,8 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
     struct session s = {.model = o.model, .json = o.json, .verbose = o.verbose};
     bool chat = !o.prompt && term_is(STDIN_FILENO);
     settings_init(&s.settings);
-    bool ok = check_options(chat, e) && setting_opts_apply(so, o.config, &s.settings, e);
+    bool ok = check_options(chat, e) && open_model_settings(o.model, &s.settings, e) &&
+              setting_opts_apply(so, o.config, &s.settings, e);
     if (ok && chat) {
         signal(SIGPIPE, SIG_IGN); /* the terminal is put in order before leaving */
         ok = open_session(&s, e) && chat_repl(&s, o.system, o.history, e);

@@ -268,7 +268,10 @@ static bool decode(struct journey *j, enum finish *finish, struct err *e)
             return true;
         }
         uint32_t id = sample(j->sampler, t->logits, NULL);
-        must(id < j->g->model->h.n_vocab);
+        if (id == UINT32_MAX)
+            return fail(e, ERR_CORRUPT,
+                        "no token can follow: the model's logits are not numbers, or logit_bias "
+                        "bans them all");
         sample_accept(j->sampler, id);
         j->r->n_generated++;
         *finish = FINISH_END;
