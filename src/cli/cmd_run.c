@@ -19,6 +19,7 @@
 #include "cli/interrupt.h"
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
+#include "cli/packs.h"
 #include "cli/setting_opts.h"
 #include "cli/talk.h"
 #include "cli/term.h"
@@ -184,12 +185,18 @@ static void show_plan(const struct memplan *plan)
 
 static bool open_session(struct session *s, struct err *e)
 {
-    struct generator_options g = {o.memory, o.threads, o.kv, o.exact};
+    struct packs packs;
     uint64_t start = os_now_ns();
     struct gguf *file = open_model(o.model, e);
     if (!file)
         return false;
+    if (!packs_init(&packs, file, e)) {
+        gguf_close(file);
+        return false;
+    }
+    struct generator_options g = {o.memory, o.threads, o.kv, o.exact, &packs.params};
     s->generator = generator_open(file, &s->settings, &g, &s->plan, e);
+    packs_done(&packs);
     if (!s->generator) {
         if (s->plan.total > s->plan.budget)
             show_plan(&s->plan);
