@@ -23,7 +23,7 @@ extern const struct command cmd_run;
 
 extern const struct command cmd_show;
 
-/* template */
+extern const struct command cmd_template;
 
 extern const struct command cmd_tokenize;
 

@@ -38,7 +38,7 @@ static const struct row {
 
     {NULL, &cmd_perplexity},
 
-    /* template */
+    {NULL, &cmd_template},
 
     {N_("This program"), NULL},
     {NULL, &cmd_completion},

@@ -22,9 +22,8 @@ void batch_free(struct batch *b)
     *b = (struct batch){0};
 }
 
-void batch_reset(struct batch *b, bool prompt)
+void batch_reset(struct batch *b)
 {
-    b->prompt = prompt;
     b->n = b->n_out = 0;
 }
 

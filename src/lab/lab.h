@@ -4,7 +4,6 @@
 #define MOAT_LAB_LAB_H
 
 #include "engine/forward.h"
-#include "engine/packed.h"
 #include "gguf/gguf.h"
 
 #define LAB_BATCH 512u /* tokens of one pass */
@@ -12,7 +11,6 @@
 struct lab {
     struct gguf *g;
     struct model *m;
-    struct packed packed;
     struct forward *f;
 };
 
@@ -24,7 +22,6 @@ struct lab_params {
     uint32_t threads; /* 0: the CPUs this process may use */
     enum kv_type kv;
     bool exact;
-    const struct packed_params *pack; /* NULL: weights stay as the file has them */
 };
 
 /* Takes g over, also on failure. */

@@ -24,7 +24,6 @@ struct generator {
     struct vocab *vocab;
     struct chat *chat;
     struct model *model;
-    struct packed packed;
     struct forward *f;
     struct timeline timeline;
     struct tokens prompt;
@@ -101,8 +100,7 @@ static bool open_parts(struct generator *g, const struct settings *s,
     g->chat = chat_new(g->g, g->vocab, e);
     if (!g->chat && e->code != ERR_NONE)
         return false;
-    return packed_open_threads(&g->packed, g->model, g->g, o->pack, p.n_threads, e) &&
-           (g->f = forward_new(g->model, &p, e)) && timeline_new(&g->timeline, g->f, 0, e);
+    return (g->f = forward_new(g->model, &p, e)) && timeline_new(&g->timeline, g->f, 0, e);
 }
 
 struct generator *generator_open(struct gguf *gguf, const struct settings *s,
@@ -132,7 +130,6 @@ void generator_close(struct generator *g)
     chat_free(g->chat);
     vocab_free(g->vocab);
     model_free(g->model);
-    packed_close(&g->packed);
     gguf_close(g->g);
     mem_free(g);
 }
@@ -271,10 +268,7 @@ static bool decode(struct journey *j, enum finish *finish, struct err *e)
             return true;
         }
         uint32_t id = sample(j->sampler, t->logits, NULL);
-        if (id == UINT32_MAX)
-            return fail(e, ERR_CORRUPT,
-                        "no token can follow: the model's logits are not numbers, or logit_bias "
-                        "bans them all");
+        must(id < j->g->model->h.n_vocab);
         sample_accept(j->sampler, id);
         j->r->n_generated++;
         *finish = FINISH_END;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* text/chat: messages -> the prompt a model was trained on.
  *
- * Owns the model's chat template (tokenizer.chat_template) with its BOS and EOS texts. A template
- * that fails on a conversation is an error with line and reason, never another format. */
+ * Owns the model's chat templates (tokenizer.chat_template, and tokenizer.chat_template.tool_use
+ * where a model has one of its own for tools) with the texts of its special tokens. A template that
+ * fails on a conversation is an error with line and reason, never another format. */
 #ifndef MOAT_TEXT_CHAT_H
 #define MOAT_TEXT_CHAT_H
 
@@ -13,13 +14,18 @@
 
 struct chat;
 
-/* NULL without an error set in *e (code ERR_NONE) when the model has no template. */
+/* NULL without an error set in *e (code ERR_NONE) when the model has no template. Borrows nothing.
+ */
 struct chat *chat_new(const struct gguf *g, const struct vocab *v, struct err *e) MUST_USE;
 void chat_free(struct chat *c);
 
-/* messages: array of {"role","content",...}; tools: array or NULL; extra: further variables or
- * NULL. The rendering includes the template's own BOS text, if any: tokenize it with parse_special,
- * and add_special only if it does not start with the BOS text (chat_tokenize does both). */
+/* messages: array of {"role","content",...}; tools: array or NULL, which templates see as none;
+ * extra: object of further variables, which win over ours, or NULL. Templates see the same
+ * variables as with Hugging Face: messages, tools, documents, add_generation_prompt and the special
+ * tokens bos_token, eos_token, unk_token, pad_token, sep_token, cls_token, mask_token (the first
+ * two "", the others undefined where the model has none). The rendering includes the template's own
+ * BOS text, if any: tokenize it with parse_special, and with add_special only if it does not start
+ * with that text. Read-only, so any number of threads may render at once. */
 bool chat_render(const struct chat *c, const json_t *messages, const json_t *tools,
                  const json_t *extra, bool add_generation_prompt, struct buf *out,
                  struct err *e) MUST_USE;
