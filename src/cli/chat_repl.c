@@ -102,7 +102,7 @@ static bool answer(struct repl *r, struct str words, struct err *e)
     buf_reset(&r->prompt);
     if (!talk_ask(&r->state.talk, words, &r->prompt, e))
         return false;
-    bool ok = session_answer(s, buf_view(&r->prompt), true, &a, &g, e);
+    bool ok = session_answer(s, buf_view(&r->prompt), &a, &g, e);
     if (ok) {
         if (g.finish == FINISH_CANCELLED)
             chat_say("%s", _("(stopped)"));

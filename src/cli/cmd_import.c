@@ -126,7 +126,7 @@ static bool run(const struct options *o, struct err *e)
     q.progress = (struct store_progress){on_progress, &bar};
     if (ok) {
         progress_start(&bar, q.name.text, 0);
-        interrupt_begin(false);
+        interrupt_begin();
         ok = import_model(&q, &r, e);
         interrupt_end();
         progress_end(&bar);

@@ -157,8 +157,7 @@ static bool answer_once(const struct session *s, struct str words, int *status, 
     struct answer a = {0};
     struct generation r = {0};
     buf_init(&prompt, LIMIT_TEXT_BYTES);
-    bool ok =
-        form_prompt(s, words, &prompt, e) && session_answer(s, buf_view(&prompt), false, &a, &r, e);
+    bool ok = form_prompt(s, words, &prompt, e) && session_answer(s, buf_view(&prompt), &a, &r, e);
     if (ok && s->json)
         ok = print_json(s, &a, &r, e);
     if (ok && !a.broken)
@@ -247,7 +246,7 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
 
 static int main_run(int argc, char **argv)
 {
-    struct err e;
+    struct err e = {ERR_NONE, ""};
     int status = 0;
     o = (struct run_options){.history = true, .kv = KV_F16};
     struct setting_opts *so = mem_new(1, sizeof *so, &e);

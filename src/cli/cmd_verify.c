@@ -97,7 +97,7 @@ static bool run(const char *name, bool json, int *status, struct err *e)
     struct store s;
     struct check c = {.store = &s, .models = json ? json_array() : NULL, .e = e};
     bool ok = store_open(&s, false, e);
-    interrupt_begin(false);
+    interrupt_begin();
     if (ok && name)
         ok = check_named(&c, name, e);
     else if (ok)

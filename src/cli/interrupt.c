@@ -12,14 +12,28 @@
 static atomic_bool flag;          /* an answer is to stop, or a line was given up */
 static atomic_bool ending;        /* the program is to end */
 static atomic_bool resized;       /* the terminal has another size */
+static atomic_bool resumed;       /* it was stopped, and runs again */
 static atomic_int presses;        /* Ctrl-C during this answer */
-static bool hushed;               /* the terminal's echo is off */
-static struct termios saved_mode; /* as it was before */
-static unsigned depth;            /* begin and watch nest */
+static struct termios saved_mode; /* of the terminal, before it was edited on */
+static bool watching;
+static unsigned depth; /* begin and watch nest */
 
-static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
+static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP};
 enum { N_WATCHED = sizeof watched / sizeof *watched };
 static struct sigaction old_action[N_WATCHED];
+
+/* The shell gets the terminal as it was, and we get it as it is now when we go on. */
+static void stop_here(void)
+{
+    struct termios now;
+    bool known = watching && tcgetattr(STDIN_FILENO, &now) == 0;
+    if (known)
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_mode);
+    raise(SIGSTOP);
+    if (known)
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &now);
+    atomic_store(&resumed, true);
+}
 
 /* Only lock-free atomics and async-signal-safe calls. */
 static void on_signal(int number)
@@ -28,11 +42,15 @@ static void on_signal(int number)
         atomic_store(&resized, true);
         return;
     }
+    if (number == SIGTSTP) {
+        stop_here();
+        return;
+    }
     if (number != SIGINT)
         atomic_store(&ending, true);
     atomic_store(&flag, true);
     if (number == SIGINT && atomic_fetch_add(&presses, 1) >= 2) {
-        if (hushed)
+        if (watching)
             tcsetattr(STDIN_FILENO, TCSANOW, &saved_mode);
         _exit(err_exit_status(ERR_CANCELLED));
     }
@@ -60,24 +78,15 @@ static void uninstall(void)
         sigaction(watched[i], &old_action[i], NULL);
 }
 
-void interrupt_begin(bool hush)
+void interrupt_begin(void)
 {
     atomic_store(&flag, false);
     atomic_store(&presses, 0);
     install();
-    struct termios quiet;
-    if (hush && tcgetattr(STDIN_FILENO, &saved_mode) == 0) {
-        quiet = saved_mode;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        hushed = tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet) == 0;
-    }
 }
 
 void interrupt_end(void)
 {
-    if (hushed)
-        tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_mode);
-    hushed = false;
     uninstall();
 }
 
@@ -102,10 +111,18 @@ bool interrupt_resized(void)
     return atomic_exchange(&resized, false);
 }
 
+bool interrupt_resumed(void)
+{
+    return atomic_exchange(&resumed, false);
+}
+
 void interrupt_watch(bool on)
 {
-    if (on)
+    if (on) {
+        watching = tcgetattr(STDIN_FILENO, &saved_mode) == 0;
         install();
-    else
+    } else {
         uninstall();
+        watching = false;
+    }
 }

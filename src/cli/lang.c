@@ -26,14 +26,15 @@ static const char *wanted(void)
 /* "zh_CN.UTF-8@x" -> LANGUAGE=zh_CN; the user's own LANGUAGE is left alone. */
 static void language_from(const char *locale)
 {
+    const char *own = getenv("LANGUAGE");
     char name[64];
     size_t n = strcspn(locale, ".@");
-    if (n == 0 || n >= sizeof name)
+    if (n == 0 || n >= sizeof name || (own && *own))
         return;
     memcpy(name, locale, n);
     name[n] = '\0';
     if (strcmp(name, "C") != 0 && strcmp(name, "POSIX") != 0)
-        setenv("LANGUAGE", name, 0);
+        setenv("LANGUAGE", name, 1);
 }
 
 static void choose_locale(void)

@@ -62,15 +62,16 @@ static uint32_t rows_over(struct str text, uint32_t columns, uint32_t *column)
     return rows;
 }
 
-/* The terminal has wrapped the line anew for its new width: wipe what is there, draw it again. */
-static void redraw(struct line_edit *l)
+/* The terminal has wrapped the line anew for its new width: wipe what is there (unless the cursor
+ * is on a fresh row), draw it again. */
+static void redraw(struct line_edit *l, bool fresh)
 {
     const LineInfo *li = el_line(l->el);
     uint32_t columns = term_columns(fileno(l->tty)), column = 0;
     uint32_t rows =
         rows_over(str_of(l->prompt), columns, &column) +
         rows_over((struct str){li->buffer, (size_t)(li->cursor - li->buffer)}, columns, &column);
-    if (rows)
+    if (rows && !fresh)
         fprintf(l->tty, "\033[%uA", rows);
     fputs("\r\033[J", l->tty);
     el_resize(l->el);
@@ -83,8 +84,8 @@ static bool wait_for_key(struct line_edit *l)
 {
     sigset_t watched, before;
     sigemptyset(&watched);
-    for (size_t i = 0; i < 4; i++)
-        sigaddset(&watched, (const int[]){SIGINT, SIGTERM, SIGHUP, SIGWINCH}[i]);
+    for (size_t i = 0; i < 5; i++)
+        sigaddset(&watched, (const int[]){SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP}[i]);
     sigprocmask(SIG_BLOCK, &watched, &before);
     struct pollfd p = {STDIN_FILENO, POLLIN, 0};
     int n = -1;
@@ -95,14 +96,17 @@ static bool wait_for_key(struct line_edit *l)
             l->interrupted = true;
         if (l->ended || l->interrupted)
             break;
-        if (interrupt_resized())
-            redraw(l);
+        bool fresh = interrupt_resumed();
+        if (interrupt_resized() || fresh)
+            redraw(l, fresh);
         n = ppoll(&p, 1, NULL, &before);
         if (n < 0 && errno != EINTR)
             break;
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
-    return n > 0;
+    if (interrupt_take()) /* it came together with the key, and before it */
+        l->interrupted = true;
+    return n > 0 && !l->interrupted;
 }
 
 /* One character; libedit asks here for every key. */
@@ -341,6 +345,8 @@ static bool open_editor(struct line_edit *l)
     el_set(l->el, EL_PROMPT, prompt);
     el_set(l->el, EL_EDITOR, "emacs");
     el_set(l->el, EL_SIGNAL, 0);
+    /* Between two lines too: keys typed during an answer are not echoed into it, and wait. */
+    el_set(l->el, EL_SETTY, "-x", "-icanon", "-echo", NULL);
     el_set(l->el, EL_HIST, history, l->history);
     el_set(l->el, EL_GETCFN, read_char);
     el_set(l->el, EL_ADDFN, "moat-paste", "insert a pasted text", paste);
@@ -360,12 +366,12 @@ struct line_edit *line_edit_new(const char *history, line_complete_fn *complete,
     if (!l)
         return NULL;
     l->complete = complete;
+    interrupt_watch(true);
     if (!open_editor(l)) {
         line_edit_free(l);
         fail(e, ERR_INTERNAL, "the terminal cannot be used for line editing");
         return NULL;
     }
-    interrupt_watch(true);
     if (history && strlen(history) < sizeof l->path) {
         memcpy(l->path, history, strlen(history) + 1);
         load(l);
@@ -377,10 +383,9 @@ void line_edit_free(struct line_edit *l)
 {
     if (!l)
         return;
-    if (l->el) {
-        interrupt_watch(false);
+    if (l->el)
         el_end(l->el);
-    }
+    interrupt_watch(false);
     if (l->history)
         history_end(l->history);
     mem_free(l);

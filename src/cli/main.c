@@ -17,7 +17,7 @@ static const struct row {
     const struct command *cmd;
 } rows[] = {
     {N_("Daily use"), NULL},
-    /* run */
+    {NULL, &cmd_run},
 
     {NULL, &cmd_list},
 

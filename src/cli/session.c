@@ -9,11 +9,11 @@
 #include "cli/opts.h"
 #include "cli/term.h"
 
-bool session_answer(const struct session *s, struct str prompt, bool hush, struct answer *a,
+bool session_answer(const struct session *s, struct str prompt, struct answer *a,
                     struct generation *r, struct err *e)
 {
     answer_begin(a, prompt, s->json);
-    interrupt_begin(hush);
+    interrupt_begin();
     bool ok = generate(s->generator, prompt, &s->settings, interrupt_flag(), answer_piece, a, r, e);
     interrupt_end();
     answer_end(a);

@@ -17,9 +17,8 @@ struct session {
     bool verbose; /* a speed line on stderr after each answer */
 };
 
-/* Shows the answer as it comes; `a` then holds it and is the caller's to clear, also on failure.
- * `hush`: keys typed meanwhile are not echoed. */
-bool session_answer(const struct session *s, struct str prompt, bool hush, struct answer *a,
+/* Shows the answer as it comes; `a` then holds it and is the caller's to clear, also on failure. */
+bool session_answer(const struct session *s, struct str prompt, struct answer *a,
                     struct generation *r, struct err *e) MUST_USE;
 
 double session_prompt_tps(const struct generation *r);

@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A conversation at the terminal: editing, history, several lines, Ctrl-C, the /commands, resizing, leaving."""
+import json, os, signal, stat, sys, tempfile, termios, time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import tap
+from terminal import Terminal
+
+MODEL = os.path.join(tap.DATA, "arch", "llama.gguf")
+UP, LEFT, CTRL_A, CTRL_C, CTRL_D = "\x1b[A", "\x1b[D", "\x01", "\x03", "\x04"
+tmp = tempfile.TemporaryDirectory()
+HISTORY = os.path.join(tmp.name, "state", "moat", "history")
+ONE = ("--seed", "1", "--max-tokens", "8")
+
+
+def chat(*options, env=None, model=MODEL, columns=80):
+    env = {"XDG_STATE_HOME": os.path.join(tmp.name, "state"), "LANG": "C.UTF-8", **(env or {})}
+    t = Terminal([tap.MOAT, "run", model, *options], env=env, cwd=tmp.name, columns=columns)
+    return t if t.until(">>> ") else t
+
+
+def check(t, passed, name):
+    tap.ok(passed, name, "" if passed else t.screen.text() + "\n" + repr(t.raw[-600:]))
+
+
+def said(t, name="said.json"):
+    """What the conversation holds, through /save."""
+    path = os.path.join(tmp.name, name)
+    t.line(f"/save {path}")
+    if not t.until("Saved in"):
+        return []
+    t.until(">>> ")
+    return [m["content"] for m in json.load(open(path))["messages"] if m["role"] == "user"]
+
+
+def leave(t, name):
+    t.line("/bye")
+    check(t, t.wait() == 0, name)
+    t.close()
+
+
+def talking():
+    t = chat(*ONE)
+    check(t, "/help lists the commands" in t.screen.text(), "the greeting names /help")
+    t.line("hello 你好")
+    check(t, t.until(">>> ", 60) is not None, "a message is answered, and the prompt comes again")
+    t.line('"""first')
+    t.until("... ")
+    t.line("second")
+    t.until("... ")
+    t.line('third"""')
+    t.until(">>> ", 60)
+    t.line("one\\")
+    t.until("... ")
+    t.line("two")
+    t.until(">>> ", 60)
+    t.send("\x1b[200~int main(void)\r{\r\treturn 0;\r}\x1b[201~")
+    t.settle()
+    t.line("")
+    t.until(">>> ", 60)
+    t.line("/etc/hosts is what?")
+    t.until(">>> ", 60)
+    want = ["hello 你好", "first\nsecond\nthird", "one\ntwo", "int main(void)\n{\n\treturn 0;\n}", "/etc/hosts is what?"]
+    got = said(t)
+    check(t, got[:1] == want[:1], "a line is a message")
+    check(t, got[1:2] == want[1:2], 'so is what stands between """')
+    check(t, got[2:3] == want[2:3], "a backslash at the end continues a line")
+    check(t, got[3:4] == want[3:4], "a pasted text is one message, newlines and tabs kept")
+    check(t, got[4:] == want[4:], "a path is no command")
+    check(t, stat.S_IMODE(os.stat(os.path.join(tmp.name, "said.json")).st_mode) == 0o600, "a saved chat is its owner's only")
+    leave(t, "/bye leaves with status 0")
+    check(t, not t.screen.unknown, "only known control sequences reach the terminal")
+
+
+def history():
+    check_mode = stat.S_IMODE(os.stat(HISTORY).st_mode)
+    tap.ok(check_mode == 0o600, "the history file is its owner's only", oct(check_mode))
+    t = chat(*ONE)
+    t.send(UP)
+    check(t, t.shows("/bye"), "Up recalls the last line of the session before")
+    t.send(UP * 2)
+    check(t, t.shows("/etc/hosts is what?"), "and further")
+    t.send(CTRL_A + "X" + "\x0b")
+    t.settle()
+    check(t, t.screen.text().endswith(">>> X"), "Ctrl-A and Ctrl-K edit the line")
+    t.send("你好" + LEFT + "\x7f" + "们")
+    t.settle()
+    check(t, t.screen.text().endswith(">>> X们好"), "wide characters are edited as one")
+    t.send(CTRL_C)
+    t.settle()
+    leave(t, "and is left")
+    before = open(HISTORY).read()
+    t = chat("--no-history", *ONE)
+    t.line("/set seed 3")
+    t.until(">>> ")
+    leave(t, "a chat without history ends well")
+    tap.ok(open(HISTORY).read() == before, "--no-history writes none")
+
+
+def commands():
+    t = chat(*ONE)
+    t.line("/help")
+    check(t, all(t.shows(c) for c in ("/clear", "/set", "/system", "/save", "/load", "/bye", "Ctrl-C")), "/help lists all commands")
+    t.line("/set temperature 0.25")
+    check(t, t.shows("temperature  0.25"), "/set changes a setting and shows it")
+    t.line("/set temprature 1")
+    check(t, t.shows("did you mean temperature?"), "a misspelt setting names the nearest")
+    t.line("/set temperature hot")
+    check(t, t.until("temperature") is not None and t.until(">>> "), "a wrong value is an error, and the chat goes on")
+    t.line("/clera")
+    check(t, t.shows("did you mean /clear?"), "a misspelt command names the nearest")
+    t.send("/sy\t")
+    check(t, t.shows(">>> /system"), "Tab completes a command")
+    t.line("Be brief.")
+    check(t, t.shows("The system message is set."), "/system sets the system message")
+    t.line("hello")
+    t.until(">>> ", 60)
+    path = os.path.join(tmp.name, "c.json")
+    t.line(f"/save {path}")
+    t.shows("Saved in")
+    saved = json.load(open(path))
+    check(t, saved["system"] == "Be brief." and [m["role"] for m in saved["messages"]] == ["user", "assistant"], "/save writes all of it")
+    t.line("/clear")
+    check(t, t.shows("starts afresh"), "/clear starts afresh")
+    check(t, said(t) == [], "and nothing is left")
+    t.line(f"/load {path}")
+    check(t, t.shows("Loaded: 2 messages."), "/load brings it back")
+    check(t, said(t) == ["hello"], "as it was")
+    notes = os.path.join(tmp.name, "notes.txt")
+    open(notes, "w").write("mine")
+    t.line(f"/save {notes}")
+    check(t, t.shows("is no saved chat; choose another name") and open(notes).read() == "mine", "/save spares other files")
+    t.line(f"/load {notes}")
+    t.until(">>> ")
+    t.line("/load /nonexistent")
+    t.until(">>> ")
+    check(t, said(t) == ["hello"], "a failed /load changes nothing")
+    t.send(CTRL_D)
+    check(t, t.wait() == 0, "Ctrl-D leaves")
+    t.close()
+
+
+def interrupting():
+    model = os.path.join(tap.MODELS, "smollm2.gguf")
+    if not os.path.exists(model):
+        return tap.skip("Ctrl-C stops the answer", "the test model is not there (scripts/fetch-model --tests)")
+    t = chat("--seed", "1", model=model)
+    t.line("Tell a very long story about a river.")
+    t.until("\r\n")
+    n = len(t.raw)
+    while len(t.raw) < n + 200 and t.pump(10):
+        pass
+    t.send("typed meanwhile")
+    time.sleep(0.2)
+    t.signal(signal.SIGINT)
+    check(t, t.until("(stopped)") is not None, "Ctrl-C stops the answer")
+    check(t, t.until(">>> ") is not None, "not the program")
+    check(t, t.shows(">>> typed meanwhile"), "keys typed during the answer wait for the prompt")
+    t.send(CTRL_C)
+    t.until(">>> ")
+    check(t, len(said(t)) == 1, "the stopped answer stays in the conversation")
+    t.send(CTRL_C)
+    check(t, t.shows("Ctrl-C once more"), "Ctrl-C at an empty prompt says what leaves")
+    t.settle()
+    t.send("x")
+    t.settle()
+    t.send(CTRL_C)
+    t.settle()
+    check(t, t.wait(0.2) is None, "a line in between starts the count anew")
+    t.send(CTRL_C)
+    t.settle()
+    t.send(CTRL_C)
+    check(t, t.wait() == 0, "Ctrl-C twice leaves")
+    t.close()
+
+
+def resizing():
+    t = chat(*ONE, columns=80)
+    t.send("a line that is long enough to be wrapped when the terminal becomes narrow")
+    t.settle()
+    t.resize(24, 40)
+    t.settle(0.5)
+    check(t, "wrapped when the terminal becomes narrow" not in t.screen.text() and "narrow" in t.screen.text(), "a resize draws the line again, wrapped")
+    t.send(" Z")
+    check(t, t.shows("narrow Z"), "and editing goes on")
+    t.send(CTRL_C)
+    t.until(">>> ")
+    leave(t, "a resized chat ends well")
+
+
+def ending():
+    t = chat(*ONE)
+    before = t.modes()
+    t.send("half a line")
+    t.settle()
+    t.signal(signal.SIGTERM)
+    check(t, t.wait() == 0, "SIGTERM ends a chat in order")
+    check(t, t.modes()[3] & (termios.ECHO | termios.ICANON) == termios.ECHO | termios.ICANON, "and the terminal is as before")
+    t.close()
+    t = chat(*ONE, env={"LANG": "zh_CN.UTF-8"})
+    check(t, t.shows("列出命令"), "LANG=zh_CN.UTF-8 greets in Chinese where only C.UTF-8 is installed")
+    leave(t, "and leaves")
+    t = chat("--raw", *ONE)
+    check(t, t.shows("continued as it stands"), "--raw says what it does")
+    t.line("/system x")
+    check(t, t.until("chat template") is not None, "a system message needs the template")
+    leave(t, "a raw chat ends well")
+    t = chat(*ONE, env={"TERM": "dumb"})
+    t.line("hello")
+    check(t, t.until(">>> ", 60) is not None and "\x1b" not in t.raw, "a dumb terminal gets no control sequences")
+    leave(t, "and is left")
+    t = chat("--json")
+    check(t, t.wait() == 2 and "--json needs a prompt" in t.raw, "--json without a prompt is refused")
+    t.close()
+
+
+for part in (talking, history, commands, interrupting, resizing, ending):
+    part()
+tmp.cleanup()
+tap.done()
