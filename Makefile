@@ -49,10 +49,10 @@ SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shel
 all: $(BUILD)/moat mo ## build build/moat
 
 # --- instruction sets: one file each, one line each ------------------------------------------------
-ISA_FLAGS = -O3 -ffp-contract=off
-$(BUILD)/obj/compute/kernel/avx2.o: ISA_FLAGS = -O3 -mavx2 -mfma -mf16c
-$(BUILD)/obj/compute/kernel/avx512.o: ISA_FLAGS = -O3 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
-$(BUILD)/obj/compute/kernel/amx.o: ISA_FLAGS = -O3 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16 -mamx-tile -mamx-bf16
+ISA_FLAGS = -O3 -ffp-contract=off -Wno-psabi
+$(BUILD)/obj/compute/kernel/avx2.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c
+$(BUILD)/obj/compute/kernel/avx512.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+$(BUILD)/obj/compute/kernel/amx.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16 -mamx-tile -mamx-bf16
 $(BUILD)/obj/compute/%.o: OPT := -O3 -g
 # the reference decoding is equal bit for bit: no fused multiply-add, whatever the target
 $(BUILD)/obj/compute/quant.o $(BUILD)/obj/compute/quant/%.o: CFLAGS_ALL += -ffp-contract=off

@@ -7,6 +7,7 @@
 #ifndef MOAT_COMPUTE_KERNEL_H
 #define MOAT_COMPUTE_KERNEL_H
 
+#include "compute/attend.h"
 #include "compute/mat.h"
 
 #define MATMUL_ROWS   16 /* rows are handed out in multiples of this */
@@ -27,6 +28,9 @@ struct kernels {
     void (*axpy)(float *y, float a, const float *x, uint32_t n);          /* y += a x */
     void (*scale)(float *y, float a, uint32_t n);                         /* y *= a */
     void (*gated)(float *g, const float *u, enum gating act, uint32_t n); /* g = act(g) u */
+    /* out = x / sqrt(mean(x^2) + eps) * weight; out may be x. */
+    void (*norm)(const float *x, const float *weight, float eps, float *out, uint32_t n);
+    void (*attend)(const struct attend_block *b, struct attend_query *q, uint32_t n);
     void (*from_f16)(const uint16_t *h, float *out, uint32_t n);
     void (*to_f16)(const float *x, uint16_t *out, uint32_t n);
 };

@@ -1,42 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine/attention: keys and values into the cache, then softmax(q k) v with a running maximum
- * (Milakov & Gimelshein 2018; Dao et al. 2022), block of 16 keys by block.
+/* engine/attention: keys and values into the cache, then softmax(q k) v block by block
+ * (compute/attend.h).
  *
- * A task is one KV head and a run of batch tokens of the same sequence: a key block is converted to
- * F32 once and shared by all query heads of the group and all tokens of the run. What a query adds
- * up, and in which order, depends on its own keys only: (I1) a run may be cut anywhere. */
+ * A task is one KV head and a run of batch tokens of the same sequence: a block is converted to F32
+ * once and shared by all query heads of the group and all tokens of the run. A run may be cut
+ * anywhere: a query's sums depend on its own keys only. */
 #include <math.h>
 #include <string.h>
 
-#include "compute/ops.h"
 #include "engine/blocks.h"
 
-struct query { /* running state of one (token, head) */
-    const float *q;
-    float *out; /* [d_head_v], not yet divided by sum */
-    float max, sum;
-    uint32_t pos;
-};
+_Static_assert(sizeof(struct attend_query) == QUERY_FLOATS * sizeof(float),
+               "scratch is sized for it");
+_Static_assert(KV_BLOCK == ATTEND_KEYS, "a block of the cache is what the kernels take");
 
-_Static_assert(sizeof(struct query) == QUERY_FLOATS * sizeof(float), "scratch is sized for it");
-
-static void store_rows(const struct forward *f, const struct layer *l, uint32_t i)
+/* Keys lie coordinate by coordinate, so a token's key is spread over its block. */
+static void store_head(const struct forward *f, const float *k, const float *v, void *k_block,
+                       void *v_block, uint32_t slot, uint16_t *half)
 {
     const struct hparams *h = &f->m->h;
-    uint32_t block = f->batch.pos[i] / KV_BLOCK, slot = f->batch.pos[i] % KV_BLOCK;
-    for (uint32_t j = 0; j < h->n_head_kv; j++) {
-        const float *k = f->act.k + ((size_t)i * h->n_head_kv + j) * h->d_head;
-        const float *v = f->act.v + ((size_t)i * h->n_head_kv + j) * h->d_head_v;
-        void *kb = kv_key_block(f->kv, l, f->batch.seq[i], block, j);
-        void *vb = kv_value_block(f->kv, l, f->batch.seq[i], block, j);
-        if (kv_type_of(f->kv) == KV_F16) {
-            f->kernels->to_f16(k, (uint16_t *)kb + slot * h->d_head, h->d_head);
-            f->kernels->to_f16(v, (uint16_t *)vb + slot * h->d_head_v, h->d_head_v);
-        } else {
-            memcpy((float *)kb + slot * h->d_head, k, h->d_head * sizeof *k);
-            memcpy((float *)vb + slot * h->d_head_v, v, h->d_head_v * sizeof *v);
-        }
+    if (kv_type_of(f->kv) == KV_F16) {
+        uint16_t *keys = k_block;
+        f->kernels->to_f16(k, half, h->d_head);
+        for (uint32_t c = 0; c < h->d_head; c++)
+            keys[c * KV_BLOCK + slot] = half[c];
+        f->kernels->to_f16(v, (uint16_t *)v_block + slot * h->d_head_v, h->d_head_v);
+        return;
     }
+    float *keys = k_block;
+    for (uint32_t c = 0; c < h->d_head; c++)
+        keys[c * KV_BLOCK + slot] = k[c];
+    memcpy((float *)v_block + slot * h->d_head_v, v, h->d_head_v * sizeof *v);
+}
+
+static void store_rows(const struct task *t, const struct layer *l, uint32_t i)
+{
+    const struct forward *f = t->f;
+    const struct hparams *h = &f->m->h;
+    uint32_t block = f->batch.pos[i] / KV_BLOCK, slot = f->batch.pos[i] % KV_BLOCK;
+    for (uint32_t j = 0; j < h->n_head_kv; j++)
+        store_head(f, f->act.k + ((size_t)i * h->n_head_kv + j) * h->d_head,
+                   f->act.v + ((size_t)i * h->n_head_kv + j) * h->d_head_v,
+                   kv_key_block(f->kv, l, f->batch.seq[i], block, j),
+                   kv_value_block(f->kv, l, f->batch.seq[i], block, j), slot,
+                   (uint16_t *)(void *)t->scratch);
 }
 
 /* The block as F32: itself, or converted into scratch. */
@@ -49,30 +56,6 @@ static const float *block_f32(const struct forward *f, const void *block, uint32
     return scratch;
 }
 
-/* Adds keys first..last of a block to a query's running softmax. */
-static void add_keys(const struct forward *f, struct query *q, const float *k, const float *v,
-                     uint32_t first, uint32_t last)
-{
-    const struct hparams *h = &f->m->h;
-    float score[KV_BLOCK], max = q->max;
-    for (uint32_t j = first; j <= last; j++) {
-        float s = f->kernels->dot(q->q, k + (size_t)j * h->d_head, h->d_head) * h->attn_scale;
-        score[j] = h->attn_softcap > 0 ? h->attn_softcap * tanhf(s / h->attn_softcap) : s;
-        max = fmaxf(max, score[j]);
-    }
-    if (max > q->max) {
-        float shrink = expf(q->max - max);
-        f->kernels->scale(q->out, shrink, h->d_head_v);
-        q->sum *= shrink;
-        q->max = max;
-    }
-    for (uint32_t j = first; j <= last; j++) {
-        float p = expf(score[j] - max);
-        q->sum += p;
-        f->kernels->axpy(q->out, p, v + (size_t)j * h->d_head_v, h->d_head_v);
-    }
-}
-
 static uint32_t first_key(const struct layer *l, uint32_t pos)
 {
     return l->window && pos + 1 > l->window ? pos + 1 - l->window : 0;
@@ -80,7 +63,7 @@ static uint32_t first_key(const struct layer *l, uint32_t pos)
 
 /* Queries of one KV head for tokens i .. i+n of one sequence. */
 static uint32_t start_queries(const struct forward *f, uint32_t head, uint32_t i, uint32_t n,
-                              struct query *q)
+                              struct attend_query *q)
 {
     const struct hparams *h = &f->m->h;
     uint32_t group = h->n_head / h->n_head_kv, n_q = 0;
@@ -88,7 +71,8 @@ static uint32_t start_queries(const struct forward *f, uint32_t head, uint32_t i
         for (uint32_t j = head * group; j < (head + 1) * group; j++) {
             float *out = f->act.a + ((size_t)t * h->n_head + j) * h->d_head_v;
             memset(out, 0, h->d_head_v * sizeof *out);
-            q[n_q++] = (struct query){.q = f->act.q + ((size_t)t * h->n_head + j) * h->d_head,
+            q[n_q++] =
+                (struct attend_query){.q = f->act.q + ((size_t)t * h->n_head + j) * h->d_head,
                                       .out = out,
                                       .max = -INFINITY,
                                       .pos = f->batch.pos[t]};
@@ -96,26 +80,34 @@ static uint32_t start_queries(const struct forward *f, uint32_t head, uint32_t i
     return n_q;
 }
 
+/* Which keys of the block at `base` a query sees. */
+static void set_range(const struct layer *l, struct attend_query *q, uint32_t base)
+{
+    uint32_t from = first_key(l, q->pos);
+    q->first = from > base ? from - base : 0;
+    q->last = q->pos - base < KV_BLOCK ? q->pos - base : KV_BLOCK - 1;
+    if (q->pos < base || from >= base + KV_BLOCK) {
+        q->first = 1;
+        q->last = 0;
+    }
+}
+
 /* queries: room for RUN_TOKENS * group. scratch: two F32 blocks. */
 static void attend_run(const struct forward *f, const struct layer *l, uint32_t head, uint32_t i,
-                       uint32_t n, struct query *queries, float *scratch)
+                       uint32_t n, struct attend_query *queries, float *scratch)
 {
     const struct hparams *h = &f->m->h;
     uint32_t n_q = start_queries(f, head, i, n, queries), seq = f->batch.seq[i];
     uint32_t last_pos = f->batch.pos[i + n - 1];
+    struct attend_block block = {
+        .d = h->d_head, .d_v = h->d_head_v, .scale = h->attn_scale, .softcap = h->attn_softcap};
     for (uint32_t b = first_key(l, f->batch.pos[i]) / KV_BLOCK; b <= last_pos / KV_BLOCK; b++) {
-        const float *k =
-            block_f32(f, kv_key_block(f->kv, l, seq, b, head), KV_BLOCK * h->d_head, scratch);
-        const float *v = block_f32(f, kv_value_block(f->kv, l, seq, b, head),
-                                   KV_BLOCK * h->d_head_v, scratch + (size_t)KV_BLOCK * h->d_head);
-        for (uint32_t j = 0; j < n_q; j++) {
-            struct query *q = &queries[j];
-            uint32_t from = first_key(l, q->pos), base = b * KV_BLOCK;
-            if (q->pos < base || from >= base + KV_BLOCK)
-                continue;
-            uint32_t last = q->pos - base < KV_BLOCK ? q->pos - base : KV_BLOCK - 1;
-            add_keys(f, q, k, v, from > base ? from - base : 0, last);
-        }
+        block.k = block_f32(f, kv_key_block(f->kv, l, seq, b, head), KV_BLOCK * h->d_head, scratch);
+        block.v = block_f32(f, kv_value_block(f->kv, l, seq, b, head), KV_BLOCK * h->d_head_v,
+                            scratch + (size_t)KV_BLOCK * h->d_head);
+        for (uint32_t j = 0; j < n_q; j++)
+            set_range(l, &queries[j], b * KV_BLOCK);
+        f->kernels->attend(&block, queries, n_q);
     }
     for (uint32_t j = 0; j < n_q; j++)
         f->kernels->scale(queries[j].out, 1.0f / queries[j].sum, h->d_head_v);
@@ -137,9 +129,9 @@ void attend(struct task *t, const struct layer *l)
     uint32_t from, to;
     task_share(t, f->batch.n, &from, &to);
     for (uint32_t i = from; i < to; i++)
-        store_rows(f, l, i);
+        store_rows(t, l, i);
     task_barrier(t);
-    struct query *queries = (struct query *)(void *)t->scratch;
+    struct attend_query *queries = (struct attend_query *)(void *)t->scratch;
     float *scratch = t->scratch + (size_t)RUN_TOKENS * (h->n_head / h->n_head_kv) * QUERY_FLOATS;
     uint32_t job = 0, mine = 0;
     bool more = workers_next(f->workers, UINT32_MAX, &mine);

@@ -44,7 +44,7 @@ void block_norm(struct task *t, const float *x, const float *weight, const struc
     task_share(t, t->f->batch.n, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         size_t at = (size_t)i * h->d_model;
-        rms_norm(x + at, weight, h->norm_eps, a->h + at, h->d_model);
+        t->f->kernels->norm(x + at, weight, h->norm_eps, a->h + at, h->d_model);
         convert(t, forms, i, 0, h->d_model);
     }
     task_barrier(t);
@@ -71,7 +71,7 @@ void block_add_normed(struct task *t, const float *o, const float *weight, float
     task_share(t, t->f->batch.n, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         size_t at = (size_t)i * h->d_model;
-        rms_norm(o + at, weight, h->norm_eps, t->scratch, h->d_model);
+        t->f->kernels->norm(o + at, weight, h->norm_eps, t->scratch, h->d_model);
         t->f->kernels->axpy(x + at, 1.0f, t->scratch, h->d_model);
     }
     task_barrier(t);
@@ -128,7 +128,7 @@ static void norm_and_rotate(struct task *t, const struct layer *l, uint32_t row,
     for (uint32_t j = 0; j < n_head; j++) {
         float *head = x + ((size_t)row * n_head + j) * h->d_head;
         if (norm)
-            rms_norm(head, norm, h->norm_eps, head, h->d_head);
+            t->f->kernels->norm(head, norm, h->norm_eps, head, h->d_head);
         if (l->rope)
             (l->rope->neox ? rope_neox : rope_norm)(head, angles + (size_t)row * h->n_rot,
                                                     h->n_rot);

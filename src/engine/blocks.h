@@ -49,7 +49,7 @@ void block_products(struct task *t, const struct product *p, uint32_t n);
 /* attention.c: the KV write and the attention proper, act.q -> act.a. Its scratch: the state of
  * RUN_TOKENS queries a head of the group, and one block of keys and values as F32. */
 #define RUN_TOKENS   16u /* queries that share a converted block */
-#define QUERY_FLOATS 8u
+#define QUERY_FLOATS 10u
 void attend(struct task *t, const struct layer *l);
 
 /* Rows of a matrix handed out at once. */

@@ -171,8 +171,8 @@ static void final_norm(struct task *t)
     uint32_t from, to;
     task_share(t, f->batch.n_out, &from, &to);
     for (uint32_t i = from; i < to; i++)
-        rms_norm(f->act.x + (size_t)f->batch.out[i] * h->d_model, f->m->output_norm, h->norm_eps,
-                 f->hidden + (size_t)i * h->d_model, h->d_model);
+        f->kernels->norm(f->act.x + (size_t)f->batch.out[i] * h->d_model, f->m->output_norm,
+                         h->norm_eps, f->hidden + (size_t)i * h->d_model, h->d_model);
 }
 
 static void run_layers(void *arg, uint32_t id)

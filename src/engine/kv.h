@@ -6,7 +6,8 @@
  * block; a block covers all layers of its class. Blocks that have left the window go back to the
  * pool, so a windowed class needs memory for its window only.
  *
- * Layout of a block for one layer: K [n_head_kv][16][d_head], V [n_head_kv][16][d_head_v].
+ * Layout of a block for one layer: K [n_head_kv][d_head][16], so that 16 scores are one vector; V
+ * [n_head_kv][16][d_head_v].
  * All memory is taken by kv_open; nothing allocates afterwards. */
 #ifndef MOAT_ENGINE_KV_H
 #define MOAT_ENGINE_KV_H
@@ -41,7 +42,8 @@ bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct e
  * already let go of tokens a continuation at n would see. */
 uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n);
 
-/* Where token pos of a head lives; `block_k` is the start of its block: [16][d_head] of type. */
+/* Start of a head's part of a block: keys [d_head][16], values [16][d_head_v], of the cache's type.
+ */
 void *kv_key_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,
                    uint32_t head);
 void *kv_value_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,

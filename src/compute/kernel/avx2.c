@@ -7,6 +7,8 @@
 #include <immintrin.h>
 
 #include "compute/kernel.h"
+#include "compute/kernel/attend.h"
+#include "compute/kernel/rows.h"
 #include "compute/pack.h"
 #include "compute/quant.h"
 
@@ -104,49 +106,6 @@ static void scale(float *y, float a, uint32_t n)
         y[i] *= a;
 }
 
-/* exp, within 2 units in the last place: 2^n times a polynomial on |r| <= ln 2 / 2, with ln 2 in
- * two parts (Cody & Waite 1980; coefficients are the Taylor series, the remainder is below 2^-24).
- */
-static __m256 exp8(__m256 x)
-{
-    x = _mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(-87.3f)), _mm256_set1_ps(88.3f));
-    __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)),
-                               _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
-    __m256 p = _mm256_set1_ps(1.0f / 5040);
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 720));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 120));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 24));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 6));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-    __m256i e = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
-    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), e));
-}
-
-/* x sigmoid(a x): SiLU for a = 1; tanh-GELU is the same with a = 2 sqrt(2/pi) (1 + .044715 x^2). */
-static __m256 gate8(__m256 x, enum gating act)
-{
-    __m256 a = _mm256_set1_ps(1);
-    if (act == GATE_GELU)
-        a = _mm256_fmadd_ps(_mm256_mul_ps(x, x), _mm256_set1_ps(0.0713548163f),
-                            _mm256_set1_ps(1.59576912f));
-    __m256 e = exp8(_mm256_mul_ps(_mm256_sub_ps(_mm256_setzero_ps(), a), x));
-    return _mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1), e));
-}
-
-static void gated(float *g, const float *u, enum gating act, uint32_t n)
-{
-    uint32_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        __m256 y = gate8(_mm256_loadu_ps(g + i), act);
-        _mm256_storeu_ps(g + i, _mm256_mul_ps(y, _mm256_loadu_ps(u + i)));
-    }
-    kernels_ref.gated(g + i, u + i, act, n - i);
-}
-
 static void from_f16(const uint16_t *h, float *out, uint32_t n)
 {
     uint32_t i = 0;
@@ -171,7 +130,9 @@ const struct kernels kernels_avx2 = {
     .matmul = matmul,
     .dot = dot,
     .axpy = axpy,
-    .gated = gated,
+    .gated = gated_rows,
+    .norm = norm_row,
+    .attend = attend_keys,
     .scale = scale,
     .from_f16 = from_f16,
     .to_f16 = to_f16,

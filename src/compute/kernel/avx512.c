@@ -3,7 +3,9 @@
  * exact sums; matrices that are not packed go to the AVX2 kernels. */
 #include "compute/kernel/vec_avx512.h"
 
+#include "compute/kernel/attend.h"
 #include "compute/kernel/packed.h"
+#include "compute/kernel/rows.h"
 
 static enum act_form form(const struct mat *w, uint32_t n, bool exact)
 {
@@ -57,4 +59,7 @@ const struct kernels kernels_avx512 = {
     .form = form,
     .act = act,
     .matmul = matmul,
+    .gated = gated_rows,
+    .norm = norm_row,
+    .attend = attend_keys,
 };

@@ -2,6 +2,8 @@
 /* compute/kernel/ref: the plain C kernels every other instruction set is tested against.
  *
  * Sums are formed in double, so that the reference is closer to the exact value than any kernel. */
+#include <math.h>
+
 #include "compute/kernel.h"
 #include "compute/ops.h"
 #include "compute/pack.h"
@@ -69,11 +71,43 @@ static void gated(float *g, const float *u, enum gating act, uint32_t n)
         g[i] = (act == GATE_SILU ? silu(g[i]) : gelu_tanh(g[i])) * u[i];
 }
 
+/* One key after the other; the weights relative to the block's own maximum. */
+static void attend_one(const struct attend_block *b, struct attend_query *q)
+{
+    float s[ATTEND_KEYS], max = q->max;
+    for (uint32_t j = q->first; j <= q->last; j++) {
+        double sum = 0;
+        for (uint32_t c = 0; c < b->d; c++)
+            sum += (double)q->q[c] * (double)b->k[(size_t)c * ATTEND_KEYS + j];
+        s[j] = (float)sum * b->scale;
+        s[j] = b->softcap > 0 ? b->softcap * tanhf(s[j] / b->softcap) : s[j];
+        max = fmaxf(max, s[j]);
+    }
+    float shrink = q->max == max ? 1.0f : expf(q->max - max);
+    q->sum *= shrink;
+    scale(q->out, shrink, b->d_v);
+    for (uint32_t j = q->first; j <= q->last; j++) {
+        float p = expf(s[j] - max);
+        q->sum += p;
+        axpy(q->out, p, b->v + (size_t)j * b->d_v, b->d_v);
+    }
+    q->max = max;
+}
+
+static void attend(const struct attend_block *b, struct attend_query *q, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (q[i].first <= q[i].last)
+            attend_one(b, &q[i]);
+}
+
 const struct kernels kernels_ref = {
     .isa = "ref",
     .form = form,
     .act = no_act,
     .gated = gated,
+    .norm = rms_norm,
+    .attend = attend,
     .matmul = matmul,
     .dot = dot,
     .axpy = axpy,
