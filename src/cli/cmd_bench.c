@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
+#include "cli/packs.h"
 #include "lab/bench.h"
 
 struct options {
@@ -109,7 +110,7 @@ static bool run(const struct options *o, struct err *e)
     struct bench_result r;
     uint64_t t0 = os_now_ns();
     struct gguf *g = open_model(o->model, e);
-    bool ok = g && lab_open(&lab, g, &o->lab, e);
+    bool ok = g && packs_open_lab(&lab, g, &o->lab, e);
     double load_s = (double)(os_now_ns() - t0) * 1e-9;
     ok = ok && bench_run(&lab, &o->bench, &r, e);
     if (ok && o->json)

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
+#include "cli/packs.h"
 #include "lab/lab.h"
 
 struct options {
@@ -91,7 +92,7 @@ static bool run(const struct options *o, struct err *e)
     struct sink sink = {.file.fd = -1};
     bool ok = read_ids(o->tokens, &token, &n, e);
     struct gguf *g = ok ? open_model(o->model, e) : NULL;
-    ok = g && lab_open(&lab, g, &o->lab, e) && os_atomic_open(&sink.file, o->out, e);
+    ok = g && packs_open_lab(&lab, g, &o->lab, e) && os_atomic_open(&sink.file, o->out, e);
     if (ok) {
         sink.n_vocab = lab.m->h.n_vocab;
         ok = lab_run(&lab, token, n, 0, write_row, &sink, e) && os_atomic_commit(&sink.file, e);

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
+#include "cli/packs.h"
 #include "cli/term.h"
 #include "lab/perplexity.h"
 #include "text/tokenize.h"
@@ -91,7 +92,7 @@ static bool run(const struct options *o, struct err *e)
     bool ok = g && read_tokens(g, o->file, &tokens, e);
     if (g && !ok)
         gguf_close(g);
-    ok = ok && lab_open(&lab, g, &o->lab, e) && score(o, &lab, &tokens, &p, e);
+    ok = ok && packs_open_lab(&lab, g, &o->lab, e) && score(o, &lab, &tokens, &p, e);
     if (ok && o->json)
         printf("{\"perplexity\":%.6f,\"count\":%llu}\n", perplexity_value(&p),
                (unsigned long long)p.count);

@@ -19,6 +19,7 @@
 #include "cli/interrupt.h"
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
+#include "cli/packs.h"
 #include "cli/setting_opts.h"
 #include "cli/talk.h"
 #include "cli/term.h"
@@ -183,12 +184,18 @@ static void show_plan(const struct memplan *plan)
 
 static bool open_session(struct session *s, struct err *e)
 {
-    struct generator_options g = {o.memory, o.threads, o.kv, o.exact};
+    struct packs packs;
     uint64_t start = os_now_ns();
     struct gguf *file = open_model(o.model, e);
     if (!file)
         return false;
+    if (!packs_init(&packs, file, e)) {
+        gguf_close(file);
+        return false;
+    }
+    struct generator_options g = {o.memory, o.threads, o.kv, o.exact, &packs.params};
     s->generator = generator_open(file, &s->settings, &g, &s->plan, e);
+    packs_done(&packs);
     if (!s->generator) {
         if (s->plan.total > s->plan.budget)
             show_plan(&s->plan);
@@ -232,7 +239,8 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
     struct session s = {.model = o.model, .json = o.json, .verbose = o.verbose};
     bool chat = !o.prompt && term_is(STDIN_FILENO);
     settings_init(&s.settings);
-    bool ok = check_options(chat, e) && setting_opts_apply(so, o.config, &s.settings, e);
+    bool ok = check_options(chat, e) && open_model_settings(o.model, &s.settings, e) &&
+              setting_opts_apply(so, o.config, &s.settings, e);
     if (ok && chat) {
         signal(SIGPIPE, SIG_IGN); /* the terminal is put in order before leaving */
         ok = open_session(&s, e) && chat_repl(&s, o.system, o.history, e);

@@ -4,21 +4,28 @@
 
 #include "store/resolve.h"
 
-struct gguf *open_model_with(const char *model, struct settings *s, struct err *e)
+struct gguf *open_model(const char *model, struct err *e)
 {
     struct resolved r;
     bool ok = resolve_model(model, &r, e);
-    if (ok && s && r.manifest.settings)
-        ok = settings_from_json(s, r.manifest.settings, r.manifest.name.text, e);
-    if (!ok) {
-        gguf_close(r.gguf);
-        r.gguf = NULL;
-    }
     resolved_clear(&r);
-    return r.gguf;
+    return ok ? r.gguf : NULL;
 }
 
-struct gguf *open_model(const char *model, struct err *e)
+bool open_model_settings(const char *model, struct settings *s, struct err *e)
 {
-    return open_model_with(model, NULL, e);
+    struct store store;
+    struct name name;
+    struct manifest m;
+    if (name_is_path(str_of(model)) || !name_parse(&name, str_of(model), NULL))
+        return true;
+    if (!store_open(&store, false, e))
+        return false;
+    if (!manifest_exists(&store, &name))
+        return true;
+    if (!manifest_read(&store, &name, &m, e))
+        return false;
+    bool ok = !m.settings || settings_from_json(s, m.settings, name.text, e);
+    manifest_clear(&m);
+    return ok;
 }

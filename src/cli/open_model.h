@@ -8,7 +8,8 @@
 
 /* A path to a GGUF file, or the NAME[:TAG] of an imported model. */
 struct gguf *open_model(const char *model, struct err *e) MUST_USE;
-/* The same; the settings the model was imported with, if any, go into s. */
-struct gguf *open_model_with(const char *model, struct settings *s, struct err *e) MUST_USE;
+/* The settings an imported model was given (moat import --config) go into s; a file has none. An
+ * absent model is left for open_model to report. */
+bool open_model_settings(const char *model, struct settings *s, struct err *e) MUST_USE;
 
 #endif

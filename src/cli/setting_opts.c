@@ -2,6 +2,7 @@
 /* cli/setting_opts: see setting_opts.h. */
 #include "cli/setting_opts.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,25 +78,55 @@ static void show_strings(const struct settings_strings *v, struct buf *out)
     json_decref(list);
 }
 
+static void show_number(const struct settings *s, const struct setting *def, struct buf *out)
+{
+    const void *at = (const char *)s + def->offset;
+    if (def->kind == SETTING_F32)
+        buf_fmt(out, "%.6g", (double)*(const float *)at);
+    else if (def->kind == SETTING_U64 && !s->seed_set)
+        buf_cstr(out, _("another each time"));
+    else if (def->kind == SETTING_U64)
+        buf_fmt(out, "%llu", (unsigned long long)*(const uint64_t *)at);
+    else if (def->min < 0 && *(const uint32_t *)at == UINT32_MAX)
+        buf_cstr(out, "-1");
+    else
+        buf_fmt(out, "%u", *(const uint32_t *)at);
+}
+
+static void show_order(const struct settings *s, struct buf *out)
+{
+    for (uint32_t i = 0; s->samplers[i] != SAMPLE_END; i++)
+        buf_fmt(out, "%s%s", i ? ";" : "", settings_stage_name(s->samplers[i]));
+}
+
+static void show_bias(const struct settings *s, struct buf *out)
+{
+    for (uint32_t i = 0; i < s->n_logit_bias; i++) {
+        const struct sample_bias *b = &s->logit_bias[i];
+        buf_fmt(out, "%s%u=", i ? " " : "", b->token);
+        if (isinf(b->bias))
+            buf_cstr(out, "false");
+        else
+            buf_fmt(out, "%g", (double)b->bias);
+    }
+}
+
 void setting_show(const struct settings *s, const struct setting *def, struct buf *out)
 {
-    const char *at = (const char *)s + def->offset;
     switch (def->kind) {
     case SETTING_U32:
-        buf_fmt(out, "%u", *(const uint32_t *)(const void *)at);
-        break;
     case SETTING_U64:
-        buf_fmt(out, "%llu", (unsigned long long)*(const uint64_t *)(const void *)at);
-        break;
     case SETTING_F32:
-        buf_fmt(out, "%.6g", (double)*(const float *)(const void *)at);
+        show_number(s, def, out);
         break;
     case SETTING_STRINGS:
-        show_strings((const void *)at, out);
+        show_strings((const void *)((const char *)s + def->offset), out);
         break;
     case SETTING_ORDER:
+        show_order(s, out);
+        break;
     case SETTING_BIAS:
-        buf_cstr(out, "...");
+        show_bias(s, out);
         break;
     }
 }

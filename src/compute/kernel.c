@@ -30,8 +30,8 @@ static void overlay(struct kernels *k, const struct kernels *over)
     if (over->field)                                                                               \
         k->field = over->field;
     X(isa)
-    X(form) X(act) X(matmul) X(dot) X(axpy) X(scale) X(gated) X(norm) X(attend) X(from_f16)
-        X(to_f16)
+    X(form)
+    X(act) X(matmul) X(dot) X(axpy) X(scale) X(gated) X(norm) X(attend) X(from_f16) X(to_f16)
 #undef X
 }
 

@@ -39,7 +39,8 @@ struct kernels {
  * levels are ERR_USAGE and ERR_UNSUPPORTED. */
 const struct kernels *kernel_init(struct err *e) MUST_USE;
 
-#define PANEL_FLOATS (256u * 512u / 2) /* a BF16 panel of 256 rows x 512 k */
+#define PANEL_FLOATS                                                                               \
+    (256u * 512u / 2 + 512u * 256u) /* a BF16 panel of 256 rows x 512 k, its sums */
 
 static inline size_t kernel_scratch_floats(uint32_t cols)
 {

@@ -22,8 +22,9 @@ void batch_free(struct batch *b)
     *b = (struct batch){0};
 }
 
-void batch_reset(struct batch *b)
+void batch_reset(struct batch *b, bool prompt)
 {
+    b->prompt = prompt;
     b->n = b->n_out = 0;
 }
 

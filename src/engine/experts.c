@@ -40,7 +40,8 @@ static void sort_pairs(struct forward *f)
 {
     const struct hparams *h = &f->m->h;
     struct activations *a = &f->act;
-    uint32_t n = f->batch.n * h->n_expert_used, tile = f->batch.n > DECODE_TOKENS ? 16 : 1;
+    uint32_t n = f->batch.n * h->n_expert_used,
+             tile = batch_kernel_rows(&f->batch, f->batch.n) > DECODE_TOKENS ? 16 : 1;
     memset(a->expert_n, 0, h->n_expert * sizeof *a->expert_n);
     for (uint32_t i = 0; i < f->batch.n; i++)
         choose_experts(f, i, a->pair_of + (size_t)i * h->n_expert_used);

@@ -190,3 +190,15 @@ bool packed_name(const struct gguf *g, const struct hash *digest, char name[PACK
     snprintf(name + 32, PACKED_NAME_BYTES - 32, ".pack");
     return true;
 }
+
+bool packed_open_threads(struct packed *p, struct model *m, const struct gguf *g,
+                         const struct packed_params *params, uint32_t n_threads, struct err *e)
+{
+    *p = (struct packed){0};
+    if (!params)
+        return true;
+    struct workers *team = workers_new(n_threads, e);
+    bool ok = team && packed_open(p, m, g, params, team, e);
+    workers_free(team);
+    return ok;
+}

@@ -51,6 +51,10 @@ struct packed {
 /* Fails only for lack of memory for its own small tables. */
 bool packed_open(struct packed *p, struct model *m, const struct gguf *g,
                  const struct packed_params *params, struct workers *team, struct err *e) MUST_USE;
+/* The same with a team of its own for the time. params NULL: leaves the model as it is. */
+bool packed_open_threads(struct packed *p, struct model *m, const struct gguf *g,
+                         const struct packed_params *params, uint32_t n_threads,
+                         struct err *e) MUST_USE;
 /* The model must not be used afterwards. */
 void packed_close(struct packed *p);
 

@@ -20,12 +20,13 @@ void timeline_free(struct timeline *t)
 }
 
 /* Computes n tokens (one batch at most) that follow what is there. */
-static bool advance(struct timeline *t, const uint32_t *token, uint32_t n, bool last, struct err *e)
+static bool advance(struct timeline *t, const uint32_t *token, uint32_t n, bool prompt, bool last,
+                    struct err *e)
 {
     struct batch *b = &t->f->batch;
     if (!kv_reserve(t->f->kv, t->seq, t->n, n, e))
         return false;
-    batch_reset(b);
+    batch_reset(b, prompt);
     for (uint32_t i = 0; i < n; i++)
         batch_add(b, t->seq, t->n + i, token[i], last && i == n - 1);
     forward(t->f);
@@ -52,7 +53,7 @@ bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const 
         if (cancel && atomic_load(cancel))
             return fail(e, ERR_CANCELLED, "cancelled");
         uint32_t left = n - t->n, step = left < t->f->batch.max ? left : t->f->batch.max;
-        if (!advance(t, token + t->n, step, step == left, e))
+        if (!advance(t, token + t->n, step, true, step == left, e))
             return false;
     }
     return true;
@@ -60,5 +61,5 @@ bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const 
 
 bool timeline_push(struct timeline *t, uint32_t token, struct err *e)
 {
-    return advance(t, &token, 1, true, e);
+    return advance(t, &token, 1, false, true, e);
 }

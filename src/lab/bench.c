@@ -24,7 +24,7 @@ static bool prefill(struct lab *l, uint32_t seq, uint32_t from, uint32_t n, stru
         uint32_t step = n - at < b->max ? n - at : b->max;
         if (!kv_reserve(l->f->kv, seq, from + at, step, e))
             return false;
-        batch_reset(b);
+        batch_reset(b, true);
         for (uint32_t i = at; i < at + step; i++)
             batch_add(b, seq, from + i, bench_token(l, from + i), i == n - 1);
         forward(l->f);
@@ -36,7 +36,7 @@ static bool prefill(struct lab *l, uint32_t seq, uint32_t from, uint32_t n, stru
 /* One token for each sequence. */
 static bool decode_step(struct lab *l, uint32_t sequences, uint32_t pos, struct err *e)
 {
-    batch_reset(&l->f->batch);
+    batch_reset(&l->f->batch, false);
     for (uint32_t s = 0; s < sequences; s++) {
         if (!kv_reserve(l->f->kv, s, pos, 1, e))
             return false;

@@ -7,13 +7,14 @@
 bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct err *e)
 {
     *l = (struct lab){.g = g};
+    uint32_t threads = p->threads ? p->threads : os_cpu_count();
     l->m = model_new(g, e);
-    if (l->m) {
+    if (l->m && packed_open_threads(&l->packed, l->m, g, p->pack, threads, e)) {
         struct forward_params fp = {.kv = {.type = p->kv,
                                            .n_ctx = p->n_ctx ? p->n_ctx : l->m->h.n_ctx_train,
                                            .n_seq = p->n_seq,
                                            .n_batch = p->n_batch ? p->n_batch : LAB_BATCH},
-                                    .n_threads = p->threads ? p->threads : os_cpu_count(),
+                                    .n_threads = threads,
                                     .n_logits = p->n_logits,
                                     .exact = p->exact};
         l->f = forward_new(l->m, &fp, e);
@@ -27,6 +28,7 @@ void lab_close(struct lab *l)
 {
     forward_free(l->f);
     model_free(l->m);
+    packed_close(&l->packed);
     gguf_close(l->g);
     *l = (struct lab){0};
 }
@@ -69,7 +71,7 @@ bool lab_run(struct lab *l, const uint32_t *token, uint32_t n, uint32_t first, l
         uint32_t step = n - at < b->max ? n - at : b->max;
         if (!kv_reserve(l->f->kv, 0, at, step, e))
             return false;
-        batch_reset(b);
+        batch_reset(b, true);
         for (uint32_t i = at; i < at + step; i++)
             batch_add(b, 0, i, token[i], i >= first);
         forward(l->f);

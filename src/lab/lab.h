@@ -4,6 +4,7 @@
 #define MOAT_LAB_LAB_H
 
 #include "engine/forward.h"
+#include "engine/packed.h"
 #include "gguf/gguf.h"
 
 #define LAB_BATCH 512u /* tokens of one pass */
@@ -11,6 +12,7 @@
 struct lab {
     struct gguf *g;
     struct model *m;
+    struct packed packed;
     struct forward *f;
 };
 
@@ -22,6 +24,7 @@ struct lab_params {
     uint32_t threads; /* 0: the CPUs this process may use */
     enum kv_type kv;
     bool exact;
+    const struct packed_params *pack; /* NULL: weights stay as the file has them */
 };
 
 /* Takes g over, also on failure. */

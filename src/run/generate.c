@@ -24,6 +24,7 @@ struct generator {
     struct vocab *vocab;
     struct chat *chat;
     struct model *model;
+    struct packed packed;
     struct forward *f;
     struct timeline timeline;
     struct tokens prompt;
@@ -100,7 +101,8 @@ static bool open_parts(struct generator *g, const struct settings *s,
     g->chat = chat_new(g->g, g->vocab, e);
     if (!g->chat && e->code != ERR_NONE)
         return false;
-    return (g->f = forward_new(g->model, &p, e)) && timeline_new(&g->timeline, g->f, 0, e);
+    return packed_open_threads(&g->packed, g->model, g->g, o->pack, p.n_threads, e) &&
+           (g->f = forward_new(g->model, &p, e)) && timeline_new(&g->timeline, g->f, 0, e);
 }
 
 struct generator *generator_open(struct gguf *gguf, const struct settings *s,
@@ -130,6 +132,7 @@ void generator_close(struct generator *g)
     chat_free(g->chat);
     vocab_free(g->vocab);
     model_free(g->model);
+    packed_close(&g->packed);
     gguf_close(g->g);
     mem_free(g);
 }
@@ -268,7 +271,10 @@ static bool decode(struct journey *j, enum finish *finish, struct err *e)
             return true;
         }
         uint32_t id = sample(j->sampler, t->logits, NULL);
-        must(id < j->g->model->h.n_vocab);
+        if (id == UINT32_MAX)
+            return fail(e, ERR_CORRUPT,
+                        "no token can follow: the model's logits are not numbers, or logit_bias "
+                        "bans them all");
         sample_accept(j->sampler, id);
         j->r->n_generated++;
         *finish = FINISH_END;

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "engine/kv_type.h"
+#include "engine/packed.h"
 #include "gguf/gguf.h"
 #include "run/memplan.h"
 #include "run/settings.h"
@@ -21,7 +22,8 @@ struct generator_options {
     uint64_t memory;  /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
     uint32_t threads; /* 0: the CPUs this process may use */
     enum kv_type kv;
-    bool exact; /* F32 sums everywhere */
+    bool exact;                       /* F32 sums everywhere */
+    const struct packed_params *pack; /* NULL: weights stay as the file has them */
 };
 
 enum finish {

@@ -157,6 +157,14 @@ static bool find_stage(struct str name, enum sample_stage *stage, struct err *e)
                 STR_ARG(name));
 }
 
+const char *settings_stage_name(enum sample_stage stage)
+{
+    for (uint32_t i = 0; i < setting_stage_count; i++)
+        if (setting_stages[i].stage == stage)
+            return setting_stages[i].name;
+    return "";
+}
+
 static bool set_order(struct settings *s, const json_t *value, struct err *e)
 {
     enum sample_stage order[SAMPLE_STAGE_COUNT] = {SAMPLE_END};

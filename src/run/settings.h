@@ -76,7 +76,8 @@ void settings_clear(struct settings *s);
  * calls append; the first replaces the default. */
 bool settings_set(struct settings *s, const struct setting *def, struct str value,
                   struct err *e) MUST_USE;
-const struct setting *settings_find(struct str key); /* dashes and underscores are the same */
+const struct setting *settings_find(struct str key);      /* dashes and underscores are the same */
+const char *settings_stage_name(enum sample_stage stage); /* as in `samplers` */
 
 /* Every key of the object; `where` names the source in messages. On failure the keys before the bad
  * one are set. */

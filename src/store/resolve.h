@@ -12,7 +12,7 @@
 struct resolved {
     struct gguf *gguf;
     bool stored;              /* then the manifest is filled */
-    struct manifest manifest; /* digest, settings */
+    struct manifest manifest; /* its digest and the rest */
 };
 
 bool resolve_model(const char *model, struct resolved *r, struct err *e) MUST_USE;

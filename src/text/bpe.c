@@ -8,7 +8,6 @@
  * Most pieces are tokens. Whether merging really leads from a token's bytes to that token is found
  * out the first time it is met and remembered in `whole`, so later it costs one lookup. Sources:
  * Sennrich et al. 2016; Radford et al. 2019. */
-#include <stdlib.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -19,17 +18,17 @@
 
 struct pair_slot {
     uint32_t left, right;
-    uint32_t rank; /* PAIR_FREE: no pair here */
-    uint32_t id;   /* what the pair becomes */
+    uint32_t rank_next; /* rank + 1; 0: no pair here */
+    uint32_t id;        /* what the pair becomes */
 };
-
-#define PAIR_FREE UINT32_MAX
 
 struct bpe {
     struct pretoken *pre;
     unsigned flags; /* enum pretoken_flags */
     struct pair_slot *pairs;
     uint64_t mask, seed[2]; /* slots - 1; keys of the hash */
+    uint64_t *filter;       /* a bit is set for each pair */
+    uint64_t filter_mask;   /* its bits - 1 */
     uint32_t byte[256];     /* the symbol of a byte, or TOKEN_NONE */
     struct map extra;       /* texts that are no tokens: symbols from n_tokens on */
     struct arena texts;     /* of extra */
@@ -41,7 +40,8 @@ struct bpe {
 
 static bool find_symbol(const struct vocab *v, struct str bytes, uint32_t *id)
 {
-    return map_get(&v->private->by_text, bytes, id) || map_get(&v->private->bpe->extra, bytes, id);
+    return token_index_get(&v->private->by_text, bytes, id) ||
+           (v->private->bpe->extra.n && map_get(&v->private->bpe->extra, bytes, id));
 }
 
 static bool add_symbol(struct vocab *v, struct str bytes, uint32_t *id, struct err *e)
@@ -69,29 +69,51 @@ static void find_bytes(struct vocab *v)
 /* --- pairs ---------------------------------------------------------------------------------------
  */
 
-static struct pair_slot *pair_slot(const struct bpe *b, uint32_t left, uint32_t right)
+static inline uint64_t pair_hash(const struct bpe *b, uint32_t left, uint32_t right)
 {
-    unsigned __int128 m =
-        (unsigned __int128)(((uint64_t)left << 32 | right) ^ b->seed[0]) * (b->seed[1] | 1);
-    uint64_t at = ((uint64_t)m ^ (uint64_t)(m >> 64)) & b->mask;
-    while (b->pairs[at].rank != PAIR_FREE &&
-           (b->pairs[at].left != left || b->pairs[at].right != right))
+    return token_fold(((uint64_t)left << 32 | right) ^ b->seed[0], b->seed[1]);
+}
+
+static inline struct pair_slot *pair_slot(const struct bpe *b, uint64_t hash, uint32_t left,
+                                          uint32_t right)
+{
+    uint64_t at = hash & b->mask;
+    while (b->pairs[at].rank_next && (b->pairs[at].left != left || b->pairs[at].right != right))
         at = (at + 1) & b->mask;
     return &b->pairs[at];
 }
 
+/* Most pairs asked for do not exist. One bit of a small table tells of nearly all of those, so they
+ * do not drag a line of the large one into the cache. */
+static inline uint64_t *filter_word(const struct bpe *b, uint64_t hash, uint64_t *bit)
+{
+    uint64_t at = hash >> 32 & b->filter_mask;
+    *bit = (uint64_t)1 << (at & 63);
+    return &b->filter[at >> 6];
+}
+
 static bool reserve_pairs(struct bpe *b, uint64_t n, struct err *e)
 {
-    uint64_t cap = 16;
-    while (cap < 2 * n)
+    uint64_t cap = 64;
+    while (cap < n + n / 2)
         cap *= 2;
     b->pairs = mem_new(cap, sizeof *b->pairs, e);
-    for (uint64_t i = 0; b->pairs && i < cap; i++)
-        b->pairs[i].rank = PAIR_FREE;
     b->mask = cap - 1;
+    b->filter = mem_new(cap / 8, sizeof *b->filter, e); /* eight bits a slot */
+    b->filter_mask = 8 * cap - 1;
     b->seed[0] = map_hash(STR("left"));
-    b->seed[1] = map_hash(STR("right"));
-    return b->pairs;
+    b->seed[1] = map_hash(STR("right")) | 1;
+    return b->pairs && b->filter;
+}
+
+static void add_pair(struct bpe *b, struct pair_slot x)
+{
+    uint64_t hash = pair_hash(b, x.left, x.right), bit;
+    struct pair_slot *slot = pair_slot(b, hash, x.left, x.right);
+    if (slot->rank_next)
+        return; /* listed twice: the first counts */
+    *slot = x;
+    *filter_word(b, hash, &bit) |= bit;
 }
 
 /* Splits "left right" at the gap and writes both as bytes, one behind the other; false: it can
@@ -138,9 +160,7 @@ static bool add_merge(struct vocab *v, struct str text, uint32_t rank, char *byt
         ++*last;
     else if (!add_symbol(v, (struct str){bytes, n}, last, e))
         return false;
-    struct pair_slot *slot = pair_slot(v->private->bpe, a, b);
-    if (slot->rank == PAIR_FREE)
-        *slot = (struct pair_slot){a, b, rank, *last};
+    add_pair(v->private->bpe, (struct pair_slot){a, b, rank + 1, *last});
     return true;
 }
 
@@ -193,6 +213,7 @@ void bpe_free(struct bpe *b)
     map_clear(&b->extra);
     arena_clear(&b->texts);
     mem_free(b->pairs);
+    mem_free(b->filter);
     mem_free(b);
 }
 
@@ -205,10 +226,13 @@ static bool ranked_pair(const void *arg, const char *text, const struct symbol *
     (void)text;
     if (a->id == TOKEN_NONE || b->id == TOKEN_NONE)
         return false;
-    const struct pair_slot *slot = pair_slot(arg, a->id, b->id);
-    *rank = slot->rank;
+    uint64_t hash = pair_hash(arg, a->id, b->id), bit;
+    if (!(*filter_word(arg, hash, &bit) & bit))
+        return false;
+    const struct pair_slot *slot = pair_slot(arg, hash, a->id, b->id);
+    *rank = slot->rank_next;
     *id = slot->id;
-    return slot->rank != PAIR_FREE;
+    return slot->rank_next != 0;
 }
 
 /* One symbol for each byte or character. */
@@ -280,7 +304,7 @@ static bool encode_piece(const struct vocab *v, struct str piece, struct tokens 
         return fail(e, ERR_LIMIT,
                     "a run of %zu bytes without a break is longer than the %u allowed", piece.n,
                     LIMIT_PIECE_BYTES);
-    if (piece.n > v->private->max_text || !map_get(&v->private->by_text, piece, &id))
+    if (piece.n > v->private->max_text || !token_index_get(&v->private->by_text, piece, &id))
         return encode_by_merges(v, piece, TOKEN_NONE, out, e);
     enum whole whole = vocab_whole(v, id);
     bool by_rule =

@@ -6,8 +6,8 @@
  * that may merge. Which pairs may, with what priority and to what, the caller's `pair` says.
  *
  * O(n log n): short rows are searched for their minimum (faster than any queue), long ones keep
- * the pairs in a heap; entries that a neighbour's merge made stale are recognised by their length.
- * The bodies are inlined with `pair` a constant, so it is not an indirect call. */
+ * the pairs in a queue. The body for short rows is inlined with `pair` a constant, so that it is
+ * not an indirect call. */
 #ifndef MOAT_TEXT_MERGE_H
 #define MOAT_TEXT_MERGE_H
 
@@ -28,123 +28,91 @@ enum { MERGE_SHORT = 96 };
 
 #define MERGE_INLINE static inline __attribute__((always_inline))
 
-struct merge_short_pair {
-    uint32_t priority, id; /* of the pair (i, i + 1); UINT32_MAX: none */
+/* The pairs of a short row: key is priority, then place (so the leftmost of equals is the least).
+ */
+struct merge_short {
+    uint64_t key[MERGE_SHORT + 4]; /* of the pair that starts at each symbol; MERGE_NONE: none */
+    uint32_t id[MERGE_SHORT];      /* what it becomes */
+    uint8_t prev[MERGE_SHORT], next[MERGE_SHORT];
 };
+
+#define MERGE_NONE UINT64_MAX
 
 MERGE_INLINE void merge_look(const void *arg, const char *text, merge_pair *pair,
-                             const struct symbol *s, size_t n, struct merge_short_pair *p)
+                             const struct symbol *s, struct merge_short *m, size_t left,
+                             size_t right)
 {
-    p->priority = UINT32_MAX;
-    if (n > 1 && !pair(arg, text, &s[0], &s[1], &p->priority, &p->id))
-        p->priority = UINT32_MAX;
+    uint32_t priority;
+    m->key[left] = pair(arg, text, &s[left], &s[right], &priority, &m->id[left])
+                       ? (uint64_t)priority << 32 | left
+                       : MERGE_NONE;
 }
 
-/* Merges s[0, n), n <= MERGE_SHORT, in place; returns how many are left. */
-MERGE_INLINE size_t merge_short(const void *arg, const char *text, merge_pair *pair,
-                                struct symbol *s, size_t n)
+/* The least key. Four at a time: the comparisons of one need not wait for the other. */
+MERGE_INLINE uint64_t merge_least(const uint64_t *key, size_t n)
 {
-    struct merge_short_pair p[MERGE_SHORT];
-    for (size_t i = 0; i < n; i++)
-        merge_look(arg, text, pair, s + i, n - i, &p[i]);
-    while (n > 1) {
-        size_t best = 0;
-        for (size_t i = 1; i + 1 < n; i++)
-            best = p[i].priority < p[best].priority ? i : best;
-        if (p[best].priority == UINT32_MAX)
-            break;
-        s[best].n += s[best + 1].n;
-        s[best].id = p[best].id;
-        n--;
-        memmove(&s[best + 1], &s[best + 2], (n - best - 1) * sizeof *s);
-        memmove(&p[best + 1], &p[best + 2], (n - best - 1) * sizeof *p);
-        merge_look(arg, text, pair, s + best, n - best, &p[best]);
-        if (best)
-            merge_look(arg, text, pair, s + best - 1, n - best + 1, &p[best - 1]);
+    uint64_t a = MERGE_NONE, b = MERGE_NONE, c = MERGE_NONE, d = MERGE_NONE;
+    for (size_t i = 0; i < n; i += 4) {
+        a = key[i] < a ? key[i] : a;
+        b = key[i + 1] < b ? key[i + 1] : b;
+        c = key[i + 2] < c ? key[i + 2] : c;
+        d = key[i + 3] < d ? key[i + 3] : d;
     }
-    return n;
+    a = b < a ? b : a;
+    c = d < c ? d : c;
+    return c < a ? c : a;
 }
 
-struct merge_entry {
-    uint32_t priority, left; /* order of the heap */
-    uint32_t n, id;          /* bytes of the pair when it was found, and what it becomes */
-};
-
-struct merge_heap {
-    struct merge_entry *p;
-    size_t n;
-};
-
-/* The heap for rows longer than MERGE_SHORT: merge.c. */
-void merge_heap_make(struct merge_heap *h); /* of entries in any order */
-void merge_heap_push(struct merge_heap *h, struct merge_entry x);
-struct merge_entry merge_heap_pop(struct merge_heap *h);
-
-MERGE_INLINE void merge_offer(const void *arg, const char *text, merge_pair *pair,
-                              const struct symbol *s, uint32_t left, uint32_t right,
-                              struct merge_heap *h, bool building)
+/* Symbols that are merged away get n = 0. */
+MERGE_INLINE void merge_short(const void *arg, const char *text, merge_pair *pair, struct symbol *s,
+                              size_t n)
 {
-    struct merge_entry x = {.left = left, .n = s[left].n + s[right].n};
-    if (!pair(arg, text, &s[left], &s[right], &x.priority, &x.id))
-        return;
-    if (building)
-        h->p[h->n++] = x;
-    else
-        merge_heap_push(h, x);
-}
-
-/* link: [n] of previous and [n] of next symbols; h: room for 2 n entries. Symbols that were merged
- * away have n = 0. */
-MERGE_INLINE void merge_long(const void *arg, const char *text, merge_pair *pair, struct symbol *s,
-                             size_t n, uint32_t *link, struct merge_heap *h)
-{
-    uint32_t *prev = link, *next = link + n, last = (uint32_t)n - 1;
-    for (uint32_t i = 0; i <= last; i++) {
-        prev[i] = i - 1;
-        next[i] = i + 1;
-        if (i < last)
-            merge_offer(arg, text, pair, s, i, i + 1, h, true);
+    struct merge_short m;
+    for (size_t i = 0; i < n; i++) {
+        m.prev[i] = (uint8_t)(i - 1);
+        m.next[i] = (uint8_t)(i + 1);
+        if (i + 1 < n)
+            merge_look(arg, text, pair, s, &m, i, i + 1);
     }
-    merge_heap_make(h);
-    while (h->n) {
-        struct merge_entry x = merge_heap_pop(h);
-        uint32_t left = x.left, right = next[left];
-        if (s[left].n == 0 || right > last || s[left].n + s[right].n != x.n)
-            continue;
-        s[left].n = x.n;
-        s[left].id = x.id;
+    for (size_t i = n - 1; i < n + 3; i++)
+        m.key[i] = MERGE_NONE;
+    for (uint64_t least; (least = merge_least(m.key, n)) != MERGE_NONE;) {
+        size_t left = least & UINT8_MAX, right = m.next[left], next = m.next[right];
+        s[left].n += s[right].n;
+        s[left].id = m.id[left];
         s[right].n = 0;
-        next[left] = next[right];
-        if (next[left] <= last) {
-            prev[next[left]] = left;
-            merge_offer(arg, text, pair, s, left, next[left], h, false);
+        m.key[left] = m.key[right] = MERGE_NONE;
+        m.next[left] = (uint8_t)next;
+        if (next < n) {
+            m.prev[next] = (uint8_t)left;
+            merge_look(arg, text, pair, s, &m, left, next);
         }
-        if (left > 0)
-            merge_offer(arg, text, pair, s, prev[left], left, h, false);
+        if (left)
+            merge_look(arg, text, pair, s, &m, m.prev[left], left);
     }
 }
 
-/* Merges the n symbols of text in place and squeezes out what was merged away; *n: what is left. */
+/* The same for rows of any length: merge.c. */
+bool merge_long(const void *arg, const char *text, merge_pair *pair, struct symbol *s, size_t n,
+                struct err *e) MUST_USE;
+
+/* Merges the *n symbols of text in place and squeezes out what was merged away; *n: what is left.
+ */
 MERGE_INLINE bool merge_row(const void *arg, const char *text, merge_pair *pair, struct symbol *s,
                             size_t *n, struct err *e)
 {
-    if (*n <= MERGE_SHORT) {
-        *n = merge_short(arg, text, pair, s, *n);
-        return true;
-    }
     size_t left = 0;
-    struct merge_heap h = {.p = mem_new(*n, 2 * sizeof *h.p, e)};
-    uint32_t *link = mem_new(*n, 2 * sizeof *link, e);
-    bool ok = h.p && link;
-    if (ok)
-        merge_long(arg, text, pair, s, *n, link, &h);
-    mem_free(h.p);
-    mem_free(link);
-    for (size_t i = 0; ok && i < *n; i++)
+    if (*n > MERGE_SHORT) {
+        if (!merge_long(arg, text, pair, s, *n, e))
+            return false;
+    } else if (*n > 1) {
+        merge_short(arg, text, pair, s, *n);
+    }
+    for (size_t i = 0; i < *n; i++)
         if (s[i].n)
             s[left++] = s[i];
     *n = left;
-    return ok;
+    return true;
 }
 
 #endif

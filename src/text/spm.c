@@ -54,7 +54,7 @@ void spm_free(struct spm *s)
 /* A token that text may become. */
 static bool find_token(const struct vocab *v, struct str text, uint32_t *id)
 {
-    return text.n <= v->private->max_text && map_get(&v->private->by_text, text, id) &&
+    return text.n <= v->private->max_text && token_index_get(&v->private->by_text, text, id) &&
            !vocab_is_special(v, *id);
 }
 

@@ -2,7 +2,6 @@
 /* text/vocab: see vocab.h. Reads the arrays, makes the maps, and hands over to the family. */
 #include "text/vocab.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -210,19 +209,24 @@ static bool make_pieces(struct vocab *v, struct err *e)
         sum += p->text[i].n;
     p->pieces = mem_new(sum, 1, e);
     p->piece_at = mem_new((size_t)v->n_tokens + 1, sizeof *p->piece_at, e);
-    if (!p->pieces || !p->piece_at || !map_reserve(&p->by_text, v->n_tokens, e))
+    if (!p->pieces || !p->piece_at || !token_index_init(&p->by_text, v->n_tokens, e))
         return false;
+    p->by_text.bytes = p->byte_level ? p->pieces : NULL;
+    p->by_text.at = p->piece_at;
+    p->by_text.texts = p->text;
     uint32_t at = 0;
     for (uint32_t i = 0; i < v->n_tokens; i++) {
         size_t n;
         bool decoded = make_piece(v, i, p->pieces + at, &n);
-        struct str key = p->byte_level && decoded ? (struct str){p->pieces + at, n} : p->text[i];
-        p->piece_at[i] = at;
         at += (uint32_t)n;
-        if (key.n && !map_put(decoded ? &p->by_text : &p->odd, key, i, e))
+        p->piece_at[i + 1] = at;
+        if (p->text[i].n == 0)
+            continue;
+        if (decoded)
+            token_index_put(&p->by_text, i);
+        else if (!map_put(&p->odd, p->text[i], i, e))
             return false;
     }
-    p->piece_at[v->n_tokens] = at;
     return true;
 }
 
@@ -276,7 +280,7 @@ void vocab_free(struct vocab *v)
         wordpiece_free(p->wordpiece);
         unigram_free(p->unigram);
         special_free(p->special);
-        map_clear(&p->by_text);
+        token_index_clear(&p->by_text);
         map_clear(&p->odd);
         mem_free(p->type);
         mem_free(p->flags);
@@ -310,11 +314,11 @@ bool vocab_find(const struct vocab *v, struct str text, uint32_t *id)
     if (text.n == 0 || text.n > p->max_text)
         return false;
     if (!p->byte_level)
-        return map_get(&p->by_text, text, id);
+        return token_index_get(&p->by_text, text, id);
     char small[256], *bytes = text.n <= sizeof small ? small : mem_new(text.n, 1, NULL);
     size_t n;
     bool found = bytes && bytemap_decode(text, bytes, &n)
-                     ? map_get(&p->by_text, (struct str){bytes, n}, id)
+                     ? token_index_get(&p->by_text, (struct str){bytes, n}, id)
                      : map_get(&p->odd, text, id);
     if (bytes != small)
         mem_free(bytes);

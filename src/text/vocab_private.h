@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "text/pretoken.h"
+#include "text/token_index.h"
 #include "text/tokenize.h"
 #include "text/trie.h"
 
@@ -26,7 +27,7 @@ struct vocab_private {
     uint32_t max_text;      /* bytes of the longest text */
 
     /* Byte-level BPE: decoded bytes -> id; otherwise stored text -> id. */
-    struct map by_text;
+    struct token_index by_text;
     struct map odd; /* byte-level: stored texts that are not in the byte alphabet */
     bool byte_level, blanks, lowercase, strip_accents, drop_spaces;
 

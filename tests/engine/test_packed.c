@@ -178,7 +178,7 @@ static uint64_t logits_hash(struct opened *o)
     struct err e;
     struct forward *f = forward_new(o->m, &fp, &e);
     check(f && kv_reserve(f->kv, 0, 0, 8, &e), &e);
-    batch_reset(&f->batch);
+    batch_reset(&f->batch, true);
     for (uint32_t i = 0; i < 8; i++)
         batch_add(&f->batch, 0, i, i * 9 + 1, true);
     forward(f);

@@ -9,7 +9,9 @@
 
 #include "base/limits.h"
 
-enum { MAX_MS = 100 }; /* of processor time for any refusal */
+/* Milliseconds of processor time for a refusal. The largest tables take about 50; leave room for
+ * slow machines. test_corpus.c holds small files to 100. */
+enum { MAX_MS = 400 };
 
 static double cpu_ms(void)
 {
@@ -24,7 +26,7 @@ static void refused(struct buf *b, enum err_code code, const char *words)
     int fd = tiny_file(b->p, b->n);
     double start = cpu_ms();
     struct gguf *g = gguf_take_fd(fd, "test.gguf", &e);
-    assert_true(cpu_ms() - start < (getenv("MOAT_SANITIZED") ? 10 * MAX_MS : MAX_MS));
+    assert_true(cpu_ms() - start < (getenv("MOAT_SANITIZED") ? 5 * MAX_MS : MAX_MS));
     assert_null(g);
     if (e.code != code || !strstr(e.msg, words))
         print_error("got [%s] %s\n", err_name(e.code), e.msg);

@@ -151,6 +151,16 @@ done
 check "a newer store is refused by every command" exits 5
 echo 1 >"$MOAT_HOME/FORMAT"
 
+touch "$MOAT_HOME/manifests/blocked"
+try "$moat" import "$a" --name blocked
+check "a name that cannot be written leaves no file behind" eval 'exits 11 && [ "$(blobs)" = 0 ]'
+rm "$MOAT_HOME/manifests/blocked"
+echo '{"temperature": 0.5, "stop_sequences": ["x"]}' >"$tmp/good.json"
+try "$moat" import "$a" --name kept --config "$tmp/good.json"
+check "settings are kept with the model" python3 -c 'import json,sys
+s=json.load(open(sys.argv[1]))["settings"]; assert s=={"temperature": 0.5, "stop_sequences": ["x"]}, s' "$MOAT_HOME/manifests/kept/latest.json"
+try "$moat" rm kept
+
 # --- killed, stopped, at the same time, on a full disk -------------------------------------------
 python3 - "$tmp/slow.whl" <<'END'
 import sys, zipfile

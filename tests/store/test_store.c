@@ -58,7 +58,7 @@ static void put_file(const char *name, const char *text)
 static struct digest put_blob(const char *text)
 {
     struct blob_writer w;
-    struct digest d;
+    struct digest d = {0};
     assert_true(blob_begin(&w, &s, strlen(text), &e));
     assert_true(blob_write(&w, text, strlen(text), &e) && blob_digest(&w, &d, &e) &&
                 blob_commit(&w, &d, &e));

@@ -17,9 +17,11 @@
 #include "compute/kernel.h"
 #include "compute/kernel/formats.h"
 
-#define AMX_ROWS  256u
-#define K_BLOCK   512u
-#define TILE_HALF 512u /* 16-bit numbers in a tile: 16 rows x 32 */
+#define AMX_ROWS   256u
+#define AMX_TOKENS 512u
+#define K_BLOCK    512u
+#define SUM_TILE   256u /* F32 sums in a tile: 16 tokens x 16 rows */
+#define TILE_HALF  512u /* 16-bit numbers in a tile: 16 rows x 32 */
 
 #define BARRIER() __asm__ volatile("" ::: "memory")
 
@@ -112,15 +114,22 @@ static void expand_group(const struct mat *w, uint32_t row, uint32_t k0, uint32_
     }
 }
 
-/* Sums of 32 tokens x 32 rows over n_tiles of k, added to c. */
-static void sweep_2x2(const uint16_t *a, size_t a_step, const uint16_t *b, size_t b_step,
-                      uint32_t n_tiles, float *c, size_t c_stride)
+/* Sums of 32 tokens x 32 rows over n_tiles of k, added to the four tiles of c, or their start. */
+INLINE void sweep_2x2(const uint16_t *a, size_t a_step, const uint16_t *b, size_t b_step,
+                      uint32_t n_tiles, float *c, size_t c_step, bool start)
 {
-    float *c1 = c + 16 * c_stride;
-    _tile_loadd(0, c, c_stride * 4);
-    _tile_loadd(1, c + 16, c_stride * 4);
-    _tile_loadd(2, c1, c_stride * 4);
-    _tile_loadd(3, c1 + 16, c_stride * 4);
+    float *c1 = c + c_step;
+    if (start) {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    } else {
+        _tile_loadd(0, c, 64);
+        _tile_loadd(1, c + SUM_TILE, 64);
+        _tile_loadd(2, c1, 64);
+        _tile_loadd(3, c1 + SUM_TILE, 64);
+    }
     for (uint32_t k = 0; k < n_tiles; k++, a += TILE_HALF, b += TILE_HALF) {
         _tile_loadd(4, a, 64);
         _tile_loadd(6, b, 64);
@@ -131,93 +140,103 @@ static void sweep_2x2(const uint16_t *a, size_t a_step, const uint16_t *b, size_
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
     }
-    _tile_stored(0, c, c_stride * 4);
-    _tile_stored(1, c + 16, c_stride * 4);
-    _tile_stored(2, c1, c_stride * 4);
-    _tile_stored(3, c1 + 16, c_stride * 4);
+    _tile_stored(0, c, 64);
+    _tile_stored(1, c + SUM_TILE, 64);
+    _tile_stored(2, c1, 64);
+    _tile_stored(3, c1 + SUM_TILE, 64);
 }
 
 /* The same for 16 x 16, where tokens or rows run out. */
-static void sweep_1x1(const uint16_t *a, const uint16_t *b, uint32_t n_tiles, float *c,
-                      size_t c_stride)
+INLINE void sweep_1x1(const uint16_t *a, const uint16_t *b, uint32_t n_tiles, float *c, bool start)
 {
-    _tile_loadd(0, c, c_stride * 4);
+    if (start)
+        _tile_zero(0);
+    else
+        _tile_loadd(0, c, 64);
     for (uint32_t k = 0; k < n_tiles; k++, a += TILE_HALF, b += TILE_HALF) {
         _tile_loadd(4, a, 64);
         _tile_loadd(6, b, 64);
         _tile_dpbf16ps(0, 4, 6);
     }
-    _tile_stored(0, c, c_stride * 4);
+    _tile_stored(0, c, 64);
 }
 
-/* c of fewer than 16 tokens: through a whole tile beside it. */
-static void sweep_cut(const uint16_t *a, const uint16_t *b, uint32_t n_tiles, float *c,
-                      size_t c_stride, uint32_t tokens)
-{
-    _Alignas(64) float whole[16 * 16] = {0};
-    for (uint32_t t = 0; t < tokens; t++)
-        memcpy(whole + 16 * t, c + t * c_stride, 64);
-    BARRIER();
-    sweep_1x1(a, b, n_tiles, whole, 16);
-    BARRIER();
-    for (uint32_t t = 0; t < tokens; t++)
-        memcpy(c + t * c_stride, whole + 16 * t, 64);
-}
+/* One thread's work on up to AMX_ROWS rows and AMX_TOKENS tokens. */
+struct sweep {
+    const struct matmul *m;
+    uint32_t row, n_rows;     /* whole groups */
+    uint32_t token, n_tokens; /* from a multiple of 16 */
+    uint16_t *panel;          /* [n_rows/16][K_BLOCK/32] tiles */
+    float *sums;              /* [n_tokens/16][n_rows/16] tiles of 16 tokens x 16 rows */
+};
 
-/* All tokens over a panel of n_rows rows x n_tiles of k; tile0: the panel's first tile in a row of
- * activation tiles. */
-static void sweep_panel(const struct matmul *m, uint32_t row0, uint32_t n_rows, uint32_t tile0,
-                        uint32_t n_tiles, const uint16_t *panel)
+/* All tokens over the panel, n_tiles of k from tile `tile0` of the activations on. */
+static void sweep_panel(const struct sweep *s, uint32_t tile0, uint32_t n_tiles, bool start)
 {
-    const size_t a_step = (size_t)(m->w->cols + 31) / 32 * TILE_HALF, b_step = (size_t)K_BLOCK * 16;
-    for (uint32_t r = 0; r < n_rows; r += 32) {
-        const uint16_t *b = panel + r / 16 * b_step;
-        for (uint32_t t = 0; t < m->n; t += 32) {
-            const uint16_t *a = m->x->bf16 + t / 16 * a_step + (size_t)tile0 * TILE_HALF;
-            float *c = m->y + (size_t)t * m->y_stride + row0 + r;
-            if (n_rows - r >= 32 && m->n - t >= 32) {
-                sweep_2x2(a, a_step, b, b_step, n_tiles, c, m->y_stride);
+    const size_t a_step = (size_t)(s->m->w->cols + 31) / 32 * TILE_HALF;
+    const size_t b_step = (size_t)K_BLOCK * 16, c_step = (size_t)s->n_rows / 16 * SUM_TILE;
+    const uint16_t *a = s->m->x->bf16 + s->token / 16 * a_step + (size_t)tile0 * TILE_HALF;
+    const uint32_t r_end = s->n_rows / 16, t_end = (s->n_tokens + 15) / 16; /* in tiles */
+    for (uint32_t r = 0; r < r_end; r += 2)
+        for (uint32_t t = 0; t < t_end; t += 2) {
+            if (r + 2 <= r_end && t + 2 <= t_end) {
+                sweep_2x2(a + t * a_step, a_step, s->panel + r * b_step, b_step, n_tiles,
+                          s->sums + t * c_step + r * SUM_TILE, c_step, start);
                 continue;
             }
-            for (uint32_t i = 0; i < 2 && t + 16 * i < m->n; i++)
-                for (uint32_t j = 0; j < 2 && r + 16 * j < n_rows; j++) {
-                    uint32_t tokens = m->n - t - 16 * i;
-                    sweep_cut(a + i * a_step, b + j * b_step, n_tiles,
-                              c + 16 * i * (size_t)m->y_stride + 16 * j, m->y_stride,
-                              tokens < 16 ? tokens : 16);
-                }
+            for (uint32_t i = t; i < t + 2 && i < t_end; i++)
+                for (uint32_t j = r; j < r + 2 && j < r_end; j++)
+                    sweep_1x1(a + i * a_step, s->panel + j * b_step, n_tiles,
+                              s->sums + i * c_step + j * SUM_TILE, start);
         }
+}
+
+/* Sums -> y, with what it is to be added to. */
+static void store_sums(const struct sweep *s)
+{
+    const struct matmul *m = s->m;
+    for (uint32_t t = 0; t < s->n_tokens; t++) {
+        const float *tile = s->sums + (size_t)(t / 16) * (s->n_rows / 16) * SUM_TILE + t % 16 * 16;
+        for (uint32_t r = 0; r < s->n_rows; r += 16, tile += SUM_TILE)
+            store_lanes(m, s->token + t, s->row + r, vf_load(tile));
     }
 }
 
-/* What the sums start from: the bias, or zero, on top of y where they are added to it. */
-static void start_sums(const struct matmul *m, uint32_t row0, uint32_t row1)
+/* Between blocks of k the sums wait in whole tiles of their own: y's rows lie pages apart, and
+ * going there block by block cost a fifth of the speed. */
+static void run_sweep(const struct sweep *s)
 {
-    for (uint32_t t = 0; t < m->n; t++) {
-        float *y = m->y + (size_t)t * m->y_stride;
-        for (uint32_t r = row0; r < row1; r++)
-            y[r] = (m->add ? y[r] : 0.0f) + (m->bias ? m->bias[r] : 0.0f);
-    }
-}
-
-/* Whole groups row0..row1, at most AMX_ROWS of them. panel: AMX_ROWS * K_BLOCK 16-bit numbers. */
-static void matmul_bf16(const struct matmul *m, uint32_t row0, uint32_t row1, uint16_t *panel)
-{
-    const uint32_t k_end = (m->w->cols + 31) & ~31u;
-    const int n_parts = m->w->type == DTYPE_F16 ? 2 : 1;
-    start_sums(m, row0, row1);
-    BARRIER();
-    _tile_loadconfig(&tiles_16x64);
+    const struct mat *w = s->m->w;
+    const uint32_t k_end = (w->cols + 31) & ~31u;
+    const int n_parts = w->type == DTYPE_F16 ? 2 : 1;
     for (uint32_t k = 0; k < k_end; k += K_BLOCK) {
         uint32_t end = k_end - k < K_BLOCK ? k_end : k + K_BLOCK;
         for (int part = 0; part < n_parts; part++) {
-            for (uint32_t r = row0; r < row1; r += 16)
-                expand_group(m->w, r, k, end, panel + (size_t)(r - row0) * K_BLOCK, part);
+            for (uint32_t r = 0; r < s->n_rows; r += 16)
+                expand_group(w, s->row + r, k, end, s->panel + (size_t)r * K_BLOCK, part);
             BARRIER();
-            sweep_panel(m, row0, row1 - row0, k / 32, (end - k) / 32, panel);
+            sweep_panel(s, k / 32, (end - k) / 32, k == 0 && part == 0);
             BARRIER();
         }
     }
+    store_sums(s);
+}
+
+/* Whole groups row0..row1 over all tokens. */
+static void matmul_bf16(const struct matmul *m, uint32_t row0, uint32_t row1, float *scratch)
+{
+    _tile_loadconfig(&tiles_16x64);
+    for (uint32_t r = row0; r < row1; r += AMX_ROWS)
+        for (uint32_t t = 0; t < m->n; t += AMX_TOKENS) {
+            struct sweep s = {.m = m,
+                              .row = r,
+                              .n_rows = row1 - r < AMX_ROWS ? row1 - r : AMX_ROWS,
+                              .token = t,
+                              .n_tokens = m->n - t < AMX_TOKENS ? m->n - t : AMX_TOKENS,
+                              .panel = (uint16_t *)(void *)scratch,
+                              .sums = scratch + AMX_ROWS * K_BLOCK / 2};
+            run_sweep(&s);
+        }
 }
 
 static enum act_form form(const struct mat *w, uint32_t n, bool exact)
@@ -233,8 +252,8 @@ static void matmul(const struct matmul *m, uint32_t row0, uint32_t row1, float *
         kernels_avx512.matmul(m, row0, row1, scratch);
         return;
     }
-    for (uint32_t r = row0; r < end; r += AMX_ROWS)
-        matmul_bf16(m, r, end - r < AMX_ROWS ? end : r + AMX_ROWS, (uint16_t *)scratch);
+    if (row0 < end)
+        matmul_bf16(m, row0, end, scratch);
     if (row1 > end)
         kernels_avx512.matmul(m, row0 > end ? row0 : end, row1, scratch);
 }

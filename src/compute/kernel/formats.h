@@ -4,7 +4,16 @@
 #ifndef MOAT_COMPUTE_KERNEL_FORMATS_H
 #define MOAT_COMPUTE_KERNEL_FORMATS_H
 
+#include "compute/kernel.h"
 #include "compute/kernel/unpack.h"
+
+INLINE void store_lanes(const struct matmul *m, uint32_t t, uint32_t row, vf sum)
+{
+    float *y = m->y + (size_t)t * m->y_stride + row;
+    if (m->bias)
+        sum = vf_add(sum, vf_load(m->bias + row));
+    vf_store(y, m->add ? vf_add(vf_load(y), sum) : sum);
+}
 
 #define EACH_PACKED_FORMAT(X)                                                                      \
     X(DTYPE_Q4_0, 288, false, unpack_q4_0)                                                         \

@@ -13,14 +13,6 @@
 #define PREFETCH_BYTES 4096u
 #define PASS_TOKENS    16u /* tokens that share one pass over a group */
 
-INLINE void store_lanes(const struct matmul *m, uint32_t t, uint32_t row, vf sum)
-{
-    float *y = m->y + (size_t)t * m->y_stride + row;
-    if (m->bias)
-        sum = vf_add(sum, vf_load(m->bias + row));
-    vf_store(y, m->add ? vf_add(vf_load(y), sum) : sum);
-}
-
 /* Adds block `block`, unpacked, times token t's int8 activations: d (s I + o S), see act.h. */
 INLINE vf add_block_q8(vf acc, const struct unpacked *w, const struct act *x, uint32_t t,
                        uint32_t block, bool two_scales)

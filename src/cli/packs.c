@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/packs: see packs.h. */
+#include "cli/packs.h"
+
+#include "base/os.h"
+#include "cli/opts.h"
+
+static void show_progress(void *arg, uint64_t done, uint64_t total)
+{
+    struct packs *p = arg;
+    if (!p->started)
+        progress_start(&p->progress, _("packing weights"), total);
+    p->started = true;
+    progress_update(&p->progress, done);
+}
+
+bool packs_init(struct packs *p, const struct gguf *g, struct err *e)
+{
+    struct store store;
+    struct err ignored;
+    char name[PACKED_NAME_BYTES];
+    *p = (struct packs){.params = {.progress = show_progress, .progress_arg = p}};
+    if (!packed_name(g, NULL, name, e))
+        return false;
+    if (!store_open(&store, true, &ignored)) /* no home: into memory */
+        return true;
+    if (os_mkdirs(store_path(&store, p->path, "packs"), &ignored))
+        p->params.path = store_path(&store, p->path, "packs/%s", name);
+    return true;
+}
+
+void packs_done(struct packs *p)
+{
+    if (p->started)
+        progress_end(&p->progress);
+}
+
+bool packs_open_lab(struct lab *l, struct gguf *g, const struct lab_params *p, struct err *e)
+{
+    struct packs packs;
+    struct lab_params with = *p;
+    *l = (struct lab){0};
+    if (!packs_init(&packs, g, e)) {
+        gguf_close(g);
+        return false;
+    }
+    with.pack = &packs.params;
+    bool ok = lab_open(l, g, &with, e);
+    packs_done(&packs);
+    return ok;
+}
