@@ -54,6 +54,34 @@ struct tensor_spec {
         name, offsetof(struct model, field), DIM_NONE, n, false, need                              \
     }
 
+/* What most architectures share, as runs of rows for their tables. */
+#define TENSORS_ATTENTION                                                                          \
+    LAYER_VEC(attn_norm, "attn_norm.weight", DIM_MODEL, REQUIRED),                                 \
+        LAYER_MAT(wq, "attn_q.weight", DIM_Q, DIM_MODEL, REQUIRED),                                \
+        LAYER_MAT(wk, "attn_k.weight", DIM_K, DIM_MODEL, REQUIRED),                                \
+        LAYER_MAT(wv, "attn_v.weight", DIM_V, DIM_MODEL, REQUIRED),                                \
+        LAYER_MAT(wo, "attn_output.weight", DIM_MODEL, DIM_ATTN, REQUIRED)
+#define TENSORS_ATTENTION_BIAS                                                                     \
+    LAYER_VEC(bq, "attn_q.bias", DIM_Q, OPTIONAL), LAYER_VEC(bk, "attn_k.bias", DIM_K, OPTIONAL),  \
+        LAYER_VEC(bv, "attn_v.bias", DIM_V, OPTIONAL),                                             \
+        LAYER_VEC(bo, "attn_output.bias", DIM_MODEL, OPTIONAL)
+#define TENSORS_QK_NORM                                                                            \
+    LAYER_VEC(q_norm, "attn_q_norm.weight", DIM_HEAD, REQUIRED),                                   \
+        LAYER_VEC(k_norm, "attn_k_norm.weight", DIM_HEAD, REQUIRED)
+#define TENSORS_FFN(need)                                                                          \
+    LAYER_MAT(w_gate, "ffn_gate.weight", DIM_FF, DIM_MODEL, need),                                 \
+        LAYER_MAT(w_up, "ffn_up.weight", DIM_FF, DIM_MODEL, need),                                 \
+        LAYER_MAT(w_down, "ffn_down.weight", DIM_MODEL, DIM_FF, need)
+#define TENSORS_EXPERTS(ff, need)                                                                  \
+    LAYER_MAT(w_router, "ffn_gate_inp.weight", DIM_EXPERT, DIM_MODEL, need),                       \
+        LAYER_EXPS(w_gate_exps, "ffn_gate_exps.weight", ff, DIM_MODEL, need),                      \
+        LAYER_EXPS(w_up_exps, "ffn_up_exps.weight", ff, DIM_MODEL, need),                          \
+        LAYER_EXPS(w_down_exps, "ffn_down_exps.weight", DIM_MODEL, ff, need)
+#define TENSORS_MODEL                                                                              \
+    MODEL_MAT(embed, "token_embd.weight", DIM_VOCAB, DIM_MODEL, REQUIRED),                         \
+        MODEL_VEC(output_norm, "output_norm.weight", DIM_MODEL, REQUIRED),                         \
+        MODEL_MAT(output, "output.weight", DIM_VOCAB, DIM_MODEL, OPTIONAL)
+
 struct task; /* one thread's view of a running forward pass, engine/forward.h */
 
 struct arch {

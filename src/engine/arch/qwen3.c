@@ -7,24 +7,15 @@
 #include "engine/blocks.h"
 
 static const struct tensor_spec layer_tensors[] = {
-    LAYER_VEC(attn_norm, "attn_norm.weight", DIM_MODEL, REQUIRED),
-    LAYER_MAT(wq, "attn_q.weight", DIM_Q, DIM_MODEL, REQUIRED),
-    LAYER_MAT(wk, "attn_k.weight", DIM_K, DIM_MODEL, REQUIRED),
-    LAYER_MAT(wv, "attn_v.weight", DIM_V, DIM_MODEL, REQUIRED),
-    LAYER_MAT(wo, "attn_output.weight", DIM_MODEL, DIM_ATTN, REQUIRED),
-    LAYER_VEC(q_norm, "attn_q_norm.weight", DIM_HEAD, REQUIRED),
-    LAYER_VEC(k_norm, "attn_k_norm.weight", DIM_HEAD, REQUIRED),
+    TENSORS_ATTENTION,
+    TENSORS_QK_NORM,
     LAYER_VEC(ffn_norm, "ffn_norm.weight", DIM_MODEL, REQUIRED),
-    LAYER_MAT(w_gate, "ffn_gate.weight", DIM_FF, DIM_MODEL, REQUIRED),
-    LAYER_MAT(w_up, "ffn_up.weight", DIM_FF, DIM_MODEL, REQUIRED),
-    LAYER_MAT(w_down, "ffn_down.weight", DIM_MODEL, DIM_FF, REQUIRED),
+    TENSORS_FFN(REQUIRED),
     {0},
 };
 
 static const struct tensor_spec model_tensors[] = {
-    MODEL_MAT(embed, "token_embd.weight", DIM_VOCAB, DIM_MODEL, REQUIRED),
-    MODEL_VEC(output_norm, "output_norm.weight", DIM_MODEL, REQUIRED),
-    MODEL_MAT(output, "output.weight", DIM_VOCAB, DIM_MODEL, OPTIONAL),
+    TENSORS_MODEL,
     {0},
 };
 

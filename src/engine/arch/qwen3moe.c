@@ -9,25 +9,15 @@
 #include "base/limits.h"
 
 static const struct tensor_spec layer_tensors[] = {
-    LAYER_VEC(attn_norm, "attn_norm.weight", DIM_MODEL, REQUIRED),
-    LAYER_MAT(wq, "attn_q.weight", DIM_Q, DIM_MODEL, REQUIRED),
-    LAYER_MAT(wk, "attn_k.weight", DIM_K, DIM_MODEL, REQUIRED),
-    LAYER_MAT(wv, "attn_v.weight", DIM_V, DIM_MODEL, REQUIRED),
-    LAYER_MAT(wo, "attn_output.weight", DIM_MODEL, DIM_ATTN, REQUIRED),
-    LAYER_VEC(q_norm, "attn_q_norm.weight", DIM_HEAD, REQUIRED),
-    LAYER_VEC(k_norm, "attn_k_norm.weight", DIM_HEAD, REQUIRED),
+    TENSORS_ATTENTION,
+    TENSORS_QK_NORM,
     LAYER_VEC(ffn_norm, "ffn_norm.weight", DIM_MODEL, REQUIRED),
-    LAYER_MAT(w_router, "ffn_gate_inp.weight", DIM_EXPERT, DIM_MODEL, REQUIRED),
-    LAYER_EXPS(w_gate_exps, "ffn_gate_exps.weight", DIM_FF_EXPERT, DIM_MODEL, REQUIRED),
-    LAYER_EXPS(w_up_exps, "ffn_up_exps.weight", DIM_FF_EXPERT, DIM_MODEL, REQUIRED),
-    LAYER_EXPS(w_down_exps, "ffn_down_exps.weight", DIM_MODEL, DIM_FF_EXPERT, REQUIRED),
+    TENSORS_EXPERTS(DIM_FF_EXPERT, REQUIRED),
     {0},
 };
 
 static const struct tensor_spec model_tensors[] = {
-    MODEL_MAT(embed, "token_embd.weight", DIM_VOCAB, DIM_MODEL, REQUIRED),
-    MODEL_VEC(output_norm, "output_norm.weight", DIM_MODEL, REQUIRED),
-    MODEL_MAT(output, "output.weight", DIM_VOCAB, DIM_MODEL, OPTIONAL),
+    TENSORS_MODEL,
     {0},
 };
 
