@@ -246,7 +246,7 @@ static size_t first_symbols(const struct vocab *v, struct str piece, struct symb
             s[n] = (struct symbol){(uint32_t)at, 1, b->byte[(unsigned char)piece.p[at]]};
             continue;
         }
-        struct str c = str_sub(piece, at, vocab_lead_length(piece.p[at]));
+        struct str c = str_sub(piece, at, vocab_character(piece, at));
         len = c.n;
         s[n] = (struct symbol){(uint32_t)at, (uint32_t)len, TOKEN_NONE};
         if (!find_symbol(v, c, &s[n].id))

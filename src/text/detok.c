@@ -23,7 +23,7 @@ enum state { CUT, WHOLE, INVALID };
 static enum state state_of(const char *p, uint32_t n)
 {
     struct str s = {p, n};
-    if (str_utf8_whole(s) < n)
+    if (str_utf8_whole(s) == 0) /* all of it is the beginning of one character */
         return CUT;
     return str_utf8_valid(s) ? WHOLE : INVALID;
 }

@@ -108,7 +108,7 @@ static bool encode_by_merges(const struct vocab *v, struct str row, uint32_t who
     if (row.n > MERGE_SHORT && !(s = mem_new(row.n, sizeof *s, e)))
         return false;
     for (size_t at = 0; at < row.n; at += len) {
-        len = str_sub(row, at, vocab_lead_length(row.p[at])).n;
+        len = vocab_character(row, at);
         s[n++] = (struct symbol){(uint32_t)at, (uint32_t)len, TOKEN_NONE};
     }
     size_t before = out->n;

@@ -175,7 +175,7 @@ static void forward(const struct vocab *v, struct str s, struct best *best)
     for (size_t at = 0; at < s.n; at += len) {
         bool whole_character = false;
         uint32_t node = 0, id;
-        len = str_sub(s, at, vocab_lead_length(s.p[at])).n;
+        len = vocab_character(s, at);
         for (size_t i = at; i < s.n && (node = trie_step(&u->words, node, (unsigned char)s.p[i]));
              i++) {
             if ((id = trie_value(&u->words, node)) == TRIE_NONE)

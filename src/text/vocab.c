@@ -345,10 +345,13 @@ void vocab_set_whole(const struct vocab *v, uint32_t id, bool whole)
     __atomic_store_n(&v->private->whole[id], whole ? WHOLE_YES : WHOLE_NO, __ATOMIC_RELAXED);
 }
 
-size_t vocab_lead_length(char c)
+size_t vocab_character(struct str s, size_t at)
 {
-    unsigned char high = (unsigned char)c >> 4;
-    return high < 12 ? 1 : high < 14 ? 2 : (size_t)high - 11;
+    size_t next = at;
+    if ((unsigned char)s.p[at] < 0x80)
+        return 1;
+    str_utf8_next(s, &next);
+    return next - at;
 }
 
 uint32_t vocab_byte_token(const struct vocab *v, unsigned char c)

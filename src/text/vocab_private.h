@@ -46,8 +46,8 @@ struct vocab_private {
 struct str vocab_bytes(const struct vocab *v, uint32_t id);
 enum whole vocab_whole(const struct vocab *v, uint32_t id);
 void vocab_set_whole(const struct vocab *v, uint32_t id, bool whole);
-/* Bytes of the character that byte c begins, as its high bits say. */
-size_t vocab_lead_length(char c);
+/* Bytes of the character at `at`; a byte that belongs to none counts as one. */
+size_t vocab_character(struct str s, size_t at);
 /* "<0x0A>" and the like; TOKEN_NONE where there is none. */
 uint32_t vocab_byte_token(const struct vocab *v, unsigned char c);
 /* A trie of the tokens that text may become. */
