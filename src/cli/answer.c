@@ -20,7 +20,7 @@ static bool is_blank(char c)
 void answer_begin(struct answer *a, struct str prompt, bool silent)
 {
     *a = (struct answer){.silent = silent, .at_newline = true};
-    struct buf *const all[] = {&a->held, &a->raw, &a->thinking, &a->text, &a->shown};
+    struct buf *const all[] = {&a->held, &a->raw, &a->thinking, &a->text, &a->clean, &a->shown};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         buf_init(all[i], LIMIT_TEXT_BYTES);
     if (str_ends(str_trim(prompt), open_tag))
@@ -29,7 +29,7 @@ void answer_begin(struct answer *a, struct str prompt, bool silent)
 
 void answer_clear(struct answer *a)
 {
-    struct buf *const all[] = {&a->held, &a->raw, &a->thinking, &a->text, &a->shown};
+    struct buf *const all[] = {&a->held, &a->raw, &a->thinking, &a->text, &a->clean, &a->shown};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         buf_clear(all[i]);
 }
@@ -57,6 +57,20 @@ static void show_style(struct answer *a, enum term_style style)
     a->at_newline = newline;
 }
 
+/* Onto a terminal: harmless, and broken between words. */
+static void show(struct answer *a, struct str s)
+{
+    buf_reset(&a->clean);
+    buf_reset(&a->shown);
+    term_clean(&a->clean, s);
+    if (!term_moves(STDOUT_FILENO)) {
+        write_out(a, buf_view(&a->clean));
+        return;
+    }
+    word_wrap(&a->wrap, buf_view(&a->clean), term_columns(STDOUT_FILENO), &a->shown);
+    write_out(a, buf_view(&a->shown));
+}
+
 /* A settled piece of one part. */
 static void put(struct answer *a, struct str s)
 {
@@ -70,9 +84,7 @@ static void put(struct answer *a, struct str s)
     buf_str(thinking ? &a->thinking : &a->text, s);
     if (a->silent || !term_is(STDOUT_FILENO))
         return;
-    buf_reset(&a->shown);
-    term_clean(&a->shown, s);
-    write_out(a, buf_view(&a->shown));
+    show(a, s);
 }
 
 /* Bytes at the end of s that could be the beginning of tag. */
@@ -109,7 +121,7 @@ static void end_thinking(struct answer *a)
         return;
     show_style(a, TERM_PLAIN);
     if (!a->silent && term_is(STDOUT_FILENO))
-        write_out(a, a->at_newline ? STR("\n") : STR("\n\n"));
+        show(a, a->at_newline ? STR("\n") : STR("\n\n"));
 }
 
 /* Blanks at the end wait: they may stand before the closing tag. */

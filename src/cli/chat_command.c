@@ -76,29 +76,52 @@ static bool run_clear(struct chat_state *c, struct str arg, struct err *e)
     return true;
 }
 
-static void show_setting(const struct session *s, const struct setting *def, struct table *t)
+static void add_setting(const struct session *s, const struct setting *def, struct table *t)
 {
     struct buf value;
     buf_init(&value, 1u << 16);
     setting_show(&s->settings, def, &value);
     table_fmt(t, "  %s", def->key);
     table_cell(t, buf_view(&value));
-    table_cell(t, str_of(_(def->help)));
     buf_clear(&value);
 }
 
-static bool show_settings(const struct session *s, const struct setting *only, struct err *e)
+/* All keys and values, in two columns where the terminal is wide enough. */
+static bool show_settings(const struct session *s, struct err *e)
 {
     struct table t;
     struct buf out;
-    table_init(&t, "lll");
+    uint32_t half = (settings_count + 1) / 2;
+    bool two = term_columns(STDERR_FILENO) >= 80;
+    table_init(&t, two ? "llll" : "ll");
     buf_init(&out, 1u << 20);
-    for (uint32_t i = 0; i < settings_count; i++)
-        if (!only || only == &settings_table[i])
-            show_setting(s, &settings_table[i], &t);
+    for (uint32_t i = 0; i < (two ? half : settings_count); i++) {
+        add_setting(s, &settings_table[i], &t);
+        if (two && half + i < settings_count)
+            add_setting(s, &settings_table[half + i], &t);
+    }
+    if (two && settings_count % 2) {
+        table_cell(&t, STR(""));
+        table_cell(&t, STR(""));
+    }
     bool ok = table_render(&t, &out, e);
     fputs(buf_c(&out), stderr);
     table_clear(&t);
+    buf_clear(&out);
+    return ok;
+}
+
+/* KEY = VALUE, and what it means. */
+static bool show_setting(const struct session *s, const struct setting *def, struct err *e)
+{
+    struct buf out;
+    buf_init(&out, 1u << 20);
+    buf_fmt(&out, "  %s = ", def->key);
+    setting_show(&s->settings, def, &out);
+    buf_cstr(&out, "\n");
+    term_wrap(&out, str_of(_(def->help)), 2, 0, term_columns(STDERR_FILENO));
+    bool ok = buf_ok(&out, "settings", e);
+    fputs(buf_c(&out), stderr);
     buf_clear(&out);
     return ok;
 }
@@ -119,7 +142,7 @@ static bool unknown_setting(struct str key, struct err *e)
 static bool run_set(struct chat_state *c, struct str arg, struct err *e)
 {
     if (!arg.n)
-        return show_settings(c->session, NULL, e);
+        return show_settings(c->session, e);
     struct str key, value = arg;
     str_cut(&value, ' ', &key);
     value = value.p ? str_trim(value) : STR("");
@@ -127,7 +150,7 @@ static bool run_set(struct chat_state *c, struct str arg, struct err *e)
     if (!def)
         return unknown_setting(key, e);
     if (!value.n)
-        return show_settings(c->session, def, e);
+        return show_setting(c->session, def, e);
     if (strcmp(def->key, "context_window") == 0)
         return fail(e, ERR_USAGE,
                     "the context is fixed while a model is loaded; leave and start "
@@ -135,7 +158,7 @@ static bool run_set(struct chat_state *c, struct str arg, struct err *e)
                     STR_ARG(value));
     if (!settings_set(&c->session->settings, def, value, e))
         return false;
-    return show_settings(c->session, def, e);
+    return show_setting(c->session, def, e);
 }
 
 static bool run_system(struct chat_state *c, struct str arg, struct err *e)

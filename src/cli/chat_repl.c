@@ -130,8 +130,11 @@ static void turn(struct repl *r)
     line_edit_remember(r->edit, str_trim(m));
     if (chat_is_command(m))
         chat_command(&r->state, m);
-    else if (!answer(r, words, &e))
+    else if (!answer(r, words, &e)) {
         chat_say_error(&e);
+        if (e.code == ERR_LIMIT && talk_count(&r->state.talk))
+            chat_say("%s", _("/clear forgets the conversation and makes room."));
+    }
 }
 
 static void greet(const struct session *s)

@@ -39,26 +39,37 @@ double session_decode_tps(const struct generation *r)
     return per_second(r->n_generated, r->decode_s);
 }
 
-static void note_cut(const struct session *s, const struct generation *r)
+static void add_cut(const struct session *s, const struct generation *r, struct buf *out)
 {
     if (r->finish == FINISH_CONTEXT)
-        fprintf(stderr,
+        buf_fmt(out,
                 _("(the answer stops here: the context of %u tokens is full; --context N gives "
                   "more)\n"),
                 generator_context(s->generator));
     else if (r->finish == FINISH_LENGTH && s->verbose)
-        fprintf(stderr, _("(the answer stops here: max_tokens is %u)\n"), s->settings.max_tokens);
+        buf_fmt(out, _("(the answer stops here: max_tokens is %u)\n"), s->settings.max_tokens);
 }
 
 void session_note(const struct session *s, const struct generation *r)
 {
-    fputs(term_style(STDERR_FILENO, TERM_DIM), stderr);
-    note_cut(s, r);
+    struct buf note, shown;
+    buf_init(&note, 4096);
+    buf_init(&shown, 8192);
+    add_cut(s, r, &note);
     if (s->verbose)
-        fprintf(stderr,
+        buf_fmt(&note,
                 _("load %.2f s, prompt %u tokens (%u reused) %.1f tok/s, answer %u tokens %.1f "
                   "tok/s, first token %.2f s, seed %llu\n"),
                 s->load_s, r->n_prompt, r->n_reused, session_prompt_tps(r), r->n_generated,
                 session_decode_tps(r), r->first_token_s, (unsigned long long)r->seed);
-    fputs(term_style(STDERR_FILENO, TERM_PLAIN), stderr);
+    if (note.n) {
+        note.p[--note.n] = '\0';
+        /* Into a file it is one line, however long. */
+        uint32_t columns = term_is(STDERR_FILENO) ? term_columns(STDERR_FILENO) : UINT32_MAX;
+        term_wrap(&shown, buf_view(&note), 0, 0, columns);
+        fprintf(stderr, "%s%s%s", term_style(STDERR_FILENO, TERM_DIM), buf_c(&shown),
+                term_style(STDERR_FILENO, TERM_PLAIN));
+    }
+    buf_clear(&note);
+    buf_clear(&shown);
 }

@@ -14,10 +14,16 @@ bool term_is(int fd)
     return isatty(fd) == 1;
 }
 
+bool term_moves(int fd)
+{
+    const char *term = getenv("TERM");
+    return term && *term && strcmp(term, "dumb") != 0 && term_is(fd);
+}
+
 bool term_colour(int fd)
 {
-    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-    return !(no && *no) && term && strcmp(term, "dumb") != 0 && term_is(fd);
+    const char *no = getenv("NO_COLOR");
+    return !(no && *no) && term_moves(fd);
 }
 
 const char *term_style(int fd, enum term_style style)
@@ -81,6 +87,20 @@ const char *term_size(uint64_t bytes, char out[16])
     return out;
 }
 
+/* Closing punctuation of the CJK blocks must not start a line. */
+bool term_closes(struct str s)
+{
+    static const uint32_t closing[] = {0x3001, 0x3002, 0x3009, 0x300b, 0x300d, 0x300f, 0x3011,
+                                       0x3015, 0xff01, 0xff09, 0xff0c, 0xff1a, 0xff1b, 0xff1f,
+                                       0x201d, 0x2019, 0xff0e, 0xff3d, 0xff5d, 0x3017};
+    size_t at = 0;
+    uint32_t c = s.n ? str_utf8_next(s, &at) : 0;
+    for (size_t i = 0; i < sizeof closing / sizeof *closing; i++)
+        if (closing[i] == c)
+            return true;
+    return false;
+}
+
 /* The next unbreakable piece of s: a word, or one wide character with the marks that follow it. */
 static struct str next_piece(struct str s)
 {
@@ -92,12 +112,10 @@ static struct str next_piece(struct str s)
             continue;
         if (before) /* a word ends before a wide character */
             return str_sub(s, 0, before);
-        /* Punctuation of the CJK blocks must not start a line: keep it with its neighbour. */
-        size_t after = at;
-        while (after < s.n) {
-            uint32_t mark = str_utf8_next(s, &after);
-            if (!((mark >= 0x3001 && mark <= 0x3002) || mark == 0xff0c || mark == 0xff1a ||
-                  mark == 0xff1b || mark == 0xff09 || mark == 0xff01 || mark == 0xff1f))
+        while (at < s.n) {
+            size_t after = at;
+            str_utf8_next(s, &after);
+            if (!term_closes(str_sub(s, at, after - at)))
                 break;
             at = after;
         }

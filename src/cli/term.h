@@ -10,6 +10,7 @@
 #include "base/buf.h"
 
 bool term_is(int fd);
+bool term_moves(int fd); /* a terminal whose cursor can be moved: not TERM=dumb */
 bool term_colour(int fd);
 
 enum term_style { TERM_PLAIN, TERM_BOLD, TERM_DIM };
@@ -21,6 +22,9 @@ uint32_t term_columns(int fd);
 
 /* Columns the text takes: wide (CJK) characters take two, combining marks none. */
 uint32_t term_text_width(struct str s);
+
+/* Whether s begins with punctuation that must not start a line (CJK commas, stops, brackets). */
+bool term_closes(struct str s);
 
 /* Adds s without control characters (C0 but newline and tab, DEL, C1), bidi controls and invisible
  * tags; invalid UTF-8 becomes U+FFFD. s must end on a character border. */

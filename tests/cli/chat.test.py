@@ -103,7 +103,7 @@ def commands():
     t.line("/help")
     check(t, all(t.shows(c) for c in ("/clear", "/set", "/system", "/save", "/load", "/bye", "Ctrl-C")), "/help lists all commands")
     t.line("/set temperature 0.25")
-    check(t, t.shows("temperature  0.25"), "/set changes a setting and shows it")
+    check(t, t.shows("temperature = 0.25"), "/set changes a setting and shows it")
     t.line("/set temprature 1")
     check(t, t.shows("did you mean temperature?"), "a misspelt setting names the nearest")
     t.line("/set temperature hot")
