@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measure moat against its peers on this machine and write bench/RESULTS.md.
+
+usage: bench/run.py [--rounds 3] [--only SUBSTRING] [--peers DIR] [--models DIR]
+Needs the evaluation data's scripts (MOAT_SHARED, default ../shared): they make models of real shapes with random
+weights, install the peers, and run moat and a peer turn by turn on the same file. Everything made lies outside
+the tree, in ${XDG_CACHE_HOME:-~/.cache}/moat/bench. Run it on a machine that does nothing else.
+"""
+import argparse, json, os, platform, re, subprocess, sys, time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SHARED = os.environ.get("MOAT_SHARED", os.path.join(os.path.dirname(ROOT), "shared"))
+CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "moat")
+REAL = {"smollm2.gguf": "SmolLM2 135M Q4_1 (real)", "gemma3.gguf": "Gemma 3 270M Q4_K_M (real)"}
+
+# label, file, shape and mix of a made model (None: real), prompt, decode, depth
+ROWS = [
+    ("qwen2.5-1.5b Q4_K_M", "qwen2.5-1.5b-q4_k_m.gguf", ("qwen2.5-1.5b", "q4_k_m"), 512, 64, 0),
+    ("qwen2.5-1.5b Q4_0", "qwen2.5-1.5b-q4_0.gguf", ("qwen2.5-1.5b", "q4_0"), 512, 64, 0),
+    ("qwen2.5-1.5b Q8_0", "qwen2.5-1.5b-q8_0.gguf", ("qwen2.5-1.5b", "q8_0"), 512, 64, 0),
+    ("qwen2.5-1.5b BF16", "qwen2.5-1.5b-bf16.gguf", ("qwen2.5-1.5b", "bf16"), 512, 32, 0),
+    ("qwen2.5-1.5b F16", "qwen2.5-1.5b-f16.gguf", ("qwen2.5-1.5b", "f16"), 512, 32, 0),
+    ("qwen3-moe-tiny Q4_K_M", "qwen3-moe-tiny-q4_k_m.gguf", ("qwen3-moe-tiny", "q4_k_m"), 512, 64, 0),
+    ("SmolLM2 135M Q4_1 (real)", "smollm2.gguf", None, 512, 64, 0),
+    ("Gemma 3 270M Q4_K_M (real)", "gemma3.gguf", None, 512, 64, 0),
+    ("qwen2.5-7b Q4_K_M", "qwen2.5-7b-q4_k_m.gguf", ("qwen2.5-7b", "q4_k_m"), 512, 32, 0),
+]
+
+
+def cpu_name():
+    return re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())[1]
+
+
+def flags():
+    known = ["avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"]
+    have = re.search(r"flags\s*: (.*)", open("/proc/cpuinfo").read())[1].split()
+    return " ".join(f for f in known if f in have)
+
+
+def model_path(o, file, made, python):
+    if made is None:
+        return os.path.join(CACHE, "test-models", file)
+    path = os.path.join(o.models, file)
+    if not os.path.exists(path):
+        os.makedirs(o.models, exist_ok=True)
+        subprocess.run([python, f"{SHARED}/bench/synth_gguf.py", *made, path + ".part"], check=True)
+        os.rename(path + ".part", path)
+    return path
+
+
+def versus(o, path, row, peer, python):
+    _, _, _, p, n, d = row
+    cmd = [python, f"{SHARED}/bench/versus.py", "--moat", f"{ROOT}/build/moat", "--peer-python", python, path, "--peer", peer,
+           "-p", str(p), "-n", str(n), "-d", str(d), "--rounds", str(o.rounds)]
+    out = subprocess.run(cmd, capture_output=True, text=True)
+    if out.returncode:
+        print(out.stderr[-400:], file=sys.stderr)
+        return None
+    return json.loads(out.stdout.strip().splitlines()[-1])
+
+
+def table_row(label, what, r):
+    return f"| {label} | {what} | {r['moat']:.1f} | {r['peer']:.1f} | {r['ratio']:.2f} | {r['worst_round']:.2f} |"
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--rounds", type=int, default=3); ap.add_argument("--only", default="")
+    ap.add_argument("--peers", default=os.path.join(CACHE, "bench", "peers")); ap.add_argument("--models", default=os.path.join(CACHE, "bench", "models"))
+    ap.add_argument("--peer", choices=["llama_cpp", "openvino"], default="llama_cpp"); ap.add_argument("--out", default=os.path.join(ROOT, "bench", "RESULTS.md"))
+    o = ap.parse_args()
+    if not os.path.isdir(SHARED):
+        sys.exit("bench/run.py needs the evaluation data beside the project; see MOAT_SHARED")
+    python = os.path.join(o.peers, "bin", "python")
+    if not os.path.exists(python):
+        subprocess.run([f"{SHARED}/bench/peer.sh", o.peers], check=True)
+    lines = []
+    for row in ROWS:
+        if o.only not in row[0]:
+            continue
+        r = versus(o, model_path(o, row[1], row[2], python), row, o.peer, python)
+        if r:
+            lines += [table_row(row[0], f"prefill {row[3]}", r["prefill_tps"]), table_row(row[0], f"decode {row[4]}", r["decode_tps"])]
+            print("\n".join(lines[-2:]), flush=True)
+    commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    with open(o.out, "w") as f:
+        f.write(f"# Measured against {o.peer.replace('_', '.')}\n\n"
+                f"Written by `bench/run.py` on {time.strftime('%Y-%m-%d')} at {commit}: {cpu_name()}, {len(os.sched_getaffinity(0))} CPUs ({flags()}), "
+                f"{platform.system()} {platform.release()}.\nMedians of {o.rounds} interleaved rounds in tokens/s, same file, same threads; `worst` is the "
+                f"smallest ratio of any round.\n\n| model | work | moat | peer | ratio | worst |\n|---|---|---|---|---|---|\n" + "\n".join(lines) + "\n")
+
+
+main()
