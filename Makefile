@@ -120,7 +120,7 @@ test: ## install what testing needs, build, fetch the test models, run every tes
 
 # --- the long checks -------------------------------------------------------------------------------
 FUZZ_SECONDS ?= 60
-SANITIZE := -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZE := -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all -fno-omit-frame-pointer -DMOAT_MEM_GUARD
 SAN_ENV := ASAN_OPTIONS=strict_string_checks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 MOAT_SANITIZED=1
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 

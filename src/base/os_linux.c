@@ -488,8 +488,9 @@ void os_lock_close(struct os_lock *l)
 
 bool os_atomic_rename(struct os_atomic_file *f, const char *path, struct err *e)
 {
-    if (snprintf(f->path, sizeof f->path, "%s", path) >= (int)sizeof f->path)
+    if (strlen(path) + sizeof ".tmp-XXXXXX" > sizeof f->tmp)
         return fail(e, ERR_USAGE, "path is too long: %s", path);
+    snprintf(f->path, sizeof f->path, "%s", path);
     return true;
 }
 

@@ -179,10 +179,12 @@ static void run_layers(void *arg, uint32_t id)
 {
     struct forward *f = arg;
     struct task t = task_of(f, id, f->batch.n);
+    mem_guard(true);
     embed(&t);
     for (uint32_t i = 0; i < f->m->h.n_layer; i++)
         f->m->h.arch->layer(&t, &f->m->layers[i]);
     final_norm(&t);
+    mem_guard(false);
 }
 
 void forward(struct forward *f)
@@ -213,10 +215,12 @@ static void run_logits(void *arg, uint32_t id)
     const struct product out = {
         .w = &j->f->m->output, .bias = j->f->m->output_bias, .y = j->f->logits};
     uint32_t d_model = j->f->m->h.d_model, from, to;
+    mem_guard(true);
     block_input(&t, j->f->hidden + (size_t)j->first * d_model, j->n, d_model, &out, 1);
     block_products(&t, &out, 1);
     task_share(&t, out.w->rows, &from, &to);
     cap_logits(j, from, to);
+    mem_guard(false);
 }
 
 const float *forward_logits(struct forward *f, uint32_t first, uint32_t n)

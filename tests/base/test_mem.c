@@ -2,6 +2,10 @@
 /* tests of base/mem: checked sizes, zeroed memory, arenas. */
 #include "base/mem.h"
 
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "test.h"
 
 static void checked_sizes(void **state)
@@ -73,6 +77,67 @@ static void growing(void **state)
     mem_free(items);
 }
 
+static void lazy_pages(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    size_t vast = (size_t)1 << 40; /* more than the machine has: only what is touched counts */
+    unsigned char *p = mem_new_lazy(vast, 1, &e);
+    assert_non_null(p);
+    assert_true(all_zero(p + vast / 2, 5000));
+    p[0] = p[vast - 1] = 1;
+    mem_free_lazy(p, vast, 1);
+    p = mem_new_lazy(0, 8, &e);
+    assert_non_null(p);
+    mem_free_lazy(p, 0, 8);
+    mem_free_lazy(NULL, 8, 8);
+    assert_null(mem_new_lazy(SIZE_MAX / 2, 4, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_null(mem_new_lazy(SIZE_MAX / 2, 1, &e));
+}
+
+#ifdef MOAT_MEM_GUARD
+static void dies_of(void (*work)(void))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        close(STDERR_FILENO);
+        mem_guard(true);
+        work();
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void take_block(void)
+{
+    mem_free(mem_new(1, 1, NULL));
+}
+
+static void take_arena(void)
+{
+    struct arena a = {0};
+    if (arena_new(&a, 1, 1, NULL))
+        arena_clear(&a);
+}
+#endif
+
+static void the_guard_is_fatal_where_it_is_built_in(void **state)
+{
+    (void)state;
+#ifdef MOAT_MEM_GUARD
+    dies_of(take_block);
+    dies_of(take_arena);
+#else
+    mem_guard(true);
+    mem_free(mem_new(1, 1, NULL));
+#endif
+    mem_guard(false);
+    mem_free(mem_new(1, 1, NULL));
+}
+
 static void arenas(void **state)
 {
     (void)state;
@@ -123,6 +188,8 @@ int main(void)
         cmocka_unit_test(checked_sizes),
         cmocka_unit_test(blocks_are_zeroed_and_sizes_cannot_wrap),
         cmocka_unit_test(growing),
+        cmocka_unit_test(lazy_pages),
+        cmocka_unit_test(the_guard_is_fatal_where_it_is_built_in),
         cmocka_unit_test(arenas),
         cmocka_unit_test(arenas_have_a_cap),
     };

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -154,6 +155,116 @@ static void atomic_files_that_cannot_be(void **state)
     assert_int_equal(files_in_dir(), 1);
 }
 
+static void atomic_files_written_out_of_order(void **state)
+{
+    (void)state;
+    struct os_atomic_file f;
+    struct err e;
+    char vast[4096];
+    assert_true(os_atomic_open(&f, in_dir("f"), &e));
+    assert_true(os_atomic_reserve(&f, 8, &e));
+    assert_true(os_atomic_write_at(&f, "tail", 4, 4, &e) &&
+                os_atomic_write_at(&f, "head", 4, 0, &e) && os_atomic_write_at(&f, "", 0, 99, &e));
+    assert_true(os_atomic_rename(&f, in_dir("renamed"), &e));
+    f.mode = 0600;
+    assert_true(os_atomic_commit(&f, &e));
+    os_atomic_close(&f);
+    holds(in_dir("renamed"), "headtail");
+    struct stat st;
+    assert_int_equal(stat(in_dir("renamed"), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(files_in_dir(), 1);
+    memset(vast, 'x', sizeof vast - 1);
+    for (size_t n = 4070; n < sizeof vast; n++) { /* the temporary name must fit as well */
+        vast[n] = '\0';
+        assert_true(os_atomic_open(&f, in_dir("g"), &e));
+        bool fits = n + sizeof ".tmp-XXXXXX" <= sizeof f.tmp;
+        assert_int_equal(os_atomic_rename(&f, vast, &e), fits);
+        if (fits)
+            assert_false(os_atomic_commit(&f, &e)); /* too long for the file system */
+        os_atomic_close(&f);
+        vast[n] = 'x';
+    }
+    assert_int_equal(files_in_dir(), 1);
+}
+
+static void own_files(void **state)
+{
+    (void)state;
+    struct os_map m;
+    struct err e;
+    put_file(in_dir("own"), "mine");
+    assert_int_equal(chmod(in_dir("own"), 0644), 0);
+    assert_true(os_map_open_own(&m, in_dir("own"), &e));
+    assert_memory_equal(m.p, "mine", 4);
+    os_map_forget(m.p, m.n);
+    os_map_prefetch(m.p, m.n);
+    assert_memory_equal(m.p, "mine", 4);
+    os_map_close(&m);
+    for (mode_t mode = 0664; mode >= 0646; mode -= 0664 - 0646) {
+        assert_int_equal(chmod(in_dir("own"), mode), 0);
+        assert_false(os_map_open_own(&m, in_dir("own"), &e));
+        assert_int_equal(e.code, ERR_DENIED);
+    }
+    assert_int_equal(chmod(in_dir("own"), 0644), 0);
+    assert_int_equal(symlink("own", in_dir("link")), 0);
+    assert_false(os_map_open_own(&m, in_dir("link"), &e));
+    assert_false(os_map_open_own(&m, in_dir("absent"), &e));
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
+static void a_file_changes_its_identity(void **state)
+{
+    (void)state;
+    struct os_file_id a, b;
+    struct err e;
+    put_file(in_dir("f"), "one");
+    int fd = open(in_dir("f"), O_RDWR);
+    assert_true(os_file_id(fd, &a, &e) && os_file_id(fd, &b, &e));
+    assert_memory_equal(&a, &b, sizeof a);
+    assert_int_equal(a.bytes, 3);
+    usleep(20000); /* the clock of file systems is coarse */
+    assert_int_equal(pwrite(fd, "two", 3, 0), 3);
+    assert_true(os_file_id(fd, &b, &e));
+    assert_memory_not_equal(&a, &b, sizeof a);
+    assert_int_equal(a.inode, b.inode);
+    close(fd);
+    assert_false(os_file_id(-1, &b, &e));
+}
+
+static void locks(void **state)
+{
+    (void)state;
+    struct os_lock l;
+    struct err e;
+    assert_true(os_lock_open(&l, in_dir("lock"), &e));
+    pid_t child = fork();
+    if (child == 0) {
+        close(l.fd);         /* or it would hold the parent's lock */
+        struct os_lock mine; /* waits until the parent lets go */
+        alarm(20);
+        int fd = open(in_dir("lock"), O_RDWR);
+        bool free_now = os_try_lock(fd);
+        close(fd);
+        bool got = os_lock_open(&mine, in_dir("lock"), NULL);
+        bool after = access(in_dir("let-go"), F_OK) == 0;
+        os_lock_close(&mine);
+        _exit(!free_now && got && after ? 0 : 1);
+    }
+    usleep(50000);
+    put_file(in_dir("let-go"), "");
+    os_lock_close(&l);
+    os_lock_close(&l);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(files_in_dir(), 1); /* let-go: the lock file is gone */
+    assert_false(os_lock_open(&l, in_dir("no/such/dir"), &e));
+    assert_int_equal(e.code, ERR_IO);
+    assert_int_equal(symlink("let-go", in_dir("link")), 0);
+    assert_false(os_lock_open(&l, in_dir("link"), &e)); /* follows no link */
+}
+
 static bool is_dir(const char *path)
 {
     struct stat st;
@@ -247,6 +358,10 @@ int main(void)
         WITH_DIR(what_cannot_be_mapped),
         WITH_DIR(atomic_files),
         WITH_DIR(atomic_files_that_cannot_be),
+        WITH_DIR(atomic_files_written_out_of_order),
+        WITH_DIR(own_files),
+        WITH_DIR(a_file_changes_its_identity),
+        WITH_DIR(locks),
         WITH_DIR(directories),
         cmocka_unit_test(time_goes_on),
         cmocka_unit_test(random_numbers_differ),
