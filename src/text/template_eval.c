@@ -224,7 +224,8 @@ static bool star_args(struct render *r, const struct node *n, struct args *a)
     struct value *all = take(r, a->n + v.n, sizeof *all);
     if (!all)
         return false;
-    memcpy(all, a->v, a->n * sizeof *all);
+    if (a->n)
+        memcpy(all, a->v, a->n * sizeof *all);
     if (v.n)
         memcpy(all + a->n, v.items, v.n * sizeof *all);
     a->v = all;

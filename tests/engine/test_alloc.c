@@ -26,12 +26,11 @@ static void each_allocation_fails(void **state)
 {
     char path[256];
     snprintf(path, sizeof path, "tests/data/arch/%s.gguf", (const char *)*state);
-    if (!ALLOC_FAIL_WORKS)
-        skip();
-    struct err first;
-    assert_true(open_and_close(path, &first)); /* what the C library keeps for later threads */
-    for (long nth = 1; nth < MOST; nth++) {
+    struct err first; /* what the C library keeps for later threads */
+    assert_true(open_and_close(path, &first));
+    for (long nth = 1; ALLOC_FAIL_WORKS; nth++) {
         struct err e = {0};
+        assert_true(nth < MOST);
         alloc_fail_arm(nth, false);
         bool ok = open_and_close(path, &e);
         alloc_fail_disarm();
@@ -43,7 +42,6 @@ static void each_allocation_fails(void **state)
         if (e.code != ERR_LIMIT)
             fail_msg("allocation %ld: %s\n", nth, e.msg);
     }
-    fail_msg("no end\n");
 }
 
 #define FAMILY(name)                                                                               \

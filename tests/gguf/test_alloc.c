@@ -95,8 +95,11 @@ static int remove_files(void **state)
 
 static void each_allocation_fails(work_fn *work, bool once)
 {
-    if (!ALLOC_FAIL_WORKS)
-        skip();
+    if (!ALLOC_FAIL_WORKS) {
+        struct err e;
+        assert_true(work(&e));
+        return;
+    }
     for (long nth = 1; nth < MOST; nth++) {
         struct err e = {0};
         alloc_fail_arm(nth, once);
