@@ -57,10 +57,11 @@ $(BUILD)/obj/compute/%.o: OPT := -O3 -g
 # the reference decoding is equal bit for bit: no fused multiply-add, whatever the target
 $(BUILD)/obj/compute/quant.o $(BUILD)/obj/compute/quant/%.o: CFLAGS_ALL += -ffp-contract=off
 
+# instrumented code of this size takes minutes at -O3
 $(BUILD)/obj/compute/kernel/%.o: src/compute/kernel/%.c Makefile
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
-	$(Q)$(CC) $(CFLAGS_ALL) $(ISA_FLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CFLAGS_ALL) $(ISA_FLAGS) $(if $(SAN),-O1) -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)

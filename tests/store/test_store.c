@@ -144,7 +144,7 @@ static void test_blob_is_whole_or_absent(void **state)
 {
     (void)state;
     struct blob_writer w;
-    struct digest d;
+    struct digest d = {0};
     assert_true(blob_begin(&w, &s, 0, &e) && blob_write(&w, "abc", 3, &e));
     assert_int_equal(in_home("! ls blobs | grep -q sha256-"), 0);
     assert_true(blob_digest(&w, &d, &e));
