@@ -279,7 +279,7 @@ bool get_slice(struct render *r, struct value on, const struct value part[3], st
         *out = (struct value){.kind = V_RANGE, .range = sub};
         return true;
     }
-    *out = v_seq((enum value_kind)on.kind, on.items + (s.n ? s.start : 0), (uint32_t)s.n);
+    *out = v_seq((enum value_kind)on.kind, s.n ? on.items + s.start : NULL, (uint32_t)s.n);
     if (s.step == 1)
         return true;
     if (!spend(r, (size_t)s.n / 4) || !(out->items = take(r, (size_t)s.n, sizeof *out->items)))

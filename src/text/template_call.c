@@ -6,8 +6,6 @@
 #include "text/template_loop.h"
 #include "text/template_run.h"
 
-#define MAX_PARAMS 8u
-
 /* Takes the named argument `name` out of a list. */
 static bool take_named(struct args *a, struct str name, struct value *out)
 {

@@ -43,6 +43,8 @@ static bool put_pairs(struct render *r, struct dict *d, struct value from)
                 return false;
         return true;
     }
+    if (from.kind == V_UNDEFINED)
+        return oops_undefined(r, from);
     struct iter *it = iter_of(r, from);
     bool more = true;
     while (it) {

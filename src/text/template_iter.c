@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text/template_iter: walking over values, and generators. As in Python a generator is walked once
- * and computes an item when it is asked for, so an error in an item nobody takes does no harm. */
+/* text/template_iter: see template_iter.h. */
+#include "text/template_iter.h"
+
 #include <string.h>
 
 #include "text/template_run.h"
 
-enum iter_kind { IT_EMPTY, IT_SEQ, IT_CHARS, IT_RANGE, IT_DICT, IT_LAZY, IT_TESTED };
+enum iter_kind { IT_EMPTY, IT_SEQ, IT_CHARS, IT_RANGE, IT_DICT, IT_LAZY, IT_LATER, IT_TESTED };
 
 struct iter {
     enum iter_kind kind;
@@ -16,7 +17,8 @@ struct iter {
     int lazy;
     struct args args;
     const struct builtin *apply; /* filter or test; NULL: none */
-    struct value path, absent;   /* of an attribute; V_MISSING: none */
+    bool (*call)(struct render *r, struct value self, const struct args *a, struct value *out);
+    struct value path, absent; /* of an attribute; V_MISSING: none */
     const struct for_node *f;
     struct env *env;
 };
@@ -99,6 +101,21 @@ bool iter_lazy(struct render *r, int lazy, struct value src, const struct args *
         return false;
     it->lazy = lazy;
     it->args = *a;
+    return true;
+}
+
+bool iter_later(struct render *r,
+                bool (*call)(struct render *r, struct value self, const struct args *a,
+                             struct value *out),
+                struct value src, const struct args *bound, struct value *out)
+{
+    struct iter *it = generator(r, IT_LATER, src, out);
+    struct value *v = it ? take(r, MAX_PARAMS, sizeof *v) : NULL;
+    if (!v)
+        return false;
+    memcpy(v, bound->v, MAX_PARAMS * sizeof *v);
+    it->call = call;
+    it->args = (struct args){.v = v, .n = MAX_PARAMS};
     return true;
 }
 
@@ -214,6 +231,18 @@ static bool next_tested(struct render *r, struct iter *it, struct value *out, bo
         if (!assign(r, it->f->test_target, *out) || !eval(r, it->f->test, &test))
             return false;
     }
+    /* several names: what they were given goes on as a tuple */
+    return it->f->test_target->kind != N_TUPLE || eval(r, it->f->test_target, out);
+}
+
+static bool start_later(struct render *r, struct iter *it)
+{
+    struct value made;
+    it->kind = IT_EMPTY; /* a generator that has failed is spent */
+    if (!it->call(r, it->src, &it->args, &made))
+        return false;
+    it->kind = made.kind == V_VIEW ? IT_DICT : IT_SEQ;
+    it->src = made;
     return true;
 }
 
@@ -224,7 +253,9 @@ static bool next_nested(struct render *r, struct iter *it, struct value *out, bo
         return false;
     if (it->kind == IT_TESTED)
         r->env = it->env;
-    bool ok = it->kind == IT_TESTED ? next_tested(r, it, out, more) : next_lazy(r, it, out, more);
+    bool ok = it->kind == IT_TESTED  ? next_tested(r, it, out, more)
+              : it->kind == IT_LATER ? start_later(r, it) && iter_next(r, it, out, more)
+                                     : next_lazy(r, it, out, more);
     r->env = before;
     leave(r);
     return ok;
@@ -260,9 +291,7 @@ bool iter_next(struct render *r, struct iter *it, struct value *out, bool *more)
         if (*more) {
             size_t start = it->at;
             str_utf8_next(as_str(it->src), &it->at);
-            *out = it->src;
-            out->s += start;
-            out->n = (uint32_t)(it->at - start);
+            *out = v_str(str_sub(as_str(it->src), start, it->at - start));
         }
         return true;
     case IT_RANGE:
@@ -279,6 +308,7 @@ bool iter_next(struct render *r, struct iter *it, struct value *out, bool *more)
         it->at++;
         return true;
     case IT_LAZY:
+    case IT_LATER:
     case IT_TESTED:
         return next_nested(r, it, out, more);
     default:

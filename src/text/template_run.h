@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "text/template_ast.h"
+#include "text/template_iter.h"
 #include "text/template_text.h"
 #include "text/template_value.h"
 
@@ -52,6 +53,7 @@ struct builtin {
     uint32_t required;
     bool (*call)(struct render *r, struct value self, const struct args *a, struct value *out);
 };
+#define MAX_PARAMS 8u /* of a builtin */
 struct method {
     struct value self;
     const struct builtin *builtin;
@@ -74,19 +76,6 @@ static inline void leave(struct render *r)
     r->nesting--;
 }
 void *take(struct render *r, size_t n, size_t size) MUST_USE; /* zeroed, from the arena */
-
-/* iteration (template_iter.c) */
-struct iter;
-enum lazy { LAZY_MAP = 0, LAZY_SELECT = 1, LAZY_REJECT = 2, LAZY_ATTR = 4 };
-struct iter *iter_of(struct render *r, struct value v) MUST_USE;
-bool iter_next(struct render *r, struct iter *it, struct value *out, bool *more) MUST_USE;
-bool iter_lazy(struct render *r, int lazy, struct value src, const struct args *a,
-               struct value *out) MUST_USE; /* the generator behind map, select and the like */
-bool iter_tested(struct render *r, const struct for_node *f, struct value src, struct env *env,
-                 struct value *out) MUST_USE; /* the generator of "for x in src if test" */
-bool iter_value(struct render *r, struct value list, struct value *out) MUST_USE; /* iter() */
-bool to_list(struct render *r, struct value v, struct value *out) MUST_USE;       /* list() */
-bool is_iterable(struct value v);
 
 /* access (template_access.c) */
 bool get_attr(struct render *r, struct value on, struct str name, struct value *out) MUST_USE;

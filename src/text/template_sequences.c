@@ -40,16 +40,18 @@ FILTER_LIKE(f_last)
     return true;
 }
 
+FILTER(items)
+{
+    *out = v_seq(V_LIST, NULL, 0);
+    if (self.kind == V_UNDEFINED)
+        return true;
+    *out = (struct value){.kind = V_VIEW, .flag = VIEW_ITEMS, .dict = self.dict};
+    return self.kind == V_DICT || oops(r, "items needs a dict, not %s", v_type(self));
+}
+
 FILTER_LIKE(f_items)
 {
-    struct value view = {.kind = V_VIEW, .flag = VIEW_ITEMS, .dict = self.dict};
-    if (self.kind == V_UNDEFINED)
-        return iter_value(r, v_seq(V_LIST, NULL, 0), out);
-    if (self.kind != V_DICT)
-        return oops(r, "items needs a dict, not %s", v_type(self));
-    struct iter *it = iter_of(r, view);
-    *out = (struct value){.kind = V_ITER, .iter = it};
-    return it != NULL;
+    return iter_later(r, items, self, a, out);
 }
 
 static bool lazy(struct render *r, int kind, struct value self, const struct args *a,
@@ -190,7 +192,7 @@ FILTER_LIKE(f_max)
     return extreme(r, self, a, 1, out);
 }
 
-FILTER_LIKE(f_unique)
+FILTER(unique)
 {
     struct value list, *keys, one;
     struct dict *seen = dict_new(r, 8);
@@ -207,7 +209,13 @@ FILTER_LIKE(f_unique)
             list.items[n++] = list.items[i];
     }
     list.n = n;
-    return iter_value(r, list, out);
+    *out = list;
+    return true;
+}
+
+FILTER_LIKE(f_unique)
+{
+    return iter_later(r, unique, self, a, out);
 }
 
 FILTER_LIKE(f_groupby)
@@ -293,7 +301,7 @@ FILTER_LIKE(f_reverse)
 }
 
 /* Rows of `length` items; the last one is filled up. */
-FILTER_LIKE(f_batch)
+FILTER(batch)
 {
     struct value list, rows, fill = a->v[1];
     int64_t length;
@@ -307,8 +315,10 @@ FILTER_LIKE(f_batch)
         uint32_t from = (uint32_t)(i * length), left = list.n - from;
         rows.items[i] = v_seq(V_LIST, list.items + from, left < length ? left : (uint32_t)length);
     }
-    if (!rows.items || !n_rows)
-        return rows.items && iter_value(r, rows, out);
+    if (!rows.items || !n_rows) {
+        *out = rows;
+        return rows.items != NULL;
+    }
     struct value *last = &rows.items[n_rows - 1];
     if (fill.kind > V_NONE && last->n < length) {
         struct value *wide = take(r, (size_t)length, sizeof *wide);
@@ -318,11 +328,17 @@ FILTER_LIKE(f_batch)
             wide[i] = i < last->n ? last->items[i] : fill;
         *last = v_seq(V_LIST, wide, (uint32_t)length);
     }
-    return iter_value(r, rows, out);
+    *out = rows;
+    return true;
+}
+
+FILTER_LIKE(f_batch)
+{
+    return iter_later(r, batch, self, a, out);
 }
 
 /* `slices` columns of about the same length. */
-FILTER_LIKE(f_slice)
+FILTER(slice)
 {
     struct value list, columns, fill = a->v[1];
     int64_t slices;
@@ -340,7 +356,7 @@ FILTER_LIKE(f_slice)
     for (uint32_t i = 0; i < columns.n; i++) {
         bool extra = i < list.n % columns.n;
         uint32_t n = list.n / columns.n + extra;
-        columns.items[i] = v_seq(V_LIST, list.items + from, n);
+        columns.items[i] = v_seq(V_LIST, n ? list.items + from : NULL, n);
         from += n;
         if (extra || fill.kind <= V_NONE)
             continue;
@@ -352,5 +368,11 @@ FILTER_LIKE(f_slice)
         wide[n] = fill;
         columns.items[i] = v_seq(V_LIST, wide, n + 1);
     }
-    return iter_value(r, columns, out);
+    *out = columns;
+    return true;
+}
+
+FILTER_LIKE(f_slice)
+{
+    return iter_later(r, slice, self, a, out);
 }

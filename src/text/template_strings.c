@@ -332,12 +332,11 @@ FILTER(s_replace)
     struct str from, to;
     int64_t count;
     struct value with = a->v[1];
-    if (!arg_str(r, a->v[0], &from) || !arg_str(r, with, &to) || !arg_int(r, a->v[2], -1, &count))
-        return false;
     if (self.flag & STR_MARKUP &&
         !call_builtin(r, find_filter(STR("escape")), with, &(struct args){0}, &with))
         return false;
-    return text_replace(r, self, from, as_str(with), count, out);
+    return arg_str(r, a->v[0], &from) && arg_str(r, with, &to) && arg_int(r, a->v[2], -1, &count) &&
+           text_replace(r, self, from, to, count, out);
 }
 
 /* ---- split and join ---- */

@@ -18,7 +18,7 @@
  * moves a growing string only each time it has doubled. */
 static bool text_room(struct render *r, size_t n)
 {
-    if ((size_t)(r->text_end - r->text) >= n)
+    if (r->text && (size_t)(r->text_end - r->text) >= n)
         return true;
     size_t left = RENDER_MEMORY - r->arena.used, size = 2 * n < TEXT_BLOCK ? TEXT_BLOCK : 2 * n;
     if (size > left / 2)
@@ -54,7 +54,8 @@ bool text_concat(struct render *r, struct str a, struct str b, struct value *out
         *out = v_str((struct str){a.p, a.n + b.n});
         return true;
     }
-    bool in_place = a.n && a.p + a.n == r->text && (size_t)(r->text_end - r->text) >= b.n;
+    bool in_place =
+        a.n && r->text && a.p + a.n == r->text && (size_t)(r->text_end - r->text) >= b.n;
     if (!spend(r, (in_place ? b.n : a.n + b.n) / 64) || (!in_place && !text_room(r, a.n + b.n)))
         return false;
     const char *start = in_place ? a.p : text_add(r, a);

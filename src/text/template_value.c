@@ -213,8 +213,8 @@ bool v_same(struct value a, struct value b)
     switch ((enum value_kind)a.kind) {
     case V_NONE:
         return true;
-    case V_STR:
-        return a.s == b.s && a.n == b.n && a.flag == b.flag;
+    case V_STR: /* Python keeps one object for every short string */
+        return a.n == b.n && a.flag == b.flag && (a.s == b.s || !a.n || (a.n == 1 && *a.s == *b.s));
     case V_LIST:
     case V_TUPLE:
         return a.items == b.items && a.n == b.n;
