@@ -13,15 +13,19 @@
 
 #include <stddef.h>
 
-/* Members of a class. Unicode newer than the PCRE2 in use is added by range. */
+/* Members of a class. PCRE2 10.42 knows Unicode 14; the ideographs (extensions H and I) and picture
+ * characters that came later are added by range. */
 #define WS                                                                                         \
     "\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{"   \
     "3000}"
-#define L   "\\p{L}"
-#define N   "\\p{N}"
-#define M   "\\p{M}"
-#define P   "\\p{P}"
-#define S   "\\p{S}"
+#define L "\\p{L}\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}"
+#define N "\\p{N}"
+#define M "\\p{M}"
+#define P "\\p{P}"
+#define S                                                                                          \
+    "\\p{S}\\x{2ffc}-\\x{2fff}\\x{1f6dc}\\x{1f774}-\\x{1f77f}\\x{1f7d9}\\x{1fa75}-\\x{1fa77}"      \
+    "\\x{1fa87}\\x{1fa88}\\x{1faad}-\\x{1faaf}\\x{1fabb}-\\x{1fabf}\\x{1face}\\x{1facf}\\x{1fada}" \
+    "\\x{1fadb}\\x{1fae8}\\x{1faf7}\\x{1faf8}"
 #define EOL "\\r\\n"
 
 #define SPACE          "[" WS "]"
@@ -30,13 +34,13 @@
 #define LINE_ENDS      SPACE "*[" EOL "]+"
 #define CONTRACTION    "'(?:[sdmt]|ll|ve|re)"
 #define CONTRACTION_I  "'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])"
-#define WORD           "[^" EOL L N "]?" L "+" /* a letter run with what stands before it */
+#define WORD           "[^" EOL L N "]?[" L "]+" /* a letter run with what stands before it */
 #define SYMBOLS        " ?[^" WS L N "]+"
 #define SYMBOLS_EOL    SYMBOLS "[" EOL "]*"
 #define NOT_LOWER      "[^\\P{L}a-z]" /* a letter, not a-z */
 #define NOT_UPPER      "[^\\P{L}A-Z]"
 #define ASCII_SYMBOL   "[!-/:-@\\[-`{-~]"
-#define GPT2           CONTRACTION "| ?" L "+| ?" N "+|" SYMBOLS "|" SPACES
+#define GPT2           CONTRACTION "| ?[" L "]+| ?" N "+|" SYMBOLS "|" SPACES
 #define LLAMA3(digits) CONTRACTION_I "|" WORD "|" digits "|" SYMBOLS_EOL "|" LINE_ENDS "|" SPACES
 
 /* Chinese characters and kana as DeepSeek's tokenizers list them. */
@@ -53,7 +57,7 @@ SPLIT gpt2[] = {GPT2, NULL};
 /* One pattern for two: digits alone, then GPT-2's on what is left. White space before a digit ends
  * its piece, so all of it is taken. */
 SPLIT gpt2_digits[] = {
-    N "|" CONTRACTION "| ?" L "+|" SYMBOLS "|" SPACE "+(?![^" WS N "])|" SPACE "+", NULL};
+    N "|" CONTRACTION "| ?[" L "]+|" SYMBOLS "|" SPACE "+(?![^" WS N "])|" SPACE "+", NULL};
 SPLIT llama3[] = {LLAMA3(N "{1,3}"), NULL};
 SPLIT qwen2[] = {LLAMA3(N), NULL};
 SPLIT ufakzeka[] = {WORD "|" N "|" SYMBOLS_EOL "|" LINE_ENDS "|" SPACES, NULL};
@@ -99,7 +103,7 @@ SPLIT deepseek_llm[] = {
     CJK_WIDE,
     N "+",
     NULL};
-SPLIT deepseek_coder[] = {"[" EOL "]", SPACE "?" L "+", SPACE "?" P "+", CJK_WIDE, N, NULL};
+SPLIT deepseek_coder[] = {"[" EOL "]", SPACE "?[" L "]+", SPACE "?" P "+", CJK_WIDE, N, NULL};
 SPLIT deepseek3[] = {N "{1,3}", CJK_KANA, DEEPSEEK3_WORDS "[" EOL "]*|" LINE_ENDS "|" SPACES, NULL};
 SPLIT spark[] = {N "{1,3}", CJK_KANA, DEEPSEEK3_WORDS "|[" EOL "]|" SPACES, N, NULL};
 SPLIT youtu[] = {"[\\x{ac00}-\\x{d7a3}\\x{3131}-\\x{318e}]+|[\\x{ff01}\\x{2026}\\x{201c}\\x{201d}"
@@ -149,8 +153,8 @@ SPLIT afmoe[] = {PRETOKEN_DIGITS_FROM_RIGHT,
 SPLIT lines[] = {"[^\\n]+|\\n+", NULL};
 SPLIT laguna[] = {"[^\\n]+|\\n+", LLAMA3(N), NULL};
 /* Words joined by single blanks are one piece. */
-SPLIT exaone_moe[] = {CONTRACTION_I "|[^" EOL L N "]?" L "(?>[" L M "]++| " L ")*+|" N "|" SYMBOLS
-                                    "[" EOL "/]?|" SPACE "*[" EOL "]|" SPACES,
+SPLIT exaone_moe[] = {CONTRACTION_I "|[^" EOL L N "]?[" L "](?>[" L M "]++| [" L "])*+|" N
+                                    "|" SYMBOLS "[" EOL "/]?|" SPACE "*[" EOL "]|" SPACES,
                       NULL};
 SPLIT chameleon[] = {"<sentinel:[0-9]++>",
                      "IMGIMG[A-I]{1,4}Z",

@@ -167,8 +167,10 @@ static bool byte_token(struct str s, char *byte)
     if (s.n != 6 || memcmp(s.p, "<0x", 3) != 0 || s.p[5] != '>')
         return false;
     int high = hex_digit(s.p[3]), low = hex_digit(s.p[4]);
+    if (high < 0 || low < 0)
+        return false;
     *byte = (char)(high << 4 | low);
-    return high >= 0 && low >= 0;
+    return true;
 }
 
 static size_t unmark_blanks(struct str s, char *out)

@@ -72,6 +72,8 @@ static void known_splits(void **state)
         {"ufakzeka", "Ali'nin 12", "Ali|'nin| |1|2|"},
         {"granite-embed-multi-97m", "e\u0301Te", "e\u0301|Te|"},
         {"gpt-2", "a\xff\xfe b\xf0\x9f", "a|\xff\xfe| b|\xf0\x9f|"},
+        {"gpt-2", "a\U00031350b \U0001fae8", "a\U00031350b| \U0001fae8|"},
+        {"deepseek-v3", "a\U00031350b \U0001fae8!", "a\U00031350b| \U0001fae8!|"},
         {"gpt-2", "\u180e \u3000x", "\u180e| |\u3000|x|"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
