@@ -104,7 +104,7 @@ static bool wait_for_key(struct line_edit *l)
             break;
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
-    if (interrupt_take()) /* it came together with the key, and before it */
+    if (!l->ended && interrupt_take()) /* it came together with the key, and before it */
         l->interrupted = true;
     return n > 0 && !l->interrupted;
 }
@@ -349,8 +349,9 @@ static bool open_editor(struct line_edit *l)
     el_set(l->el, EL_SETTY, "-x", "-icanon", "-echo", NULL);
     el_set(l->el, EL_HIST, history, l->history);
     el_set(l->el, EL_GETCFN, read_char);
-    el_set(l->el, EL_ADDFN, "moat-paste", "insert a pasted text", paste);
-    el_set(l->el, EL_ADDFN, "moat-complete", "complete a command", tab);
+    /* The wide calls borrow the names; the narrow ones copy them and lose the copies. */
+    el_wset(l->el, EL_ADDFN, L"moat-paste", L"insert a pasted text", paste);
+    el_wset(l->el, EL_ADDFN, L"moat-complete", L"complete a command", tab);
     el_set(l->el, EL_BIND, "\033[200~", "moat-paste", NULL);
     el_set(l->el, EL_BIND, "^I", "moat-complete", NULL);
     el_set(l->el, EL_BIND, "^R", "em-inc-search-prev", NULL);

@@ -36,7 +36,8 @@ double session_prompt_tps(const struct generation *r)
 
 double session_decode_tps(const struct generation *r)
 {
-    return per_second(r->n_generated, r->decode_s);
+    /* The first token comes from the prompt's own pass. */
+    return per_second(r->n_generated ? r->n_generated - 1 : 0, r->decode_s);
 }
 
 static void add_cut(const struct session *s, const struct generation *r, struct buf *out)
