@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* moat template: renders a chat template that stands in a file, with variables from JSON. For those
- * who write templates, and for the tests that compare ours with Jinja2. */
+/* moat template: renders a chat template that stands in a file, with variables from JSON, for those
+ * who write templates and for the tests that compare ours with Jinja2; or a model's own one. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -8,13 +8,15 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/commands.h"
+#include "cli/template_test.h"
 #include "text/template.h"
 
 #define TEMPLATE_FAILED 1 /* exit status: the template itself failed */
 
 struct options {
     const char *file, *context;
-    bool helped;
+    const char *model; /* of "template test MODEL", or NULL */
+    bool json, helped;
 };
 
 static bool parse(struct options *o, int argc, char **argv, struct err *e)
@@ -22,16 +24,24 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     const struct opt table[] = {
         {"context", 'c', OPT_TEXT, &o->context, "FILE",
          N_("the variables: a JSON object; - is standard input"), 0, 0, NULL},
+        {"json", 0, OPT_FLAG, &o->json, NULL, N_("with test: print one JSON object"), 0, 0, NULL},
         {0},
     };
-    const char *positional[1 + 1];
+    const char *positional[2 + 1];
     struct args args = {.v = positional};
     *o = (struct options){0};
     if (!opts_parse(&cmd_template, (const struct opt *const[]){table, NULL}, argc, argv, &args, 1,
-                    1, &o->helped, e))
+                    2, &o->helped, e))
         return false;
-    o->file = args.n ? args.v[0] : NULL;
-    return true;
+    if (o->helped)
+        return true;
+    o->file = args.v[0];
+    o->model = args.n == 2 ? args.v[1] : NULL;
+    if (o->model && strcmp(o->file, "test") != 0)
+        return fail(e, ERR_USAGE, "give one template, or \"test\" and a model");
+    if (o->model && o->context)
+        return fail(e, ERR_USAGE, "--context does not go with test");
+    return o->model || !o->json || fail(e, ERR_USAGE, "--json goes only with test");
 }
 
 /* "2026-01-15T09:30:00", the seconds and the time of day may be missing. */
@@ -110,8 +120,13 @@ static int main_template(int argc, char **argv)
     struct err e = {0};
     if (!parse(&o, argc, argv, &e))
         return opts_report(&e);
+    bool failed;
     if (o.helped)
         return 0;
+    if (o.model)
+        return !template_test(o.model, o.json, &failed, &e) ? opts_report(&e)
+               : failed                                     ? TEMPLATE_FAILED
+                                                            : 0;
     struct buf source;
     buf_init(&source, LIMIT_TEMPLATE_BYTES);
     int status =
@@ -122,11 +137,12 @@ static int main_template(int argc, char **argv)
 
 const struct command cmd_template = {
     .name = "template",
-    .args = "FILE.jinja",
+    .args = "FILE.jinja | test MODEL",
     .summary = N_("render a chat template with variables from JSON"),
-    .detail = N_("Templates are those of Hugging Face models: Jinja with trim_blocks, "
-                 "lstrip_blocks and loop controls. The key \"strftime_now\" of the variables sets "
-                 "the clock and is no variable itself. Exit status 1 means that the template "
-                 "failed."),
+    .detail =
+        N_("Templates are those of Hugging Face models: Jinja with trim_blocks, "
+           "lstrip_blocks and loop controls. The key \"strftime_now\" of the variables sets "
+           "the clock and is no variable itself. With test, the template of a model renders a "
+           "set of conversations. Exit status 1 means that the template failed."),
     .run = main_template,
 };

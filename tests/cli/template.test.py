@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """moat template: rendering on stdout, the clock, exit statuses, one clear line for each failure."""
-import os, sys, tempfile
+import json, os, struct, sys, tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import tap
@@ -49,4 +49,44 @@ fails("a context that is no JSON", 2, "not valid JSON", write("t", "a"), "--cont
 fails("a context that is no object", 2, "must be a JSON object", write("t", "a"), "--context", write("c.json", "[1]"))
 fails("a clock that is none", 2, "strftime_now must be a time", write("t", "a"), "--context", write("c.json", '{"strftime_now": "soon"}'))
 fails("a clock that is no text", 2, "strftime_now must be a text", write("t", "a"), "--context", write("c.json", '{"strftime_now": 5}'))
+
+fails("two templates", 2, "give one template", good, good)
+fails("--json without test", 2, "goes only with test", good, "--json")
+fails("--context with test", 2, "does not go with test", "test", good, "--context", good)
+fails("test of what is no model", 5, "good.json", "test", good)
+
+
+def gguf_string(s):
+    return struct.pack("<Q", len(s.encode())) + s.encode()
+
+
+def model(name, template):
+    """A vocabulary of five tokens; the first two are BOS and EOS."""
+    def entry(key, kind, value):
+        return gguf_string(key) + struct.pack("<I", kind) + value
+
+    def strings(*s):
+        return struct.pack("<IQ", 8, len(s)) + b"".join(map(gguf_string, s))
+
+    kv = [entry("general.architecture", 8, gguf_string("llama")), entry("tokenizer.ggml.model", 8, gguf_string("gpt2")),
+          entry("tokenizer.ggml.pre", 8, gguf_string("default")), entry("tokenizer.ggml.tokens", 9, strings("<s>", "</s>", "a", "b", "ab")),
+          entry("tokenizer.ggml.token_type", 9, struct.pack("<IQ5i", 5, 5, 3, 3, 1, 1, 1)), entry("tokenizer.ggml.merges", 9, strings("a b")),
+          entry("tokenizer.ggml.bos_token_id", 4, struct.pack("<I", 0)), entry("tokenizer.ggml.eos_token_id", 4, struct.pack("<I", 1))]
+    if template:
+        kv.append(entry("tokenizer.chat_template", 8, gguf_string(template)))
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, len(kv)) + b"".join(kv)
+    return write(name, head + bytes(-len(head) % 32))
+
+
+TEMPLATE = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}{{ bos_token }}{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}{% if tools %}{{ tools|length }}{% endif %}{% if add_generation_prompt %}>{% endif %}"
+r = tap.moat("template", "test", model("good.gguf", TEMPLATE), "--json")
+seen = json.loads(r.out) if r.status == 0 else {}
+tap.ok(seen.get("user") == {"text": "<s>user:Hello;>"} and seen["system"] == {"error": "chat template: line 1: no system role"} and seen["answered"]["text"].endswith("Hello.;")
+       and seen["tools"]["text"].endswith(";1>") and len(seen) == 8, "test: a rendering or a reason for each conversation", r)
+r = tap.moat("template", "test", model("good.gguf", TEMPLATE))
+tap.ok(r.status == 0 and "--- user\n<s>user:Hello;>\n--- system\nchat template: line 1: no system role\n" in r.out, "test: as text", r)
+r = tap.moat("template", "test", model("bad.gguf", "{{ messages[0].nosuch.x }}"))
+tap.ok(r.status == 1 and "has no attribute" in r.out, "test: a template that fails on a plain question", r)
+fails("test: no template", 3, "has no chat template", "test", model("none.gguf", None))
+fails("test: a broken template", 4, "line 1: unknown tag", "test", model("broken.gguf", "{% nosuch %}"))
 tap.done()
