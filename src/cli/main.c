@@ -107,6 +107,14 @@ static void print_man(void)
     for (size_t i = 0; i < N_ROWS; i++)
         if (rows[i].cmd)
             printf(".TP\n.BR moat\\-%s (1)\n%s\n", rows[i].cmd->name, _(rows[i].cmd->summary));
+    printf(".SH EXIT STATUS\n");
+    for (int code = 0; code <= ERR_INTERNAL; code++)
+        printf(".TP\n%d\n%s\n", err_exit_status((enum err_code)code),
+               err_name((enum err_code)code));
+    printf(".SH ENVIRONMENT\n.TP\nMOAT_HOME\n%s\n.TP\nLANG, LC_ALL, LANGUAGE\n%s\n"
+           ".TP\nNO_COLOR\n%s\n",
+           _("where models are kept; else moat in $XDG_DATA_HOME or ~/.local/share"),
+           _("the language of messages: English or Chinese"), _("no dimmed or bold text"));
 }
 
 static void print_words(void)
