@@ -14,7 +14,8 @@
 #include <stddef.h>
 
 /* Members of a class. PCRE2 10.42 knows Unicode 14; the ideographs (extensions H and I) and picture
- * characters that came later are added by range. */
+ * characters that came later are added by range, but for the classes by exclusion (NOT_LOWER ...).
+ */
 #define WS                                                                                         \
     "\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{"   \
     "3000}"
@@ -23,8 +24,10 @@
 #define M "\\p{M}"
 #define P "\\p{P}"
 #define S                                                                                          \
-    "\\p{S}\\x{2ffc}-\\x{2fff}\\x{1f6dc}\\x{1f774}-\\x{1f77f}\\x{1f7d9}\\x{1fa75}-\\x{1fa77}"      \
-    "\\x{1fa87}\\x{1fa88}\\x{1faad}-\\x{1faaf}\\x{1fabb}-\\x{1fabf}\\x{1face}\\x{1facf}\\x{1fada}" \
+    "\\p{S}\\x{2ffc}-\\x{2fff}\\x{31ef}\\x{1f6dc}\\x{1f774}-\\x{1f776}\\x{1f77b}-\\x{1f77f}\\x{"   \
+    "1f7d9}\\x{1fa75}-\\x{1fa77}"                                                                  \
+    "\\x{1fa87}\\x{1fa88}\\x{1faad}-\\x{1faaf}\\x{1fabb}-\\x{1fabd}\\x{1fabf}\\x{1face}\\x{1facf}" \
+    "\\x{1fada}"                                                                                   \
     "\\x{1fadb}\\x{1fae8}\\x{1faf7}\\x{1faf8}"
 #define EOL "\\r\\n"
 

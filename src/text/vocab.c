@@ -9,6 +9,7 @@
 #include "text/bytemap.h"
 #include "text/vocab_private.h"
 
+#define N_(text)        text       /* a message, looked up where it is shown */
 #define VOCAB_BYTES_MAX (1u << 30) /* of all tokens together */
 
 /* --- the family ----------------------------------------------------------------------------------
@@ -54,8 +55,9 @@ static bool find_pre(struct vocab *v, const struct gguf *g, struct str model,
         name = STR("gemma4");
     if (name.n == 0) {
         name = STR("default");
-        v->notice = "the model does not name its pre-tokenizer; text is split by the general rule, "
-                    "which may not be the one it was trained with";
+        v->notice =
+            N_("the model does not name its pre-tokenizer; text is split by the general rule, "
+               "which may not be the one it was trained with");
     }
     *pre = pretoken_find(name);
     if (!*pre)
