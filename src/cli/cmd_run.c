@@ -204,6 +204,9 @@ static bool open_session(struct session *s, struct err *e)
     s->load_s = (double)(os_now_ns() - start) / 1e9;
     if (o.verbose)
         show_plan(&s->plan);
+    const char *notice = generator_vocab(s->generator)->notice;
+    if (notice)
+        fprintf(stderr, "moat: %s\n", _(notice));
     s->raw = o.raw || !generator_chat(s->generator);
     return true;
 }
