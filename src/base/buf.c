@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/os.h"
+
 void buf_init(struct buf *b, size_t max)
 {
     *b = (struct buf){.max = max};
@@ -151,8 +153,7 @@ bool buf_read_file(struct buf *b, const char *path, struct err *e)
         return read_all(b, STDIN_FILENO, path, e);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return fail(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s", path,
-                    strerror(errno));
+        return os_fail_open(path, e);
     bool ok = read_all(b, fd, path, e);
     close(fd);
     return ok;

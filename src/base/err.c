@@ -65,6 +65,11 @@ bool err_at(struct err *e, const char *fmt, ...)
 
 #pragma GCC diagnostic pop
 
+const char *err_text(const char *id)
+{
+    return id[0] ? gettext(id) : id; /* "" would be the catalogue's own header */
+}
+
 const char *err_name(enum err_code code)
 {
     return err_table[code].name;

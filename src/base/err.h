@@ -56,6 +56,11 @@ bool fail(struct err *e, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3
  */
 bool err_at(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* A word inside a message is a gettext id of its own: marked N_("web page") where it stands,
+ * looked up by err_text() where the message is made. */
+#define N_(text) text
+const char *err_text(const char *id);
+
 const char *err_name(enum err_code code);
 int err_exit_status(enum err_code code);
 int err_http_status(enum err_code code);

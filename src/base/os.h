@@ -17,6 +17,9 @@ struct os_map {
     int fd;
 };
 
+/* What open() left in errno, as a message about the file: false. */
+bool os_fail_open(const char *path, struct err *e);
+
 bool os_map_open(struct os_map *m, const char *path, struct err *e) MUST_USE;
 /* Takes ownership of fd, also on failure. `name` is for messages. */
 bool os_map_take(struct os_map *m, int fd, const char *name, struct err *e) MUST_USE;

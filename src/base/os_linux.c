@@ -18,13 +18,22 @@
 #include <time.h>
 #include <unistd.h>
 
+bool os_fail_open(const char *path, struct err *e)
+{
+    if (errno == ENOENT || errno == ENOTDIR)
+        return fail(e, ERR_NOT_FOUND, "there is no file %s; check its name", path);
+    if (errno == EACCES)
+        return fail(e, ERR_DENIED, "%s may not be opened by this user; check its permissions",
+                    path);
+    return fail(e, ERR_IO, "cannot open %s: %s", path, strerror(errno));
+}
+
 bool os_map_open(struct os_map *m, const char *path, struct err *e)
 {
     *m = (struct os_map){.fd = -1};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not make us wait */
     if (fd < 0)
-        return fail(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s", path,
-                    strerror(errno));
+        return os_fail_open(path, e);
     return os_map_take(m, fd, path, e);
 }
 
@@ -57,8 +66,7 @@ bool os_map_open_own(struct os_map *m, const char *path, struct err *e)
     *m = (struct os_map){.fd = -1};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     if (fd < 0)
-        return fail(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s", path,
-                    strerror(errno));
+        return os_fail_open(path, e);
     if (fstat(fd, &st) == 0 && (st.st_mode & 022) == 0 &&
         (st.st_uid == 0 || st.st_uid == geteuid()))
         return os_map_take(m, fd, path, e);

@@ -199,7 +199,8 @@ static bool open_session(struct session *s, struct err *e)
     if (!s->generator) {
         if (s->plan.total > s->plan.budget)
             show_plan(&s->plan);
-        return false;
+        return e->code == ERR_CORRUPT || e->code == ERR_UNSUPPORTED ? err_at(e, "%s", o.model)
+                                                                    : false;
     }
     s->load_s = (double)(os_now_ns() - start) / 1e9;
     if (o.verbose)

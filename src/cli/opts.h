@@ -16,8 +16,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define _(text)  gettext(text)
-#define N_(text) text /* marks a gettext id that is looked up later */
+#define _(text) gettext(text)
 
 enum opt_kind {
     OPT_FLAG,    /* bool *out: true when given */

@@ -63,7 +63,9 @@ static bool required(const struct gguf *g, const struct hparams *h, const char *
 {
     char full[128];
     if (!gguf_find(g, full_key(h, key, full)))
-        return fail(e, ERR_CORRUPT, "the model has no %s", full);
+        return fail(e, ERR_CORRUPT,
+                    "the model has no metadata key %s; the file is incomplete, download it again",
+                    full);
     return true;
 }
 
@@ -192,9 +194,13 @@ static bool read_experts(struct hparams *h, const struct gguf *g, struct err *e)
 static bool read_vocab(struct hparams *h, const struct gguf *g, struct err *e)
 {
     const struct gguf_tensor *t = gguf_tensor_find(g, STR("token_embd.weight"));
+    if (!t && g->n_tensors == 0)
+        return fail(e, ERR_UNSUPPORTED,
+                    "the file holds a vocabulary and no weights; moat tokenize can use it");
     if (!t)
-        return fail(e, ERR_CORRUPT, "the model has no tensor token_embd.weight%s",
-                    g->n_tensors == 0 ? " (it holds a vocabulary only)" : "");
+        return fail(e, ERR_CORRUPT,
+                    "the model has no tensor %s; the file is incomplete, download it again",
+                    "token_embd.weight");
     if (t->ne[1] == 0 || t->ne[1] > LIMIT_VOCAB)
         return fail(e, ERR_CORRUPT, "token_embd.weight has %llu rows, outside 1..%u",
                     (unsigned long long)t->ne[1], LIMIT_VOCAB);

@@ -106,7 +106,8 @@ static bool bind(struct loader *l, const struct tensor_spec *s, const char *name
     const struct hparams *h = &l->m->h;
     const struct gguf_tensor *t = gguf_tensor_find(l->g, str_of(name));
     if (!t && is_needed(h, s->need))
-        return fail(e, ERR_CORRUPT, "the model has no tensor %s", name);
+        return fail(e, ERR_CORRUPT,
+                    "the model has no tensor %s; the file is incomplete, download it again", name);
     if (!t || !has_place(h, s->need)) /* one without a place is reported by check_all_used */
         return true;
     if (!check_shape(h, s, t, e))
@@ -145,11 +146,16 @@ static bool check_all_used(const struct loader *l, struct err *e)
         }
     if (n_unused == 0)
         return true;
-    return fail(
-        e, ERR_UNSUPPORTED,
-        "tensor %.*s (and %llu more) is not part of architecture %s as moat knows it; running "
-        "without it would give wrong answers",
-        STR_ARG(l->g->tensors[first].name), (unsigned long long)(n_unused - 1), l->m->h.arch->name);
+    struct str name = l->g->tensors[first].name;
+    if (n_unused == 1)
+        return fail(e, ERR_UNSUPPORTED,
+                    "tensor %.*s is not part of architecture %s as moat knows it; running without "
+                    "it would give wrong answers",
+                    STR_ARG(name), l->m->h.arch->name);
+    return fail(e, ERR_UNSUPPORTED,
+                "tensor %.*s and %llu more are not part of architecture %s as moat knows it; "
+                "running without them would give wrong answers",
+                STR_ARG(name), (unsigned long long)(n_unused - 1), l->m->h.arch->name);
 }
 
 static void init_layer(struct model *m, uint32_t i)

@@ -31,23 +31,23 @@ static bool not_gguf(const struct cursor *c, struct err *e)
     static const struct {
         const char *start, *what;
     } kinds[] = {
-        {"PK\003\004", "a zip archive (a wheel or a PyTorch file)"},
-        {"<!", "a web page"},
-        {"<h", "a web page"},
-        {"version https://git-lfs", "a Git LFS pointer, not the file itself"},
-        {"\037\213", "a gzip archive"},
-        {"\3757zXZ", "an xz archive"},
-        {"\050\265\057\375", "a zstd archive"},
-        {"tjgg", "a model of the old GGJT format"},
-        {"lmgg", "a model of the old GGML format"},
-        {"fmgg", "a model of the old GGMF format"},
-        {"{", "a JSON document"},
+        {"PK\003\004", N_("a zip archive (a wheel or a PyTorch file)")},
+        {"<!", N_("a web page")},
+        {"<h", N_("a web page")},
+        {"version https://git-lfs", N_("a Git LFS pointer, not the file itself")},
+        {"\037\213", N_("a gzip archive")},
+        {"\3757zXZ", N_("an xz archive")},
+        {"\050\265\057\375", N_("a zstd archive")},
+        {"tjgg", N_("a model of the old GGJT format")},
+        {"lmgg", N_("a model of the old GGML format")},
+        {"fmgg", N_("a model of the old GGMF format")},
+        {"{", N_("a JSON document")},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t n = strlen(kinds[i].start);
         if (c->n >= n && memcmp(c->p, kinds[i].start, n) == 0)
             return fail(e, ERR_UNSUPPORTED, "not a GGUF model but %s; take the model's .gguf file",
-                        kinds[i].what);
+                        err_text(kinds[i].what));
     }
     if (is_safetensors(c))
         return fail(e, ERR_UNSUPPORTED,
@@ -95,14 +95,14 @@ static bool read_header(struct gguf_file *f, struct err *e)
 static bool check_name(struct str s, size_t max, const char *what, struct err *e)
 {
     if (s.n == 0)
-        return fail(e, ERR_CORRUPT, "empty %s", what);
+        return fail(e, ERR_CORRUPT, "empty %s", err_text(what));
     if (s.n > max)
-        return fail(e, ERR_LIMIT, "%s of %zu bytes; the limit is %zu", what, s.n, max);
+        return fail(e, ERR_LIMIT, "%s of %zu bytes; the limit is %zu", err_text(what), s.n, max);
     if (!str_utf8_valid(s))
-        return fail(e, ERR_CORRUPT, "%s is not valid UTF-8", what);
+        return fail(e, ERR_CORRUPT, "%s is not valid UTF-8", err_text(what));
     for (size_t i = 0; i < s.n; i++)
         if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-            return fail(e, ERR_CORRUPT, "%s holds control characters", what);
+            return fail(e, ERR_CORRUPT, "%s holds control characters", err_text(what));
     return true;
 }
 
@@ -171,7 +171,7 @@ static bool read_kv(struct gguf_file *f, uint32_t i, struct map *keys, struct er
 {
     struct gguf_kv *kv = &f->kv[i];
     uint32_t same;
-    if (!cursor_str(&f->at, &kv->key, e) || !check_name(kv->key, LIMIT_GGUF_NAME, "key", e))
+    if (!cursor_str(&f->at, &kv->key, e) || !check_name(kv->key, LIMIT_GGUF_NAME, N_("key"), e))
         return err_at(e, "metadata entry %u of %zu", i + 1, f->n_kv);
     if (map_get(keys, kv->key, &same))
         return fail(e, ERR_CORRUPT, "metadata key %.*s is there twice (entries %u and %u)",
@@ -294,7 +294,7 @@ static bool read_tensor(struct gguf_file *f, uint32_t i, uint32_t index, struct 
 {
     uint32_t same;
     if (!cursor_str(&f->at, &t->name, e) ||
-        !check_name(t->name, LIMIT_GGUF_TENSOR_NAME, "tensor name", e))
+        !check_name(t->name, LIMIT_GGUF_TENSOR_NAME, N_("tensor name"), e))
         return err_at(e, "tensor %u of %zu", i + 1, f->n_tensors);
     if (map_get(names, t->name, &same))
         return fail(e, ERR_CORRUPT, "tensor %.*s is there twice", STR_ARG(t->name));

@@ -15,20 +15,25 @@ static double gib(uint64_t bytes)
     return (double)bytes / (1024.0 * 1024.0 * 1024.0);
 }
 
+static double mib(uint64_t bytes)
+{
+    return (double)bytes / (1024.0 * 1024.0);
+}
+
 bool memplan_check(const struct memplan *p, struct err *e)
 {
     if (p->total <= p->budget)
         return true;
     if (p->budget_given)
-        return fail(e, ERR_LIMIT, "the model needs %.2f GiB, more than the %.2f GiB of --memory",
-                    gib(p->total), gib(p->budget));
-    return fail(e, ERR_LIMIT, "the model needs %.2f GiB, but only %.2f GiB of memory are free",
-                gib(p->total), gib(p->budget));
+        return fail(e, ERR_LIMIT, "the model needs %.1f MiB, more than the %.1f MiB of --memory",
+                    mib(p->total), mib(p->budget));
+    return fail(e, ERR_LIMIT, "the model needs %.1f MiB, but only %.1f MiB of memory are free",
+                mib(p->total), mib(p->budget));
 }
 
 static void line(struct buf *out, const char *label, uint64_t bytes)
 {
-    buf_fmt(out, "  %10.1f MiB  %s\n", (double)bytes / (1024.0 * 1024.0), label);
+    buf_fmt(out, "  %10.1f MiB  %s\n", mib(bytes), label);
 }
 
 /* Tokens of context whose KV cache would still fit; 0 when even none would. */

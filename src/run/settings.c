@@ -41,7 +41,7 @@ static const char *spell(const json_t *value, char out[64])
 {
     struct buf text;
     buf_init(&text, LIMIT_JSON_BYTES);
-    if (!json_write(value, JSON_COMPACT, &text, NULL))
+    if (!json_write(value, JSON_COMPACT | JSON_REAL_PRECISION(9), &text, NULL))
         buf_reset(&text);
     size_t n = text.n < 40 ? text.n : str_utf8_floor(buf_c(&text), 40);
     memcpy(out, buf_c(&text), n);

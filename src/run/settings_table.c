@@ -8,8 +8,6 @@
 #include "run/settings.h"
 #include "run/settings_private.h"
 
-#define N_(text) text
-
 #define ROW(key, kind, min, max, arg, help)                                                        \
     {                                                                                              \
         #key, kind, offsetof(struct settings, key), min, max, arg, help                            \

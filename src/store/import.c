@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/os.h"
 #include "gguf/gguf.h"
 
 struct job {
@@ -33,8 +34,7 @@ static bool open_source(struct job *j, enum kind *kind, struct err *e)
     char magic[4];
     j->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not make us wait */
     if (j->fd < 0 || fstat(j->fd, &st) != 0)
-        return fail(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s", path,
-                    strerror(errno));
+        return os_fail_open(path, e);
     if (!S_ISREG(st.st_mode))
         return fail(e, ERR_USAGE, "%s is not a regular file", path);
     j->file_size = (uint64_t)st.st_size;
@@ -75,8 +75,8 @@ static bool check_digest(struct job *j, struct err *e)
         return false;
     r->size = j->blob.n;
     if (j->q->expected && strcmp(j->q->expected->hex, r->digest.hex) != 0)
-        return fail(e, ERR_CORRUPT, "%s: its SHA-256 is %s, not %s", j->q->path, r->digest.hex,
-                    j->q->expected->hex);
+        return fail(e, ERR_CORRUPT, "%s: its SHA-256 is %s, not %s; download it again", j->q->path,
+                    r->digest.hex, j->q->expected->hex);
     return true;
 }
 

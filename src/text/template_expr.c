@@ -188,7 +188,7 @@ static struct node *parse_primary(struct parser *p, int how)
     default:
         if (is_op(p, OP('(', 0)) || is_op(p, OP('[', 0)) || is_op(p, OP('{', 0)))
             return parse_bracket(p);
-        unexpected(p, "an expression");
+        unexpected(p, N_("an expression"));
         return NULL;
     }
 }
@@ -228,7 +228,7 @@ static bool parse_argument(struct parser *p, struct node *n, struct node ***end,
         return add_keyword(p, n, named_end);
     }
     if (call->star_star || (call->star && !star_star) || (call->named && !star && !star_star))
-        return unexpected(p, "a keyword argument");
+        return unexpected(p, N_("a keyword argument"));
     if (((star || star_star) && !advance(p)) || !(arg = parse_expression(p)) || !adopt(p, n, arg))
         return false;
     if (star)
@@ -634,7 +634,7 @@ struct node *parse_tuple(struct parser *p, int how, const char *end)
     if (!comma && tuple->n)
         return tuple->first;
     if (!comma && !(how & TUPLE_PARENTHESES)) {
-        unexpected(p, "an expression");
+        unexpected(p, N_("an expression"));
         return NULL;
     }
     return tuple;

@@ -45,8 +45,8 @@ bool skip_name(struct parser *p, const char *name, bool *skipped)
 bool unexpected(struct parser *p, const char *wanted)
 {
     static const char *const what[] = {
-        [LEX_EOF] = "the end of the template",
-        [LEX_DATA] = "text",
+        [LEX_EOF] = N_("the end of the template"),
+        [LEX_DATA] = N_("text"),
         [LEX_PRINT_BEGIN] = "\"{{\"",
         [LEX_PRINT_END] = "\"}}\"",
         [LEX_TAG_BEGIN] = "\"{%\"",
@@ -54,9 +54,9 @@ bool unexpected(struct parser *p, const char *wanted)
     };
     if (p->cur.kind < LEX_NAME)
         return fail(p->e, ERR_CORRUPT, "line %u: %s where %s is expected", p->cur.line,
-                    what[p->cur.kind], wanted);
+                    err_text(what[p->cur.kind]), err_text(wanted));
     return fail(p->e, ERR_CORRUPT, "line %u: \"%.*s\" where %s is expected", p->cur.line,
-                STR_ARG(p->cur.text), wanted);
+                STR_ARG(p->cur.text), err_text(wanted));
 }
 
 bool expect_op(struct parser *p, uint16_t op)
@@ -73,7 +73,7 @@ bool expect_name(struct parser *p, const char *name)
 bool any_name(struct parser *p, struct str *name)
 {
     *name = p->cur.text;
-    return p->cur.kind == LEX_NAME ? advance(p) : unexpected(p, "a name");
+    return p->cur.kind == LEX_NAME ? advance(p) : unexpected(p, N_("a name"));
 }
 
 /* ---- nodes ---- */
@@ -376,7 +376,7 @@ static struct node *parse_statement(struct parser *p)
 {
     struct token tag = p->cur;
     if (tag.kind != LEX_NAME) {
-        unexpected(p, "the name of a tag");
+        unexpected(p, N_("the name of a tag"));
         return NULL;
     }
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
