@@ -104,14 +104,14 @@ man: $(BUILD)/moat ## write the manual pages from the option tables into build/m
 
 # --- from nothing to an answer ---------------------------------------------------------------------
 MODEL ?= smollm2:135m
-PROMPT ?= Why is the sky blue? Answer in two sentences.
+PROMPT ?= What is the capital of France?
 export PROMPT
 
 run: ## install what building needs, build, fetch the default model, answer PROMPT="..."
 	@scripts/setup build
 	@$(SUBMAKE) -s all
 	@MOAT=$(BUILD)/moat scripts/fetch-model
-	@$(BUILD)/moat run $(MODEL) "$$PROMPT" --num-gpu 0 --memory 12G </dev/null
+	@$(BUILD)/moat run $(MODEL) "$$PROMPT" --num-gpu 0 --memory 12G --temperature 0 </dev/null
 
 test: ## install what testing needs, build, fetch the test models, run every test
 	@scripts/setup test
