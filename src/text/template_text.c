@@ -33,10 +33,11 @@ static bool text_room(struct render *r, size_t n)
 
 static char *text_add(struct render *r, struct str s)
 {
-    char *at = r->text;
-    if (s.n)
+    char *at = r->text; /* may be NULL while nothing was written */
+    if (s.n) {
         memcpy(at, s.p, s.n);
-    r->text += s.n;
+        r->text += s.n;
+    }
     return at;
 }
 

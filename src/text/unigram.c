@@ -38,8 +38,8 @@ static bool read_charsmap(struct unigram *u, const struct gguf *g, struct err *e
     if (!kv || kv->n == 0)
         return true;
     bool bytes = kv->type == GGUF_ARRAY && (kv->elem == GGUF_U8 || kv->elem == GGUF_I8);
-    uint64_t size = bytes && kv->n > 4 ? u32_at(kv->data) : UINT64_MAX;
-    if (!bytes || size > kv->n - 4)
+    uint64_t size = bytes && kv->n >= 4 ? u32_at(kv->data) : 0;
+    if (!bytes || kv->n < 4 || size > kv->n - 4)
         return fail(e, ERR_CORRUPT, "tokenizer.ggml.precompiled_charsmap is not a character map");
     u->units = kv->data + 4;
     u->n_units = (size_t)size / 4;

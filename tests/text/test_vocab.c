@@ -132,10 +132,13 @@ static void damaged_arrays(void **state)
     gguf_write_u32(&d.w, "tokenizer.ggml.add_bos_token", 1);
     add(&d, "a", TOKEN_NORMAL);
     refused(&d, ERR_CORRUPT, "tokenizer.ggml.add_bos_token");
-    start(&d, "t5", NULL);
-    gguf_write_array(&d.w, "tokenizer.ggml.precompiled_charsmap", GGUF_U8, "\xff\xff\xff\xff\0", 5);
-    add(&d, "a", TOKEN_NORMAL);
-    refused(&d, ERR_CORRUPT, "precompiled_charsmap");
+    for (uint64_t n = 1; n <= 5; n++) { /* too short for its own length, or for what that says */
+        start(&d, "t5", NULL);
+        gguf_write_array(&d.w, "tokenizer.ggml.precompiled_charsmap", GGUF_U8, "\xff\xff\xff\xff\0",
+                         n);
+        add(&d, "a", TOKEN_NORMAL);
+        refused(&d, ERR_CORRUPT, "precompiled_charsmap");
+    }
 }
 
 static void short_arrays(void **state)
