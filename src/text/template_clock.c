@@ -41,8 +41,8 @@ static int iso_week(const struct tm *t, int *year)
 /* A directive that is a number: its value, width and usual padding; false where it is none. */
 static bool number_of(const struct tm *t, char c, int *value, int *width, char *pad)
 {
-    int hour = t->tm_hour % 12 ? t->tm_hour % 12 : 12, year = t->tm_year + 1900, iso;
-    int week = iso_week(t, &iso);
+    int hour = t->tm_hour % 12 ? t->tm_hour % 12 : 12, year = t->tm_year + 1900, iso = 0;
+    int week = strchr("VGg", c) ? iso_week(t, &iso) : 0;
     *pad = strchr("ekl", c) ? '_' : '0';
     *width = strchr("uw", c) ? 1 : strchr("YG", c) ? 4 : c == 'j' ? 3 : 2;
     switch (c) {
@@ -205,5 +205,5 @@ bool g_strftime_now(struct render *r, UNUSED struct value self, const struct arg
         return false;
     text_start(&b);
     write_time(r->now, f, 0, &b);
-    return text_done(r, &b, true, out);
+    return text_done(r, &b, spend(r, 2 * b.n), out);
 }

@@ -182,8 +182,8 @@ FILTER_LIKE(f_forceescape)
     if (!to_str(r, self, &s))
         return false;
     text_start(&b);
-    write_escaped(s, &b);
-    bool ok = text_done(r, &b, spend(r, s.n / 16), out);
+    size_t steps = write_escaped(s, &b);
+    bool ok = text_done(r, &b, spend(r, steps), out);
     out->flag = STR_MARKUP;
     return ok;
 }
@@ -228,7 +228,7 @@ static void url_quote(struct str s, bool query, struct buf *out)
         else if (c == ' ' && query)
             buf_byte(out, '+');
         else
-            buf_fmt(out, "%%%02X", c);
+            buf_add(out, (char[]){'%', "0123456789ABCDEF"[c >> 4], "0123456789ABCDEF"[c & 15]}, 3);
     }
 }
 
@@ -249,7 +249,7 @@ static bool url_pairs(struct render *r, struct value self, struct buf *out)
         buf_cstr(out, first ? "" : "&");
         for (int i = 0; i < 2; i++) {
             struct str s;
-            if (!to_str(r, pair.items[i], &s) || !spend(r, s.n / 8))
+            if (!to_str(r, pair.items[i], &s) || !spend(r, s.n / 2))
                 return false;
             url_quote(s, true, out);
             buf_cstr(out, i ? "" : "=");
@@ -269,7 +269,7 @@ FILTER(f_urlencode)
     text_start(&b);
     if (plain)
         url_quote(s, false, &b);
-    return text_done(r, &b, plain ? spend(r, s.n / 8) : url_pairs(r, self, &b), out);
+    return text_done(r, &b, plain ? spend(r, s.n / 2) : url_pairs(r, self, &b), out);
 }
 
 FILTER(f_xmlattr)
@@ -284,7 +284,7 @@ FILTER(f_xmlattr)
         struct str key, value;
         if (p->value.kind == V_NONE || p->value.kind == V_UNDEFINED)
             continue;
-        ok = arg_str(r, p->key, &key) && to_str(r, p->value, &value) && spend(r, value.n / 8);
+        ok = arg_str(r, p->key, &key) && to_str(r, p->value, &value) && spend(r, key.n + value.n);
         for (size_t k = 0; ok && k < key.n; k++)
             if (strchr(" \t\n\r\f\v/>=", key.p[k]))
                 ok = oops(r, "xmlattr: bad character in a key");

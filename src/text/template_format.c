@@ -58,11 +58,9 @@ static void write_padded(struct str text, size_t head, const struct spec *s, cha
     align = s->align ? s->align : s->zero && align == '>' ? '=' : align;
     int64_t left = align == '^' ? pad / 2 : align == '<' ? 0 : pad;
     buf_str(out, align == '=' ? str_sub(text, 0, head) : STR(""));
-    for (int64_t i = 0; i < left; i++)
-        buf_str(out, fill);
+    write_fill(out, fill, left);
     buf_str(out, align == '=' ? str_from(text, head) : text);
-    for (int64_t i = left; i < pad; i++)
-        buf_str(out, fill);
+    write_fill(out, fill, pad < left ? 0 : pad - left);
 }
 
 static void write_sign(bool minus, const struct spec *s, struct buf *out)
@@ -170,9 +168,10 @@ static bool write_real(struct render *r, double f, const struct spec *s, struct 
     else
         buf_str(&b, buf_view(&number));
     write_padded(buf_view(&b), head, s, '>', out);
+    size_t steps = 24 + b.n / 4 + (size_t)s->width / 32;
     buf_clear(&b);
     buf_clear(&number);
-    return spend(r, 16 + (size_t)s->width / 16);
+    return spend(r, steps);
 }
 
 static bool write_text(struct render *r, struct str text, const struct spec *s, char align,
@@ -340,7 +339,7 @@ static bool percent_text(struct render *r, struct percent *p, struct value v, st
     bool ok = s->type == 's' ? write_str(r, v, &b) : write_repr(r, v, &b);
     bool escape = p->markup && !(s->type == 's' && v.kind == V_STR && v.flag & STR_MARKUP);
     if (escape)
-        write_escaped(buf_view(&b), &e);
+        ok = spend(r, write_escaped(buf_view(&b), &e)) && ok;
     s->zero = false;
     ok = ok && write_text(r, buf_view(escape ? &e : &b), s, '>', out);
     buf_clear(&b);
@@ -518,7 +517,7 @@ static bool write_field(struct render *r, struct braces *f, struct value v, char
     bool escape = f->markup && !(v.kind == V_STR && v.flag & STR_MARKUP);
     ok = ok && format_value(r, v, spec, escape ? &b : out);
     if (escape)
-        write_escaped(buf_view(&b), out);
+        ok = spend(r, write_escaped(buf_view(&b), out)) && ok;
     buf_clear(&b);
     return ok;
 }

@@ -18,19 +18,22 @@ static void json_char(uint32_t c, struct str bytes, bool ascii, struct buf *out)
 {
     static const char from[] = "\"\\\n\r\t\f\b", to[] = "\"\\nrtfb";
     const char *simple = c && c < 128 ? strchr(from, (int)c) : NULL;
-    if (simple)
-        buf_fmt(out, "\\%c", to[simple - from]);
-    else if (c < 0x20 || (ascii && c >= 0x7f && c < 0x10000))
-        buf_fmt(out, "\\u%04x", c);
-    else if (ascii && c >= 0x10000)
-        buf_fmt(out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
-    else
+    if (simple) {
+        buf_byte(out, '\\');
+        buf_byte(out, to[simple - from]);
+    } else if (c < 0x20 || (ascii && c >= 0x7f && c < 0x10000)) {
+        write_hex(out, "\\u", c, 4);
+    } else if (ascii && c >= 0x10000) {
+        write_hex(out, "\\u", 0xd800 + ((c - 0x10000) >> 10), 4);
+        write_hex(out, "\\u", 0xdc00 + (c & 0x3ff), 4);
+    } else {
         buf_str(out, bytes);
+    }
 }
 
 static bool json_str(struct render *r, struct str s, bool ascii, struct buf *out)
 {
-    size_t plain = 0;
+    size_t plain = 0, special = 0;
     buf_byte(out, '"');
     for (size_t i = 0; i < s.n;) {
         size_t start = i;
@@ -43,10 +46,11 @@ static bool json_str(struct render *r, struct str s, bool ascii, struct buf *out
         buf_add(out, s.p + plain, start - plain);
         json_char(c, str_sub(s, start, i - start), ascii, out);
         plain = i;
+        special++;
     }
     buf_add(out, s.p + plain, s.n - plain);
     buf_byte(out, '"');
-    return spend(r, s.n / 32);
+    return spend(r, s.n / 32 + special);
 }
 
 static void json_float(double f, struct buf *out)
@@ -140,7 +144,7 @@ static bool json_value(struct render *r, struct value v, struct style *s, struct
         return true;
     case V_FLOAT:
         json_float(v.f, out);
-        return spend(r, 16);
+        return spend(r, 24);
     case V_STR:
         return json_str(r, as_str(v), s->ascii, out);
     case V_LIST:

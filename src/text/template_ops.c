@@ -134,8 +134,8 @@ static bool escaped(struct render *r, struct value v, struct value *out)
         return true;
     struct buf b;
     text_start(&b);
-    write_escaped(as_str(v), &b);
-    return text_done(r, &b, spend(r, v.n / 16), out);
+    size_t steps = write_escaped(as_str(v), &b);
+    return text_done(r, &b, spend(r, steps), out);
 }
 
 static bool add_texts(struct render *r, struct value a, struct value b, struct value *out)

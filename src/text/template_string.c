@@ -58,10 +58,36 @@ static enum char_case case_of(enum text_case how, uint32_t c, bool first, bool a
     }
 }
 
+/* A text of ASCII alone in lower or upper case, or with both exchanged. */
+static bool ascii_case(struct render *r, struct value v, enum text_case how, struct value *out)
+{
+    uint8_t flag = v.flag;
+    if (!spend(r, v.n / 32) || !text_copy(r, as_str(v), out))
+        return false;
+    char *p = r->text - v.n; /* the copy just made */
+    for (uint32_t i = 0; i < v.n; i++) {
+        bool up = p[i] >= 'A' && p[i] <= 'Z', low = p[i] >= 'a' && p[i] <= 'z';
+        if ((up && how != TEXT_UPPER) || (low && (how == TEXT_UPPER || how == TEXT_SWAP)))
+            p[i] ^= 32;
+    }
+    out->flag = flag;
+    return true;
+}
+
+static bool is_ascii(struct str s)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < s.n; i++)
+        all |= (unsigned char)s.p[i];
+    return all < 128;
+}
+
 bool text_case(struct render *r, struct value v, enum text_case how, struct value *out)
 {
     struct str s = as_str(v);
     struct buf b;
+    if (how != TEXT_TITLE && how != TEXT_CAPITAL && is_ascii(s))
+        return ascii_case(r, v, how, out);
     text_start(&b);
     bool after_cased = false;
     for (size_t i = 0; i < s.n;) {
@@ -82,7 +108,7 @@ bool text_case(struct render *r, struct value v, enum text_case how, struct valu
             buf_utf8(&b, to[j]);
         after_cased = char_class(c) & CASED;
     }
-    bool ok = text_done(r, &b, spend(r, s.n / 8), out);
+    bool ok = text_done(r, &b, spend(r, s.n), out);
     out->flag = v.flag;
     return ok;
 }
@@ -119,7 +145,7 @@ bool text_strip(struct render *r, struct value v, struct value chars, bool front
     uint8_t flag = v.flag;
     *out = v_str(s);
     out->flag = flag;
-    return spend(r, (v.n - s.n) / 32 * cost);
+    return spend(r, (v.n - s.n) / 4 * cost);
 }
 
 bool text_replace(struct render *r, struct value v, struct str from, struct str to, int64_t count,
@@ -129,7 +155,8 @@ bool text_replace(struct render *r, struct value v, struct str from, struct str 
     struct buf b;
     text_start(&b);
     size_t at = 0;
-    for (int64_t done = 0; count < 0 || done < count; done++) {
+    int64_t done = 0;
+    for (; count < 0 || done < count; done++) {
         size_t found = str_find(str_from(s, at), from);
         if (found == SIZE_MAX)
             break;
@@ -145,7 +172,7 @@ bool text_replace(struct render *r, struct value v, struct str from, struct str 
         buf_add(&b, s.p + start, at - start);
     }
     buf_str(&b, str_from(s, at));
-    bool ok = text_done(r, &b, spend(r, s.n / 16), out);
+    bool ok = text_done(r, &b, spend(r, s.n / 32 + (size_t)done), out);
     out->flag = v.flag;
     return ok;
 }
@@ -186,11 +213,9 @@ bool text_pad(struct render *r, struct value v, int64_t width, struct str fill, 
     struct buf b;
     text_start(&b);
     int64_t left = align == '>' ? pad : align == '^' ? pad / 2 + (pad & width & 1) : 0;
-    for (int64_t i = 0; i < left; i++)
-        buf_str(&b, fill);
+    write_fill(&b, fill, left);
     buf_str(&b, as_str(v));
-    for (int64_t i = left; i < pad; i++)
-        buf_str(&b, fill);
+    write_fill(&b, fill, pad - left);
     bool ok = text_done(r, &b, spend(r, b.n / 16), out);
     out->flag = v.flag;
     return ok;

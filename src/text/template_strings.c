@@ -324,7 +324,7 @@ FILTER(s_count)
     for (size_t at; sought.n && (at = str_find(part, sought)) != SIZE_MAX; n++)
         part = str_from(part, at + sought.n);
     *out = v_int(n);
-    return true;
+    return spend(r, sought.n ? (size_t)n : 0);
 }
 
 FILTER(s_replace)
@@ -528,7 +528,7 @@ FILTER(s_join)
         if (i)
             buf_str(&b, as_str(self));
         if (ok && self.flag & STR_MARKUP && !(one.flag & STR_MARKUP))
-            write_escaped(as_str(one), &b);
+            ok = spend(r, write_escaped(as_str(one), &b));
         else if (ok)
             buf_str(&b, as_str(one));
         ok = ok && spend(r, (one.n + self.n) / 64);

@@ -112,9 +112,9 @@ bool to_str(struct render *r, struct value v, struct str *out)
     return true;
 }
 
-void write_escaped(struct str s, struct buf *out)
+size_t write_escaped(struct str s, struct buf *out)
 {
-    size_t done = 0;
+    size_t done = 0, n = 0;
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
         const char *as = c == '&'    ? "&amp;"
@@ -128,8 +128,29 @@ void write_escaped(struct str s, struct buf *out)
         buf_add(out, s.p + done, i - done);
         buf_cstr(out, as);
         done = i + 1;
+        n++;
     }
     buf_add(out, s.p + done, s.n - done);
+    return n + s.n / 32;
+}
+
+void write_fill(struct buf *out, struct str fill, int64_t n)
+{
+    char many[64];
+    if (fill.n == 1) {
+        memset(many, fill.p[0], sizeof many);
+        for (; n >= (int64_t)sizeof many; n -= (int64_t)sizeof many)
+            buf_add(out, many, sizeof many);
+    }
+    for (; n > 0; n--)
+        buf_str(out, fill);
+}
+
+void write_hex(struct buf *out, const char *prefix, uint32_t c, int digits)
+{
+    buf_cstr(out, prefix);
+    for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
+        buf_byte(out, "0123456789abcdef"[c >> shift & 15]);
 }
 
 static int print_double(char text[static 1024], char conv, int precision, bool alternate, double f)
@@ -225,16 +246,20 @@ void write_float(double f, struct buf *out)
         buf_cstr(out, ".0");
 }
 
-static void repr_char(uint32_t c, struct str bytes, char quote, struct buf *out)
+static void repr_char(uint32_t c, struct str bytes, struct buf *out)
 {
-    if (c == (unsigned char)quote || c == '\\')
-        buf_fmt(out, "\\%c", (int)c);
-    else if (c == '\n' || c == '\r' || c == '\t')
-        buf_fmt(out, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-    else if (char_class(c) & CHAR_PRINTABLE)
+    static const char from[] = "\n\r\t\\'\"", to[] = "nrt\\'\"";
+    const char *simple = c && c < 128 ? strchr(from, (int)c) : NULL;
+    if (simple) {
+        buf_byte(out, '\\');
+        buf_byte(out, to[simple - from]);
+    } else if (char_class(c) & CHAR_PRINTABLE) {
         buf_str(out, bytes);
-    else
-        buf_fmt(out, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+    } else if (c < 0x100) {
+        write_hex(out, "\\x", c, 2);
+    } else {
+        write_hex(out, c < 0x10000 ? "\\u" : "\\U", c, c < 0x10000 ? 4 : 8);
+    }
 }
 
 static bool repr_str(struct render *r, struct value v, struct buf *out)
@@ -242,16 +267,26 @@ static bool repr_str(struct render *r, struct value v, struct buf *out)
     struct str s = as_str(v);
     bool single = s.n && memchr(s.p, '\'', s.n), both = s.n && memchr(s.p, '"', s.n);
     char quote = single && !both ? '"' : '\'';
+    size_t plain = 0, special = 0;
     buf_cstr(out, v.flag & STR_MARKUP ? "Markup(" : "");
     buf_byte(out, quote);
     for (size_t i = 0; i < s.n;) {
         size_t start = i;
+        unsigned char b = (unsigned char)s.p[i];
+        if (b >= 32 && b < 127 && b != (unsigned char)quote && b != '\\') {
+            i++;
+            continue;
+        }
         uint32_t c = str_utf8_next(s, &i);
-        repr_char(c, str_sub(s, start, i - start), quote, out);
+        buf_add(out, s.p + plain, start - plain);
+        repr_char(c, str_sub(s, start, i - start), out);
+        plain = i;
+        special++;
     }
+    buf_add(out, s.p + plain, s.n - plain);
     buf_byte(out, quote);
     buf_cstr(out, v.flag & STR_MARKUP ? ")" : "");
-    return spend(r, s.n / 16);
+    return spend(r, s.n / 32 + special);
 }
 
 static bool repr_items(struct render *r, struct value v, struct buf *out)
@@ -326,7 +361,7 @@ bool write_repr(struct render *r, struct value v, struct buf *out)
         return true;
     case V_FLOAT:
         write_float(v.f, out);
-        return spend(r, 16);
+        return spend(r, 24);
     case V_STR:
         return repr_str(r, v, out);
     case V_LIST:

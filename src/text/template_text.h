@@ -26,7 +26,9 @@ void write_integer(int64_t i, struct buf *out);
 void write_float(double f, struct buf *out); /* repr(float) */
 /* printf of one double: conv is e, f or g; '#' keeps the point. Never the locale's point. */
 void write_double(struct buf *out, char conv, int precision, bool alternate, double f);
-void write_escaped(struct str s, struct buf *out); /* HTML */
+size_t write_escaped(struct str s, struct buf *out); /* HTML; returns the steps it is worth */
+void write_fill(struct buf *out, struct str fill, int64_t n);
+void write_hex(struct buf *out, const char *prefix, uint32_t c, int digits);
 bool write_json(struct render *r, struct value v, const struct args *a, struct buf *out) MUST_USE;
 
 /* strings (template_string.c) */

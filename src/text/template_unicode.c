@@ -277,6 +277,10 @@ size_t utf8_back(struct str s, size_t at)
 
 struct str utf8_strip(struct str s, bool front, bool back)
 {
+    while (front && s.n && s.p[0] == ' ')
+        s = str_from(s, 1);
+    while (back && s.n && s.p[s.n - 1] == ' ')
+        s.n--;
     while (front && s.n) {
         size_t at = 0;
         if (!(char_class(str_utf8_next(s, &at)) & CHAR_SPACE))
