@@ -83,6 +83,14 @@ static bool score(const struct options *o, struct lab *l, const struct tokens *t
     return true;
 }
 
+static bool check_window(const struct options *o, const struct lab *l, struct err *e)
+{
+    uint32_t trained = l->m->h.n_ctx_train;
+    return o->window <= trained ||
+           fail(e, ERR_LIMIT, "a window of %u tokens is more than the %u the model was trained for",
+                o->window, trained);
+}
+
 static bool run(const struct options *o, struct err *e)
 {
     struct tokens tokens = {0};
@@ -92,7 +100,8 @@ static bool run(const struct options *o, struct err *e)
     bool ok = g && read_tokens(g, o->file, &tokens, e);
     if (g && !ok)
         gguf_close(g);
-    ok = ok && packs_open_lab(&lab, g, &o->lab, e) && score(o, &lab, &tokens, &p, e);
+    ok = ok && packs_open_lab(&lab, g, &o->lab, e) && check_window(o, &lab, e) &&
+         score(o, &lab, &tokens, &p, e);
     if (ok && o->json)
         printf("{\"perplexity\":%.6f,\"count\":%llu}\n", perplexity_value(&p),
                (unsigned long long)p.count);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/packs.h"
 #include "cli/term.h"
 #include "store/manifest.h"
 
@@ -29,9 +30,11 @@ static bool remove_all(const struct store *s, const struct args *args, const str
 {
     uint64_t freed = 0;
     char size[16];
-    for (uint32_t i = 0; i < args->n; i++)
+    for (uint32_t i = 0; i < args->n; i++) {
+        packs_forget(names[i].text);
         if (!manifest_remove(s, &names[i], e))
             return false;
+    }
     if (!blob_sweep(s, &freed, e))
         return false;
     for (uint32_t i = 0; i < args->n; i++)

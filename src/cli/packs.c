@@ -2,7 +2,10 @@
 /* cli/packs: see packs.h. */
 #include "cli/packs.h"
 
+#include <unistd.h>
+
 #include "base/os.h"
+#include "cli/open_model.h"
 #include "cli/opts.h"
 
 static void show_progress(void *arg, uint64_t done, uint64_t total)
@@ -33,6 +36,16 @@ void packs_done(struct packs *p)
 {
     if (p->started)
         progress_end(&p->progress);
+}
+
+void packs_forget(const char *model)
+{
+    struct packs p;
+    struct err ignored;
+    struct gguf *g = open_model(model, &ignored);
+    if (g && packs_init(&p, g, &ignored) && p.params.path)
+        unlink(p.params.path);
+    gguf_close(g);
 }
 
 bool packs_open_lab(struct lab *l, struct gguf *g, const struct lab_params *p, struct err *e)

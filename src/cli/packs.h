@@ -22,6 +22,9 @@ bool packs_init(struct packs *p, const struct gguf *g, struct err *e) MUST_USE;
 /* After the model is open: ends the progress line. */
 void packs_done(struct packs *p);
 
+/* Removes the pack of a model that is about to go; whoever runs from it runs on. */
+void packs_forget(const char *model);
+
 /* lab_open with the model's pack. Takes g over, also on failure. */
 bool packs_open_lab(struct lab *l, struct gguf *g, const struct lab_params *p,
                     struct err *e) MUST_USE;

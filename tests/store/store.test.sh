@@ -198,6 +198,17 @@ try "$moat" verify
 check "and all that is named is whole" eval 'exits 0 && [ "$(grep -c intact "$tmp/out")" = 9 ]'
 check "two files were kept, nothing else" [ "$(blobs)" = 2 ]
 
+# --- packed weights ------------------------------------------------------------------------------
+packs() { ls "$MOAT_HOME/packs" 2>/dev/null | wc -l; }
+export MOAT_HOME=$tmp/packed
+try "$moat" import "$a" --name packed:1
+try "$moat" bench packed:1 -p 8 -n 1 -r 1
+check "the first start keeps packed weights" eval 'exits 0 && [ "$(packs)" = 1 ]'
+try "$moat" bench packed:1 -p 8 -n 1 -r 1
+check "the second uses them" eval 'exits 0 && [ "$(packs)" = 1 ]'
+try "$moat" rm packed:1
+check "they go with their model" eval 'exits 0 && [ "$(packs)" = 0 ]'
+
 # 500 KiB hold the first model and not the second; a namespace of our own needs no root.
 cat >"$tmp/full.sh" <<'END'
 set -e
