@@ -6,8 +6,8 @@
  * Templates are hostile input. Parsing is bounded in size, depth and memory, rendering in steps,
  * depth, memory and output (base/limits.h, RENDER_MEMORY); there are no host calls. A step is about
  * 50 ns at most, so no rendering takes long. Errors say the line and the reason; a limit is
- * ERR_LIMIT, a syntax error ERR_CORRUPT or ERR_UNSUPPORTED, a failed rendering ERR_USAGE. Refused by
- * name: extends, block, include, import, autoescape, integers over 64 bits, and the filters and
+ * ERR_LIMIT, a syntax error ERR_CORRUPT or ERR_UNSUPPORTED, a failed rendering ERR_USAGE. Refused
+ * by name: extends, block, include, import, autoescape, integers over 64 bits, and the filters and
  * methods that no chat template has a use for. */
 #ifndef MOAT_TEXT_TEMPLATE_H
 #define MOAT_TEXT_TEMPLATE_H
