@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What the documents say of the tree is true: links lead somewhere, make targets exist, the two READMEs agree, the
-journey table is the body of run/generate.c, and every claim has its row."""
+journey table is the body of run/generate.c, the tree is the tree, and every claim has its row."""
 import os, re
 from source import check, files, read, ROOT, tap
 
@@ -56,6 +56,16 @@ def journey_is_true():
                 yield f"src/{name} does not exist"
 
 
+def tree():
+    """Each module that DESIGN's tree names before "later" is there."""
+    for room, modules in re.findall(r"^    ([a-z]+)/ +(.*)$", read("DESIGN.md"), re.M):
+        now = re.sub(r"\([^)]*\)", " ", re.split(r"\blater\b", modules)[0])
+        for name in re.findall(r"(?<![\w])([a-z0-9_]+/?)(?=[\s;,]|$)", now.split(", a ")[0]):
+            path = os.path.join(ROOT, "src", room, name)
+            if not (os.path.isdir(path) if name.endswith("/") else os.path.exists(path + ".c") or os.path.exists(path + ".h")):
+                yield f"DESIGN.md: src/{room}/{name} does not exist"
+
+
 def claims():
     rows = re.findall(r"^\| (\d+) \|(.*)\|$", read("docs/CLAIMS.md"), re.M)
     if [int(n) for n, _ in rows] != list(range(1, 23)):
@@ -70,5 +80,6 @@ check("links lead somewhere", links())
 check("make targets named in documents exist", targets())
 check("the two READMEs agree", twins())
 check("the journey table is what generate.c does", journey_is_true() if os.path.exists(os.path.join(ROOT, "src/run/generate.c")) else ["src/run/generate.c is missing"])
+check("the tree in DESIGN.md is the tree", tree())
 check("every claim of the guide has its row", claims())
 tap.done()
