@@ -13,7 +13,7 @@
 #define MATMUL_ROWS   16 /* rows are handed out in multiples of this */
 #define DECODE_TOKENS 8  /* up to so many rows of activations count as decoding */
 
-enum gating { GATE_SILU, GATE_GELU };
+enum gating { GATE_SILU, GATE_GELU, GATE_CLAMPED };
 
 struct kernels {
     const char *isa;
@@ -25,9 +25,10 @@ struct kernels {
      * this thread, 64-byte aligned. */
     void (*matmul)(const struct matmul *m, uint32_t row0, uint32_t row1, float *scratch);
     float (*dot)(const float *a, const float *b, uint32_t n);
-    void (*axpy)(float *y, float a, const float *x, uint32_t n);          /* y += a x */
-    void (*scale)(float *y, float a, uint32_t n);                         /* y *= a */
-    void (*gated)(float *g, const float *u, enum gating act, uint32_t n); /* g = act(g) u */
+    void (*axpy)(float *y, float a, const float *x, uint32_t n); /* y += a x */
+    void (*scale)(float *y, float a, uint32_t n);                /* y *= a */
+    /* g = act(g) u, or swiglu_clamped(g, u) */
+    void (*gated)(float *g, const float *u, enum gating act, uint32_t n);
     /* out = x / sqrt(mean(x^2) + eps) * weight; out may be x. */
     void (*norm)(const float *x, const float *weight, float eps, float *out, uint32_t n);
     void (*attend)(const struct attend_block *b, struct attend_query *q, uint32_t n);

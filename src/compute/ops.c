@@ -32,6 +32,17 @@ float silu(float x)
     return x / (1.0f + expf(-x));
 }
 
+float sigmoid(float x)
+{
+    return 1.0f / (1.0f + expf(-x));
+}
+
+float swiglu_clamped(float g, float u)
+{
+    float x = fminf(g, SWIGLU_LIMIT), y = fmaxf(-SWIGLU_LIMIT, fminf(u, SWIGLU_LIMIT));
+    return x * sigmoid(SWIGLU_ALPHA * x) * (y + 1.0f);
+}
+
 float gelu_tanh(float x)
 {
     const float sqrt_2_over_pi = 0.79788456080286535588f;

@@ -14,6 +14,12 @@ void softmax(float *x, uint32_t n); /* in place, stable */
 float silu(float x);      /* x * sigmoid(x) */
 float gelu_tanh(float x); /* Hendrycks & Gimpel 2016, tanh form */
 
+/* SwiGLU as gpt-oss has it: x sigmoid(a x) (y + 1), x = min(g, limit), y = u held to +-limit. */
+#define SWIGLU_ALPHA 1.702f
+#define SWIGLU_LIMIT 7.0f
+float swiglu_clamped(float g, float u);
+float sigmoid(float x);
+
 /* Rotates pairs of a head of n_rot coordinates by the angles whose cos and sin are in cs
  * [n_rot/2][2]. norm: pairs are neighbours (x0,x1); neox: halves (x0, x_{n_rot/2}). */
 void rope_norm(float *x, const float *cs, uint32_t n_rot);

@@ -14,44 +14,66 @@ enum dim {
     DIM_VOCAB,
     DIM_FF,
     DIM_FF_EXPERT,
+    DIM_FF_EXPERT2, /* gate and up of an expert together */
+    DIM_FF_SHARED,
     DIM_EXPERT,
     DIM_HEAD,
-    DIM_Q,    /* n_head * d_head */
-    DIM_K,    /* n_head_kv * d_head */
-    DIM_V,    /* n_head_kv * d_head_v */
-    DIM_ATTN, /* n_head * d_head_v: what wo takes */
-    DIM_ROT2, /* n_rot / 2 */
+    DIM_HEADS, /* n_head */
+    DIM_Q,     /* n_head * d_head */
+    DIM_K,     /* n_head_kv * d_head */
+    DIM_V,     /* n_head_kv * d_head_v */
+    DIM_ATTN,  /* n_head * d_head_v: what wo takes */
+    DIM_ROT2,  /* n_rot / 2 */
 };
 
-enum tensor_need { REQUIRED, OPTIONAL, IF_DENSE, IF_EXPERTS, OPTIONAL_IF_DENSE };
+/* Whether a tensor must be there, and in which layers it has a place at all: flags, together. */
+enum tensor_need {
+    REQUIRED = 0,
+    OPTIONAL = 1,
+    IF_DENSE = 2,
+    IF_EXPERTS = 4,
+    IF_SHARED = 8, /* the model has shared experts */
+    OPTIONAL_IF_DENSE = OPTIONAL | IF_DENSE,
+    OPTIONAL_IF_EXPERTS = OPTIONAL | IF_EXPERTS,
+};
+
+enum tensor_kind {
+    TENSOR_MAT,
+    TENSOR_EXPERTS, /* a stack: [n_expert][rows][cols] */
+    TENSOR_VALUES,  /* converted to F32: [rows][cols], or [cols] with DIM_NONE */
+};
 
 struct tensor_spec {
     const char *name; /* after "blk.N." for layers */
     size_t offset;    /* of the struct mat or const float * in struct layer or struct model */
     enum dim rows, cols;
-    bool experts; /* a stack: [n_expert][rows][cols] */
-    enum tensor_need need;
+    enum tensor_kind kind;
+    unsigned need; /* enum tensor_need */
 };
 
 #define LAYER_MAT(field, name, rows, cols, need)                                                   \
     {                                                                                              \
-        name, offsetof(struct layer, field), rows, cols, false, need                               \
+        name, offsetof(struct layer, field), rows, cols, TENSOR_MAT, need                          \
     }
 #define LAYER_EXPS(field, name, rows, cols, need)                                                  \
     {                                                                                              \
-        name, offsetof(struct layer, field), rows, cols, true, need                                \
+        name, offsetof(struct layer, field), rows, cols, TENSOR_EXPERTS, need                      \
     }
 #define LAYER_VEC(field, name, n, need)                                                            \
     {                                                                                              \
-        name, offsetof(struct layer, field), DIM_NONE, n, false, need                              \
+        name, offsetof(struct layer, field), DIM_NONE, n, TENSOR_VALUES, need                      \
+    }
+#define LAYER_VALUES(field, name, rows, cols, need)                                                \
+    {                                                                                              \
+        name, offsetof(struct layer, field), rows, cols, TENSOR_VALUES, need                       \
     }
 #define MODEL_MAT(field, name, rows, cols, need)                                                   \
     {                                                                                              \
-        name, offsetof(struct model, field), rows, cols, false, need                               \
+        name, offsetof(struct model, field), rows, cols, TENSOR_MAT, need                          \
     }
 #define MODEL_VEC(field, name, n, need)                                                            \
     {                                                                                              \
-        name, offsetof(struct model, field), DIM_NONE, n, false, need                              \
+        name, offsetof(struct model, field), DIM_NONE, n, TENSOR_VALUES, need                      \
     }
 
 /* What most architectures share, as runs of rows for their tables. */
@@ -77,6 +99,21 @@ struct tensor_spec {
         LAYER_EXPS(w_gate_exps, "ffn_gate_exps.weight", ff, DIM_MODEL, need),                      \
         LAYER_EXPS(w_up_exps, "ffn_up_exps.weight", ff, DIM_MODEL, need),                          \
         LAYER_EXPS(w_down_exps, "ffn_down_exps.weight", DIM_MODEL, ff, need)
+/* Gate and up apart, or in one stack. */
+#define TENSORS_EXPERTS_FUSED(ff)                                                                  \
+    LAYER_MAT(w_router, "ffn_gate_inp.weight", DIM_EXPERT, DIM_MODEL, IF_EXPERTS),                 \
+        LAYER_EXPS(w_gate_exps, "ffn_gate_exps.weight", ff, DIM_MODEL, OPTIONAL_IF_EXPERTS),       \
+        LAYER_EXPS(w_up_exps, "ffn_up_exps.weight", ff, DIM_MODEL, OPTIONAL_IF_EXPERTS),           \
+        LAYER_EXPS(w_gate_up_exps, "ffn_gate_up_exps.weight", DIM_FF_EXPERT2, DIM_MODEL,           \
+                   OPTIONAL_IF_EXPERTS),                                                           \
+        LAYER_EXPS(w_down_exps, "ffn_down_exps.weight", DIM_MODEL, ff, IF_EXPERTS)
+#define TENSORS_SHARED_EXPERT                                                                      \
+    LAYER_MAT(w_gate_shared, "ffn_gate_shexp.weight", DIM_FF_SHARED, DIM_MODEL,                    \
+              IF_EXPERTS | IF_SHARED),                                                             \
+        LAYER_MAT(w_up_shared, "ffn_up_shexp.weight", DIM_FF_SHARED, DIM_MODEL,                    \
+                  IF_EXPERTS | IF_SHARED),                                                         \
+        LAYER_MAT(w_down_shared, "ffn_down_shexp.weight", DIM_MODEL, DIM_FF_SHARED,                \
+                  IF_EXPERTS | IF_SHARED)
 #define TENSORS_MODEL                                                                              \
     MODEL_MAT(embed, "token_embd.weight", DIM_VOCAB, DIM_MODEL, REQUIRED),                         \
         MODEL_VEC(output_norm, "output_norm.weight", DIM_MODEL, REQUIRED),                         \
@@ -96,7 +133,7 @@ struct arch {
     void (*layer)(struct task *t, const struct layer *l);
 };
 
-#define ARCH_TABLE(X) X(llama) X(qwen2) X(qwen3) X(qwen3moe) X(gemma3)
+#define ARCH_TABLE(X) X(llama) X(qwen2) X(qwen3) X(qwen3moe) X(gemma3) X(gpt_oss)
 
 #define X(name) extern const struct arch arch_##name;
 ARCH_TABLE(X)

@@ -62,8 +62,8 @@ static uint32_t first_key(const struct layer *l, uint32_t pos)
 }
 
 /* Queries of one KV head for tokens i .. i+n of one sequence. */
-static uint32_t start_queries(const struct forward *f, uint32_t head, uint32_t i, uint32_t n,
-                              struct attend_query *q)
+static uint32_t start_queries(const struct forward *f, const struct layer *l, uint32_t head,
+                              uint32_t i, uint32_t n, struct attend_query *q)
 {
     const struct hparams *h = &f->m->h;
     uint32_t group = h->n_head / h->n_head_kv, n_q = 0;
@@ -74,7 +74,8 @@ static uint32_t start_queries(const struct forward *f, uint32_t head, uint32_t i
             q[n_q++] =
                 (struct attend_query){.q = f->act.q + ((size_t)t * h->n_head + j) * h->d_head,
                                       .out = out,
-                                      .max = -INFINITY,
+                                      .max = l->sinks ? l->sinks[j] : -INFINITY,
+                                      .sum = l->sinks ? 1.0f : 0.0f,
                                       .pos = f->batch.pos[t]};
         }
     return n_q;
@@ -97,7 +98,7 @@ static void attend_run(const struct forward *f, const struct layer *l, uint32_t 
                        uint32_t n, struct attend_query *queries, float *scratch)
 {
     const struct hparams *h = &f->m->h;
-    uint32_t n_q = start_queries(f, head, i, n, queries), seq = f->batch.seq[i];
+    uint32_t n_q = start_queries(f, l, head, i, n, queries), seq = f->batch.seq[i];
     uint32_t last_pos = f->batch.pos[i + n - 1];
     struct attend_block block = {
         .d = h->d_head, .d_v = h->d_head_v, .scale = h->attn_scale, .softcap = h->attn_softcap};

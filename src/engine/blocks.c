@@ -53,9 +53,16 @@ void block_norm(struct task *t, const float *x, const float *weight, const struc
 void block_input(struct task *t, const float *x, uint32_t n_rows, uint32_t k,
                  const struct product *p, uint32_t n)
 {
+    block_rows(t, x, n_rows, k, k, p, n);
+}
+
+void block_rows(struct task *t, const float *x, uint32_t n_rows, uint32_t k, uint32_t stride,
+                const struct product *p, uint32_t n)
+{
     unsigned forms = wanted_forms(t, p, n);
     uint32_t from, to;
     set_input(t, &t->f->act.in, x, n_rows, k);
+    t->in.stride = stride;
     if (!forms)
         return;
     task_share(t, n_rows, &from, &to);
@@ -189,8 +196,13 @@ void block_ffn(struct task *t, const struct layer *l, enum gating act, const flo
                bool add)
 {
     const struct product in[] = {{.w = &l->w_gate}, {.w = &l->w_up}};
-    const struct product down = {.w = &l->w_down, .bias = l->b_down, .y = y, .add = add};
     block_norm(t, x, l->ffn_norm, in, 2);
+    block_ffn_normed(t, l, act, y, add);
+}
+
+void block_ffn_normed(struct task *t, const struct layer *l, enum gating act, float *y, bool add)
+{
+    const struct product down = {.w = &l->w_down, .bias = l->b_down, .y = y, .add = add};
     gate_and_up(t, l, act, &down);
     block_products(t, &down, 1);
 }

@@ -20,9 +20,13 @@ void block_attention(struct task *t, const struct layer *l, const float *x, floa
 void block_ffn(struct task *t, const struct layer *l, enum gating act, const float *x, float *y,
                bool add);
 
-/* y (+)= sum over the chosen experts of weight * expert(norm(x)); weights are the softmax over the
- * chosen. */
-void block_experts(struct task *t, const struct layer *l, const float *x, float *y, bool add);
+/* y (+)= sum over the chosen experts of weight * expert(norm(x)), chosen and weighed as the hparams
+ * say, plus the shared expert where there is one. */
+void block_experts(struct task *t, const struct layer *l, enum gating act, const float *x, float *y,
+                   bool add);
+
+/* The same of rows that are in task.in already. */
+void block_ffn_normed(struct task *t, const struct layer *l, enum gating act, float *y, bool add);
 
 /* x += norm(o): the residual of architectures that normalise a block's output. */
 void block_add_normed(struct task *t, const float *o, const float *weight, float *x);
@@ -43,6 +47,9 @@ void block_norm(struct task *t, const float *x, const float *weight, const struc
 /* x [n_rows][k], complete before the call, becomes task.in in the forms p wants. */
 void block_input(struct task *t, const float *x, uint32_t n_rows, uint32_t k,
                  const struct product *p, uint32_t n);
+/* The same of rows `stride` apart. */
+void block_rows(struct task *t, const float *x, uint32_t n_rows, uint32_t k, uint32_t stride,
+                const struct product *p, uint32_t n);
 /* Runs the products of a list over task.in, chunk by chunk of all of them. */
 void block_products(struct task *t, const struct product *p, uint32_t n);
 

@@ -32,22 +32,27 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 /* Floats of per-thread scratch: decoded rows of the widest matrix, or attention's needs. */
 static uint64_t scratch_floats(const struct hparams *h)
 {
-    uint64_t cols = max_u64(max_u64(h->d_model, h->d_ff), (uint64_t)h->n_head * h->d_head_v);
-    uint64_t matmul = kernel_scratch_floats((uint32_t)max_u64(cols, h->d_ff_expert));
+    uint64_t cols = max_u64(max_u64(h->d_model, h->widest), (uint64_t)h->n_head * h->d_head_v);
+    uint64_t matmul = kernel_scratch_floats((uint32_t)max_u64(cols, hparams_widest_ffn(h)));
     uint64_t queries = (uint64_t)RUN_TOKENS * (h->n_head / h->n_head_kv) * QUERY_FLOATS;
     uint64_t attention = queries + KV_BLOCK * ((uint64_t)h->d_head + h->d_head_v);
     return (max_u64(matmul, attention) + 15) & ~(uint64_t)15;
 }
 
-/* Room for n rows of up to k values in every form. */
-static void lay_out_act(struct layout *l, uint64_t n, uint64_t k, struct act *a)
+/* Values of n rows of k, in whole tiles. */
+static uint64_t act_values(uint64_t n, uint64_t k)
 {
-    uint64_t tiles = (n + 15) / 16 * ((k + 31) / 32);
-    a->q = place(l, n * k, sizeof *a->q);
-    a->d = place(l, n * (k / 32), sizeof *a->d);
-    a->sum32 = place(l, n * (k / 32), sizeof *a->sum32);
-    a->sum16 = place(l, n * (k / 16), sizeof *a->sum16);
-    a->bf16 = place(l, tiles * 512, sizeof *a->bf16);
+    return (n + 15) / 16 * ((k + 31) / 32) * 512;
+}
+
+/* Room for so many values in every form. */
+static void lay_out_act(struct layout *l, uint64_t values, struct act *a)
+{
+    a->q = place(l, values, sizeof *a->q);
+    a->d = place(l, values / 32, sizeof *a->d);
+    a->sum32 = place(l, values / 32, sizeof *a->sum32);
+    a->sum16 = place(l, values / 16, sizeof *a->sum16);
+    a->bf16 = place(l, values, sizeof *a->bf16);
 }
 
 /* Rows of gathered pairs: each expert's are padded to a whole tile. */
@@ -62,6 +67,7 @@ static void lay_out_experts(struct layout *l, const struct hparams *h, uint64_t 
 {
     uint64_t pairs = n * h->n_expert_used, rows = pair_rows(h, n);
     a->route = place(l, n * h->n_expert, sizeof *a->route);
+    a->choice = place(l, n * h->n_expert, sizeof *a->choice);
     a->pair_token = place(l, rows, sizeof *a->pair_token);
     a->pair_of = place(l, pairs, sizeof *a->pair_of);
     a->pair_weight = place(l, pairs, sizeof *a->pair_weight);
@@ -76,9 +82,10 @@ static size_t lay_out(struct forward *f, char *base)
     struct activations *a = &f->act;
     struct layout l = {.base = base};
     uint64_t n = f->p.kv.n_batch;
-    uint64_t rows = h->n_expert ? max_u64(n, pair_rows(h, n)) : n;
-    uint64_t d_ff = h->n_expert ? max_u64(h->d_ff, h->d_ff_expert) : h->d_ff, ffn = rows * d_ff;
-    uint64_t widest = max_u64(h->d_model, (uint64_t)h->n_head * h->d_head_v);
+    uint64_t pairs = h->n_expert ? pair_rows(h, n) : 0, d_ff = max_u64(h->d_ff, h->d_ff_shared);
+    uint64_t ffn = max_u64(n * d_ff, pairs * h->d_ff_expert);
+    uint64_t widest = max_u64(max_u64(h->d_model, h->widest), (uint64_t)h->n_head * h->d_head_v);
+    uint64_t in = max_u64(act_values(n, widest), act_values(pairs, h->d_model));
     a->x = place(&l, n * h->d_model, sizeof(float));
     a->h = place(&l, n * h->d_model, sizeof(float));
     a->o = place(&l, n * h->d_model, sizeof(float));
@@ -86,10 +93,10 @@ static size_t lay_out(struct forward *f, char *base)
     a->k = place(&l, n * h->n_head_kv * h->d_head, sizeof(float));
     a->v = place(&l, n * h->n_head_kv * h->d_head_v, sizeof(float));
     a->a = place(&l, n * h->n_head * h->d_head_v, sizeof(float));
-    a->g = place(&l, ffn, sizeof(float));
-    a->u = place(&l, ffn, sizeof(float));
-    lay_out_act(&l, rows, h->n_expert ? max_u64(widest, d_ff) : widest, &a->in);
-    lay_out_act(&l, n, h->d_ff, &a->mid);
+    a->g = place(&l, 2 * ffn, sizeof(float));
+    a->u = a->g ? a->g + ffn : NULL;
+    lay_out_act(&l, max_u64(in, act_values(pairs, h->d_ff_expert)), &a->in);
+    lay_out_act(&l, act_values(n, d_ff), &a->mid);
     for (int i = 0; i < 2; i++)
         a->angles[i] = place(&l, n * h->n_rot, sizeof(float));
     lay_out_experts(&l, h, n, a);

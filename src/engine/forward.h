@@ -36,13 +36,14 @@ struct activations {
     float *v; /* [n_batch][n_head_kv * d_head_v] */
     float *a; /* [n_batch][n_head * d_head_v] attention, before wo */
     float *g; /* [n_ffn_rows][d_ff] gate */
-    float *u; /* [n_ffn_rows][d_ff] up */
+    float *u; /* [n_ffn_rows][d_ff] up; right after g, which may hold both: [n_ffn_rows][2 d_ff] */
     /* Room for other forms (compute/act.h) of the rows a multiplication reads; mid is filled with
      * the gated values while in is still read. */
     struct act in, mid;
     float *angles[2]; /* [n_batch][n_rot / 2][2] of model.rope and model.rope_local */
     /* Mixture of experts; a pair is (token, one of its experts), sorted by expert. */
     float *route;          /* [n_batch][n_expert] router probabilities */
+    float *choice;         /* [n_batch][n_expert] what the choice goes by */
     uint32_t *pair_token;  /* [n_pair_rows]; UINT32_MAX: padding */
     uint32_t *pair_of;     /* [n_batch][n_used] pair index of a token's j-th expert */
     float *pair_weight;    /* [n_batch][n_used] */

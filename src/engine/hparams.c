@@ -41,11 +41,18 @@ bool hparams_u32(const struct gguf *g, const struct hparams *h, const char *key,
                  uint32_t hi, uint32_t *out, struct err *e)
 {
     char full[128];
-    if (!uniform_u32(g, full_key(h, key, full), h->n_layer, out, e))
+    if (!uniform_u32(g, full_key(h, key, full), h->n_layer + h->n_layer_draft, out, e))
         return false;
     if (*out < lo || *out > hi)
         return fail(e, ERR_CORRUPT, "%s is %u, outside %u..%u", full, *out, lo, hi);
     return true;
+}
+
+bool hparams_bool(const struct gguf *g, const struct hparams *h, const char *key, bool *out,
+                  struct err *e)
+{
+    char full[128];
+    return gguf_get_bool(g, full_key(h, key, full), out, e);
 }
 
 bool hparams_f32(const struct gguf *g, const struct hparams *h, const char *key, float *out,
@@ -85,6 +92,17 @@ static bool find_arch(struct hparams *h, const struct gguf *g, struct err *e)
                 STR_ARG(name), names);
 }
 
+static bool read_layers(struct hparams *h, const struct gguf *g, struct err *e)
+{
+    uint32_t draft = 0;
+    if (!hparams_u32(g, h, "block_count", 1, LIMIT_LAYERS, &h->n_layer, e) ||
+        !hparams_u32(g, h, "nextn_predict_layers", 0, h->n_layer - 1, &draft, e))
+        return false;
+    h->n_layer_draft = draft;
+    h->n_layer -= draft;
+    return true;
+}
+
 static bool read_sizes(struct hparams *h, const struct gguf *g, struct err *e)
 {
     static const char *const keys[] = {"block_count", "context_length", "embedding_length",
@@ -92,7 +110,7 @@ static bool read_sizes(struct hparams *h, const struct gguf *g, struct err *e)
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!required(g, h, keys[i], e))
             return false;
-    if (!hparams_u32(g, h, "block_count", 1, LIMIT_LAYERS, &h->n_layer, e) ||
+    if (!read_layers(h, g, e) ||
         !hparams_u32(g, h, "context_length", 1, LIMIT_CONTEXT, &h->n_ctx_train, e) ||
         !hparams_u32(g, h, "embedding_length", 1, LIMIT_WIDTH, &h->d_model, e) ||
         !hparams_u32(g, h, "feed_forward_length", 0, LIMIT_WIDTH, &h->d_ff, e) ||
@@ -180,14 +198,41 @@ static bool read_experts(struct hparams *h, const struct gguf *g, struct err *e)
 {
     if (!hparams_u32(g, h, "expert_count", 0, LIMIT_EXPERTS, &h->n_expert, e) ||
         !hparams_u32(g, h, "expert_used_count", 0, LIMIT_EXPERTS, &h->n_expert_used, e) ||
+        !hparams_u32(g, h, "expert_group_count", 0, LIMIT_EXPERTS, &h->n_group, e) ||
+        !hparams_u32(g, h, "expert_group_used_count", 0, LIMIT_EXPERTS, &h->n_group_used, e) ||
         !hparams_f32(g, h, "expert_weights_scale", &h->expert_scale, e))
         return false;
     h->d_ff_expert = h->d_ff;
+    h->expert_gating = EXPERTS_SOFTMAX;
+    h->expert_norm = true;
     if (h->expert_scale == 0)
         h->expert_scale = 1;
     if (h->n_expert && (h->n_expert_used == 0 || h->n_expert_used > h->n_expert))
         return fail(e, ERR_CORRUPT, "the model uses %u of its %u experts, which cannot be",
                     h->n_expert_used, h->n_expert);
+    if (h->n_group <= 1 || h->n_expert == 0)
+        h->n_group = 0;
+    else if (h->n_expert % h->n_group || h->n_group_used == 0 || h->n_group_used > h->n_group ||
+             h->n_expert / h->n_group * h->n_group_used < h->n_expert_used)
+        return fail(e, ERR_CORRUPT,
+                    "the model chooses its %u experts from %u of %u groups, which "
+                    "cannot be",
+                    h->n_expert, h->n_group_used, h->n_group);
+    return true;
+}
+
+bool hparams_expert_choice(struct hparams *h, const struct gguf *g, struct err *e)
+{
+    uint32_t gating = h->expert_gating;
+    if (!hparams_u32(g, h, "leading_dense_block_count", 0, LIMIT_LAYERS, &h->n_dense, e) ||
+        !hparams_bool(g, h, "expert_weights_norm", &h->expert_norm, e) ||
+        !hparams_u32(g, h, "expert_gating_func", 0, UINT32_MAX, &gating, e))
+        return false;
+    if (gating > EXPERTS_SOFTMAX_CHOSEN)
+        return fail(e, ERR_UNSUPPORTED, "%s.expert_gating_func %u is not supported (1 to 3 are)",
+                    h->arch->name, gating);
+    if (gating)
+        h->expert_gating = (enum expert_gating)gating;
     return true;
 }
 
@@ -214,15 +259,22 @@ bool hparams_read(struct hparams *h, const struct gguf *g, struct err *e)
     bool ok = find_arch(h, g, e) && read_sizes(h, g, e) && read_attention(h, g, e) &&
               read_rope(h, g, e) && read_experts(h, g, e) && read_vocab(h, g, e) &&
               (!h->arch->read_hparams || h->arch->read_hparams(h, g, e));
-    if (ok && h->n_expert)
-        h->d_ff = h->d_ff_expert; /* no tensor vouches for the other: it must not size memory */
-    return ok;
+    if (!ok)
+        return false;
+    /* what no tensor vouches for must not size memory */
+    if (h->n_dense >= h->n_layer)
+        h->n_expert = h->n_expert_used = 0;
+    if (h->n_expert == 0)
+        h->d_ff_expert = h->d_ff_shared = 0;
+    else if (h->n_dense == 0)
+        h->d_ff = h->d_ff_expert;
+    return true;
 }
 
 static bool window_array(struct hparams *h, const struct gguf_kv *kv, struct err *e)
 {
     bool usable = gguf_is_integer(kv->elem) || kv->elem == GGUF_BOOL;
-    if (!usable || kv->n != h->n_layer)
+    if (!usable || kv->n != h->n_layer + h->n_layer_draft)
         return fail(e, ERR_CORRUPT,
                     "%.*s does not say for each of the %u layers whether it is windowed",
                     STR_ARG(kv->key), h->n_layer);

@@ -12,11 +12,19 @@
 
 struct arch;
 
+/* How a router's outputs become weights: of all experts, of each by itself, of the chosen only. */
+enum expert_gating {
+    EXPERTS_SOFTMAX = 1,
+    EXPERTS_SIGMOID = 2,
+    EXPERTS_SOFTMAX_CHOSEN = 3,
+};
+
 enum rope_scaling { ROPE_SCALING_NONE, ROPE_SCALING_LINEAR, ROPE_SCALING_YARN };
 
 struct hparams {
     const struct arch *arch;
-    uint32_t n_layer;                     /* block_count */
+    uint32_t n_layer;                     /* block_count, less n_layer_draft */
+    uint32_t n_layer_draft;               /* nextn_predict_layers: after the others, not run */
     uint32_t n_ctx_train;                 /* context_length */
     uint32_t d_model;                     /* embedding_length */
     uint32_t d_ff;                        /* feed_forward_length */
@@ -33,8 +41,9 @@ struct hparams {
     float logit_softcap;                  /* final_logit_softcapping, 0: none */
     float attn_softcap;                   /* attn_logit_softcapping, 0: none */
 
-    float rope_base;       /* rope.freq_base, 10000 */
-    float rope_base_local; /* rope.freq_base_swa, of sliding-window layers */
+    float rope_base;        /* rope.freq_base, 10000 */
+    float rope_base_local;  /* rope.freq_base_swa, of sliding-window layers */
+    bool rope_local_scaled; /* those are scaled like the others */
     enum rope_scaling rope_scaling;
     float rope_factor;                    /* rope.scaling.factor, 1 */
     uint32_t rope_n_ctx;                  /* rope.scaling.original_context_length */
@@ -43,7 +52,14 @@ struct hparams {
 
     uint32_t n_expert, n_expert_used; /* expert_count, expert_used_count; 0 without experts */
     uint32_t d_ff_expert;             /* expert_feed_forward_length, default d_ff */
+    uint32_t d_ff_shared;             /* of the expert all tokens use; 0: none */
+    uint32_t n_dense;                 /* leading_dense_block_count: layers without experts */
+    enum expert_gating expert_gating; /* expert_gating_func, as the architecture's default */
+    bool expert_norm;                 /* divide the chosen weights by their sum */
+    uint32_t n_group, n_group_used;   /* expert_group_count, expert_group_used_count; 0: none */
     float expert_scale;               /* expert_weights_scale, 1 */
+
+    uint32_t widest; /* row of a matrix only this architecture has */
 };
 
 bool hparams_read(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
@@ -51,8 +67,26 @@ bool hparams_read(struct hparams *h, const struct gguf *g, struct err *e) MUST_U
 /* Architecture-prefixed keys for arch files: h->arch->name "." key. */
 bool hparams_u32(const struct gguf *g, const struct hparams *h, const char *key, uint32_t lo,
                  uint32_t hi, uint32_t *out, struct err *e) MUST_USE;
+bool hparams_bool(const struct gguf *g, const struct hparams *h, const char *key, bool *out,
+                  struct err *e) MUST_USE;
 bool hparams_f32(const struct gguf *g, const struct hparams *h, const char *key, float *out,
                  struct err *e) MUST_USE;
+
+/* leading_dense_block_count, expert_gating_func, expert_weights_norm: what architectures that
+ * choose their experts freely read; the caller has set the defaults. */
+bool hparams_expert_choice(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
+
+static inline bool hparams_has_experts(const struct hparams *h, uint32_t layer)
+{
+    return h->n_expert && layer >= h->n_dense;
+}
+
+/* The longest row of a matrix that multiplies inside a feed-forward block. */
+static inline uint32_t hparams_widest_ffn(const struct hparams *h)
+{
+    uint32_t widest = h->d_ff > h->d_ff_expert ? h->d_ff : h->d_ff_expert;
+    return widest > h->d_ff_shared ? widest : h->d_ff_shared;
+}
 
 /* attention.sliding_window_pattern: P (or the default) makes every P-th layer, counted from the
  * P-th, see the whole context and the others windowed; an array says it layer by layer. Without a

@@ -32,8 +32,14 @@ static uint64_t dim_size(const struct hparams *h, enum dim d)
         return h->d_ff;
     case DIM_FF_EXPERT:
         return h->d_ff_expert;
+    case DIM_FF_EXPERT2:
+        return 2 * (uint64_t)h->d_ff_expert;
+    case DIM_FF_SHARED:
+        return h->d_ff_shared;
     case DIM_EXPERT:
         return h->n_expert;
+    case DIM_HEADS:
+        return h->n_head;
     case DIM_HEAD:
         return h->d_head;
     case DIM_Q:
@@ -50,23 +56,19 @@ static uint64_t dim_size(const struct hparams *h, enum dim d)
     return 0;
 }
 
-static bool is_needed(const struct hparams *h, enum tensor_need need)
+/* May the graph use it at all, in this layer? */
+static bool has_place(const struct hparams *h, unsigned need, uint32_t layer)
 {
-    return need == REQUIRED || (need == IF_DENSE && !h->n_expert) ||
-           (need == IF_EXPERTS && h->n_expert);
-}
-
-/* May the graph use it at all? */
-static bool has_place(const struct hparams *h, enum tensor_need need)
-{
-    return need == OPTIONAL || (need == OPTIONAL_IF_DENSE && !h->n_expert) || is_needed(h, need);
+    bool experts = hparams_has_experts(h, layer);
+    return !(need & IF_DENSE && experts) && !(need & IF_EXPERTS && !experts) &&
+           !(need & IF_SHARED && !h->d_ff_shared);
 }
 
 static bool check_shape(const struct hparams *h, const struct tensor_spec *s,
                         const struct gguf_tensor *t, struct err *e)
 {
-    uint64_t want[4] = {dim_size(h, s->cols), dim_size(h, s->rows), s->experts ? h->n_expert : 1,
-                        1};
+    uint64_t want[4] = {dim_size(h, s->cols), dim_size(h, s->rows),
+                        s->kind == TENSOR_EXPERTS ? h->n_expert : 1, 1};
     if (memcmp(want, t->ne, sizeof want) == 0)
         return true;
     return fail(
@@ -78,37 +80,39 @@ static bool check_shape(const struct hparams *h, const struct tensor_spec *s,
         (unsigned long long)want[2]);
 }
 
-static bool bind_vector(struct loader *l, const struct gguf_tensor *t, const float **out,
+static bool bind_values(struct loader *l, const struct gguf_tensor *t, const float **out,
                         struct err *e)
 {
-    float *v = arena_new(&l->m->arena, t->ne[0], sizeof *v, e);
+    uint64_t n = t->ne[0] * t->ne[1];
+    float *v = arena_new(&l->m->arena, n, sizeof *v, e);
     if (!v)
         return false;
-    quant_decode(t->type, t->data, v, t->ne[0]);
+    quant_decode(t->type, t->data, v, n);
     *out = v;
     return true;
 }
 
-static void bind_matrix(const struct tensor_spec *s, const struct gguf_tensor *t, struct mat *out)
+static void bind_matrix(const struct gguf_tensor *t, struct mat *out)
 {
     *out = (struct mat){.data = t->data,
                         .type = t->type,
                         .rows = (uint32_t)t->ne[1],
                         .cols = (uint32_t)t->ne[0],
                         .row_bytes = t->row_bytes,
-                        .n_expert = s->experts ? (uint32_t)t->ne[2] : 1};
+                        .n_expert = (uint32_t)t->ne[2]};
 }
 
 /* Binds tensor `name` into base + spec offset. */
-static bool bind(struct loader *l, const struct tensor_spec *s, const char *name, void *base,
-                 struct err *e)
+static bool bind(struct loader *l, const struct tensor_spec *s, const char *name, uint32_t layer,
+                 void *base, struct err *e)
 {
     const struct hparams *h = &l->m->h;
     const struct gguf_tensor *t = gguf_tensor_find(l->g, str_of(name));
-    if (!t && is_needed(h, s->need))
+    bool place = has_place(h, s->need, layer);
+    if (!t && place && !(s->need & OPTIONAL))
         return fail(e, ERR_CORRUPT,
                     "the model has no tensor %s; the file is incomplete, download it again", name);
-    if (!t || !has_place(h, s->need)) /* one without a place is reported by check_all_used */
+    if (!t || !place) /* one without a place is reported by check_all_used */
         return true;
     if (!check_shape(h, s, t, e))
         return false;
@@ -118,29 +122,55 @@ static bool bind(struct loader *l, const struct tensor_spec *s, const char *name
     l->used[t - l->g->tensors] = 1;
     l->m->weight_bytes += t->n_bytes;
     void *field = (char *)base + s->offset;
-    if (s->rows == DIM_NONE)
-        return bind_vector(l, t, field, e);
-    bind_matrix(s, t, field);
+    if (s->kind == TENSOR_VALUES)
+        return bind_values(l, t, field, e);
+    bind_matrix(t, field);
     return true;
 }
 
 static bool bind_all(struct loader *l, const struct tensor_spec *specs, const char *prefix,
-                     void *base, struct err *e)
+                     uint32_t layer, void *base, struct err *e)
 {
     char name[LIMIT_GGUF_TENSOR_NAME];
     for (const struct tensor_spec *s = specs; s->name; s++) {
         snprintf(name, sizeof name, "%s%s", prefix, s->name);
-        if (!bind(l, s, name, base, e))
+        if (!bind(l, s, name, layer, base, e))
             return false;
     }
     return true;
+}
+
+/* The experts' gate and up must be there in one of their two forms. */
+static bool check_experts(const struct layer *y, struct err *e)
+{
+    bool apart = y->w_gate_exps.data && y->w_up_exps.data;
+    bool any = y->w_gate_exps.data || y->w_up_exps.data;
+    if (!y->w_down_exps.data || (apart && !y->w_gate_up_exps.data) ||
+        (!any && y->w_gate_up_exps.data))
+        return true;
+    return fail(e, ERR_CORRUPT,
+                "layer %u of the model does not have the gate and up of its experts exactly once",
+                y->index);
+}
+
+/* Layers past the last one are for drafting (multi-token prediction), which moat does not use. */
+static bool is_draft(const struct hparams *h, struct str name)
+{
+    uint32_t layer = 0;
+    size_t i = 4;
+    if (name.n < 5 || memcmp(name.p, "blk.", 4) != 0)
+        return false;
+    for (; i < name.n && i < 10 && name.p[i] >= '0' && name.p[i] <= '9'; i++)
+        layer = layer * 10 + (uint32_t)(name.p[i] - '0');
+    return i < name.n && name.p[i] == '.' && layer >= h->n_layer &&
+           layer - h->n_layer < h->n_layer_draft;
 }
 
 static bool check_all_used(const struct loader *l, struct err *e)
 {
     uint64_t n_unused = 0, first = 0;
     for (uint64_t i = l->g->n_tensors; i-- > 0;)
-        if (!l->used[i]) {
+        if (!l->used[i] && !is_draft(&l->m->h, l->g->tensors[i].name)) {
             n_unused++;
             first = i;
         }
@@ -173,18 +203,20 @@ static bool load(struct loader *l, struct err *e)
 {
     struct model *m = l->m;
     m->layers = arena_new(&m->arena, m->h.n_layer, sizeof *m->layers, e);
-    if (!m->layers || !bind_all(l, m->h.arch->model_tensors, "", m, e))
+    if (!m->layers || !bind_all(l, m->h.arch->model_tensors, "", 0, m, e))
         return false;
     if (!m->output.data)
         m->output = m->embed;
     if (!rope_init(&m->rope, &m->h, m->h.rope_base, true, m->rope_factors, &m->arena, e) ||
-        !rope_init(&m->rope_local, &m->h, m->h.rope_base_local, false, NULL, &m->arena, e))
+        !rope_init(&m->rope_local, &m->h, m->h.rope_base_local, m->h.rope_local_scaled, NULL,
+                   &m->arena, e))
         return false;
     for (uint32_t i = 0; i < m->h.n_layer; i++) {
         char prefix[32];
         snprintf(prefix, sizeof prefix, "blk.%u.", i);
         init_layer(m, i);
-        if (!bind_all(l, m->h.arch->layer_tensors, prefix, &m->layers[i], e))
+        if (!bind_all(l, m->h.arch->layer_tensors, prefix, i, &m->layers[i], e) ||
+            !check_experts(&m->layers[i], e))
             return false;
     }
     return check_all_used(l, e);

@@ -27,14 +27,20 @@ struct layer {
 
     const float *attn_norm, *attn_post_norm; /* [d_model] */
     const float *q_norm, *k_norm;            /* [d_head] */
+    const float *sinks; /* [n_head] scores of nothing, which only take weight (Xiao et al. 2023) */
     struct mat wq, wk, wv, wo;
     const float *bq, *bk, *bv, *bo;
 
     const float *ffn_norm, *ffn_post_norm; /* [d_model] */
     struct mat w_gate, w_up, w_down;       /* [d_ff][d_model] x2, [d_model][d_ff] */
     const float *b_gate, *b_up, *b_down;
-    struct mat w_router;                            /* [n_expert][d_model] */
-    struct mat w_gate_exps, w_up_exps, w_down_exps; /* stacks of n_expert */
+    struct mat w_router;                                /* [n_expert][d_model] */
+    struct mat w_gate_exps, w_up_exps, w_down_exps;     /* stacks of n_expert */
+    struct mat w_gate_up_exps;                          /* gate above up, instead of the two */
+    const float *b_router, *b_select;                   /* [n_expert]; b_select only in choosing */
+    const float *b_gate_exps, *b_up_exps, *b_down_exps; /* [n_expert][rows] */
+    struct mat w_gate_shared, w_up_shared, w_down_shared;
+    const float *shared_gate; /* [d_model]: its sigmoid weighs the shared expert, or NULL */
 };
 
 struct model {

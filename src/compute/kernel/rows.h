@@ -19,9 +19,32 @@ INLINE_16 lanes16 gate16(lanes16 x, enum gating act)
     return x / (exp16(-a * x) + 1.0f);
 }
 
+INLINE_16 lanes16 at_most16(lanes16 x, float limit)
+{
+    lanes16 top = (lanes16){0} + limit;
+    ints16 over = x > top;
+    return (lanes16)(((ints16)x & ~over) | ((ints16)top & over));
+}
+
+static void clamped_rows(float *g, const float *u, uint32_t n)
+{
+    uint32_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        lanes16 x = at_most16(load16(g + i), SWIGLU_LIMIT);
+        lanes16 y = -at_most16(-at_most16(load16(u + i), SWIGLU_LIMIT), SWIGLU_LIMIT);
+        store16(g + i, x / (exp16(x * -SWIGLU_ALPHA) + 1.0f) * (y + 1.0f));
+    }
+    for (; i < n; i++)
+        g[i] = swiglu_clamped(g[i], u[i]);
+}
+
 static void gated_rows(float *g, const float *u, enum gating act, uint32_t n)
 {
     uint32_t i = 0;
+    if (act == GATE_CLAMPED) {
+        clamped_rows(g, u, n);
+        return;
+    }
     for (; i + 16 <= n; i += 16)
         store16(g + i, gate16(load16(g + i), act) * load16(u + i));
     for (; i < n; i++)

@@ -33,7 +33,7 @@ static void layer(struct task *t, const struct layer *l)
 {
     struct activations *a = &t->f->act;
     block_attention(t, l, a->x, a->x, true);
-    block_experts(t, l, a->x, a->x, true);
+    block_experts(t, l, GATE_SILU, a->x, a->x, true);
 }
 
 const struct arch arch_qwen3moe = {
