@@ -51,6 +51,7 @@ all: $(BUILD)/moat mo ## build build/moat
 # --- instruction sets: one file each, one line each ------------------------------------------------
 ISA_FLAGS = -O3 -ffp-contract=off -Wno-psabi
 $(BUILD)/obj/compute/kernel/avx2.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c
+$(BUILD)/obj/compute/kernel/avxvnni.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavxvnni
 $(BUILD)/obj/compute/kernel/avx512.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
 $(BUILD)/obj/compute/kernel/amx.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16 -mamx-tile -mamx-bf16
 $(BUILD)/obj/compute/%.o: OPT := -O3 -g

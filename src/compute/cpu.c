@@ -25,6 +25,20 @@ bool cpu_has_avx2(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
+/* Bits of CPUID leaf 7, subleaf 1, register EAX. */
+enum { AVX_VNNI = 4, AVX512_BF16 = 5 };
+
+static bool leaf_7_1(unsigned bit)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> bit & 1);
+}
+
+bool cpu_has_avx_vnni(void)
+{
+    return cpu_has_avx2() && leaf_7_1(AVX_VNNI);
+}
+
 bool cpu_has_avx512_vnni(void)
 {
     return cpu_has_avx2() && __builtin_cpu_supports("avx512f") &&
@@ -53,8 +67,6 @@ bool cpu_has_amx_bf16(void)
         return false;
     bool amx = (d >> 22 & 1) && (d >> 24 & 1); /* AMX-BF16, AMX-TILE */
     bool saved = (xcr0() >> 17 & 3) == 3;      /* TILECFG, TILEDATA */
-    if (!amx || !saved || !__get_cpuid_count(7, 1, &a, &b, &c, &d))
-        return false;
-    return (a >> 5 & 1) && tiles_granted(); /* AVX512_BF16 */
+    return amx && saved && leaf_7_1(AVX512_BF16) && tiles_granted();
 }
 #endif

@@ -12,10 +12,11 @@ static const struct {
     const struct kernels *table;
     bool (*supported)(void);
 } levels[] = {
-    /* weakest first; a level needs those before it */
+    /* weakest first; one that this CPU lacks is left out, those after it may still be there */
     {&kernels_ref, cpu_any},
 #if defined(__x86_64__)
     {&kernels_avx2, cpu_has_avx2},
+    {&kernels_avxvnni, cpu_has_avx_vnni},
     {&kernels_avx512, cpu_has_avx512_vnni},
     {&kernels_amx, cpu_has_amx_bf16},
 #endif
@@ -56,8 +57,9 @@ const struct kernels *kernel_init(struct err *e)
     if (wanted && !check_name(wanted, e))
         return NULL;
     struct kernels k = {0};
-    for (size_t i = 0; i < N_LEVELS && levels[i].supported(); i++) {
-        overlay(&k, levels[i].table);
+    for (size_t i = 0; i < N_LEVELS; i++) {
+        if (levels[i].supported())
+            overlay(&k, levels[i].table);
         if (wanted && strcmp(wanted, levels[i].table->isa) == 0)
             break;
     }

@@ -2,8 +2,8 @@
 /* tests/compute/kernel_problem: a matrix and rows of activations that try a kernel, what it should
  * give, and how far from that rounding can bring it.
  *
- * The rows of activations are of five kinds: ordinary, one huge value, all zero, zero but for one
- * block, blocks of very different size.
+ * The rows of activations are of five kinds: ordinary, one huge value, all next to zero, zero but
+ * for one block, blocks of very different size.
  *
  * What a form should give, in double: F32 from the decoded weights and the activations; Q8 from the
  * decoded weights and the int8 activations times their scales; BF16 from both rounded to BF16. The
@@ -74,15 +74,14 @@ static float activation(uint32_t kind, uint32_t k, uint32_t cols)
     case 1:
         return k == cols / 3 ? 20000.0f : random_float();
     case 2:
-        return 0;
+        return random_float() * 1e-39f;
     case 3:
         return k / 32 == cols / 64 ? random_float() : 0;
     default:
-        return random_float() * powf(10, (float)(k / 32 % 12) - 8);
+        return random_float() * powf(10, (float)(k / 32 % 12) * 4 - 34);
     }
 }
-
-/* The definition of ACT_Q8: round to nearest even, the largest becomes 127. */
+/* The definition of ACT_Q8: round to nearest even, the largest becomes 127, if above 1e-36. */
 static void quantise(const struct act *x, uint32_t t, uint32_t block)
 {
     const float *v = x->f32 + (size_t)t * x->stride + (size_t)block * 32;
@@ -91,8 +90,8 @@ static void quantise(const struct act *x, uint32_t t, uint32_t block)
     int sum[2] = {0, 0};
     for (int i = 0; i < 32; i++)
         largest = fmaxf(largest, fabsf(v[i]));
-    float inverse = largest > 0 ? 127.0f / largest : 0;
-    x->d[at] = largest / 127.0f;
+    float inverse = largest > 1e-36f ? 127.0f / largest : 0;
+    x->d[at] = largest > 1e-36f ? largest / 127.0f : 0;
     for (int i = 0; i < 32; i++) {
         int q = (int)nearbyintf(v[i] * inverse);
         x->q[(size_t)t * x->k + (size_t)block * 32 + (size_t)i] = (int8_t)q;
@@ -139,7 +138,7 @@ static void make_activations(struct problem *p)
         for (uint32_t k = 0; k < p->cols; k++) {
             float v = activation(t % 5, k, p->cols);
             f32[(size_t)t * p->x.stride + k] = v;
-            p->x.bf16[bf16_at(&p->x, t, k)] = f32_to_bf16(v);
+            p->x.bf16[bf16_at(&p->x, t, k)] = f32_to_bf16(fabsf(v) < 0x1p-126f ? 0 * v : v);
         }
         for (uint32_t b = 0; b < p->cols / 32; b++)
             quantise(&p->x, t, b);

@@ -325,16 +325,11 @@ static void check_kernels(enum dtype t, const struct kernels *kernels)
         fail_msg("%s: kernels %s give other sums for packed rows", dtype_name(t), kernels->isa);
 }
 
-static void kernels_give_the_same_bits(void **state)
+static void the_reference_gives_the_same_bits(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < N_TYPES; i++) {
+    for (size_t i = 0; i < N_TYPES; i++)
         check_kernels(types[i], &kernels_ref);
-#if defined(__x86_64__)
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-            check_kernels(types[i], &kernels_avx2);
-#endif
-    }
 }
 
 /* --- the tool -----------------------------------------------------------------------------------
@@ -385,7 +380,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(round_trip),
         cmocka_unit_test(bits_move_one_by_one),
         cmocka_unit_test(every_weight_is_where_it_should_be),
-        cmocka_unit_test(kernels_give_the_same_bits),
+        cmocka_unit_test(the_reference_gives_the_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

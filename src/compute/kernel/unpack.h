@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* compute/kernel/unpack: every weight format, once, in the words of a vec_<isa>.h.
  *
- * unpack_x(record, nb, b, half, out) turns 32-block b of a packed record (compute/pack.h: 16 rows,
- * nb blocks) into unsigned bytes u and, per row, w = s u + o: one pair (s, o) for the block, or one
- * for each half of 16 weights (TWO_SCALES formats). `half` picks rows half*LANES.. of the 16.
+ * unpack_x(record, nb, b, part, out) turns 32-block b of a packed record (compute/pack.h: 16 rows,
+ * nb blocks) into bytes u and, per row, w = s u + o: one pair (s, o) for the block, or one for each
+ * half of 16 weights (TWO_SCALES formats). The bytes are unsigned, but for those of 8 bits where
+ * SIGNED_OFFSET is 0: these are signed and have o = 0. `part` picks rows part*LANES.. of the 16.
  *
- * Included after a vec_<isa>.h; everything is inlined into matmul bodies with b and half constant
+ * Included after a vec_<isa>.h; everything is inlined into matmul bodies with b and part constant
  * or nearly so. */
 #ifndef MOAT_COMPUTE_KERNEL_UNPACK_H
 #define MOAT_COMPUTE_KERNEL_UNPACK_H
@@ -14,40 +15,44 @@
 
 #define VEC_BYTES 64u /* one quant vector: 16 rows x 4 consecutive weights */
 
-/* The codebook of IQ4_NL and IQ4_XS, moved up by 128 so that it is unsigned. */
-static const uint8_t iq4_nl_plus_128[16] = {1,   24,  45,  63,  79,  93,  106, 118,
-                                            129, 141, 153, 166, 181, 197, 217, 241};
+/* The codebook of IQ4_NL and IQ4_XS, as vi_signed would give it. */
+#define IQ4(w) ((uint8_t)((w) + SIGNED_OFFSET))
+static const uint8_t iq4_weights[16] = {
+    IQ4(-127), IQ4(-104), IQ4(-83), IQ4(-65), IQ4(-49), IQ4(-35), IQ4(-22), IQ4(-10),
+    IQ4(1),    IQ4(13),   IQ4(25),  IQ4(38),  IQ4(53),  IQ4(69),  IQ4(89),  IQ4(113),
+};
+#undef IQ4
 
 struct unpacked {
     vi u[8]; /* step i: weights 4i..4i+3 of every row */
     vf s[2], o[2];
 };
 
-typedef void unpack_fn(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+typedef void unpack_fn(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                        struct unpacked *out);
 
-INLINE const uint8_t *quant_vector(const uint8_t *q, uint32_t i, uint32_t half)
+INLINE const uint8_t *quant_vector(const uint8_t *q, uint32_t i, uint32_t part)
 {
-    return q + i * VEC_BYTES + half * LANES * 4;
+    return q + i * VEC_BYTES + part * LANES * 4;
 }
 
-INLINE vf row_f16(const uint8_t *p, uint32_t i, uint32_t half) /* f16 [..][16] */
+INLINE vf row_f16(const uint8_t *p, uint32_t i, uint32_t part) /* f16 [..][16] */
 {
-    return vf_f16(p + i * 32 + half * LANES * 2);
+    return vf_f16(p + i * 32 + part * LANES * 2);
 }
 
-INLINE void nibbles(const uint8_t *q, uint32_t b, uint32_t half, vi u[8])
+INLINE void nibbles(const uint8_t *q, uint32_t b, uint32_t part, vi u[8])
 {
     for (uint32_t t = 0; t < 4; t++) {
-        vi v = vi_load(quant_vector(q, b * 4 + t, half));
+        vi v = vi_load(quant_vector(q, b * 4 + t, part));
         u[2 * t] = vi_low4(v);
         u[2 * t + 1] = vi_high4(v);
     }
 }
 
-INLINE void add_fifth_bits(const uint8_t *h, uint32_t b, uint32_t half, vi u[8])
+INLINE void add_fifth_bits(const uint8_t *h, uint32_t b, uint32_t part, vi u[8])
 {
-    vi bits = vi_load(quant_vector(h, b, half));
+    vi bits = vi_load(quant_vector(h, b, part));
     for (unsigned s = 0; s < 8; s++)
         u[s] = vi_or(u[s], vi_bit4(bits, (int)s));
 }
@@ -58,61 +63,61 @@ INLINE void one_scale(struct unpacked *out, vf s, vf o)
     out->o[0] = out->o[1] = o;
 }
 
-INLINE void unpack_q4_0(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_q4_0(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
-    vf d = row_f16(rec, b, half);
-    nibbles(rec + nb * 32, b, half, out->u);
+    vf d = row_f16(rec, b, part);
+    nibbles(rec + nb * 32, b, part, out->u);
     one_scale(out, d, vf_mul(d, vf_all(-8)));
 }
 
-INLINE void unpack_q4_1(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_q4_1(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
-    nibbles(rec + nb * 64, b, half, out->u);
-    one_scale(out, row_f16(rec, b, half), row_f16(rec + nb * 32, b, half));
+    nibbles(rec + nb * 64, b, part, out->u);
+    one_scale(out, row_f16(rec, b, part), row_f16(rec + nb * 32, b, part));
 }
 
-INLINE void unpack_q5_0(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_q5_0(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
-    vf d = row_f16(rec, b, half);
-    nibbles(rec + nb * 96, b, half, out->u);
-    add_fifth_bits(rec + nb * 32, b, half, out->u);
+    vf d = row_f16(rec, b, part);
+    nibbles(rec + nb * 96, b, part, out->u);
+    add_fifth_bits(rec + nb * 32, b, part, out->u);
     one_scale(out, d, vf_mul(d, vf_all(-16)));
 }
 
-INLINE void unpack_q5_1(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_q5_1(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
-    nibbles(rec + nb * 128, b, half, out->u);
-    add_fifth_bits(rec + nb * 64, b, half, out->u);
-    one_scale(out, row_f16(rec, b, half), row_f16(rec + nb * 32, b, half));
+    nibbles(rec + nb * 128, b, part, out->u);
+    add_fifth_bits(rec + nb * 64, b, part, out->u);
+    one_scale(out, row_f16(rec, b, part), row_f16(rec + nb * 32, b, part));
 }
 
-INLINE void unpack_q8_0(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_q8_0(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
-    vf d = row_f16(rec, b, half);
+    vf d = row_f16(rec, b, part);
     for (uint32_t s = 0; s < 8; s++)
-        out->u[s] = vi_flip_sign(vi_load(quant_vector(rec + nb * 32, b * 8 + s, half)));
-    one_scale(out, d, vf_mul(d, vf_all(-128)));
+        out->u[s] = vi_signed(vi_load(quant_vector(rec + nb * 32, b * 8 + s, part)));
+    one_scale(out, d, vf_mul(d, vf_all(-SIGNED_OFFSET)));
 }
 
-INLINE void unpack_iq4_nl(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_iq4_nl(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                           struct unpacked *out)
 {
-    vf d = row_f16(rec, b, half);
-    nibbles(rec + nb * 32, b, half, out->u);
+    vf d = row_f16(rec, b, part);
+    nibbles(rec + nb * 32, b, part, out->u);
     for (uint32_t s = 0; s < 8; s++)
-        out->u[s] = vi_lookup(iq4_nl_plus_128, out->u[s]);
-    one_scale(out, d, vf_mul(d, vf_all(-128)));
+        out->u[s] = vi_lookup(iq4_weights, out->u[s]);
+    one_scale(out, d, vf_mul(d, vf_all(-SIGNED_OFFSET)));
 }
 
 /* Six-bit scale and minimum b of Q4_K and Q5_K, from sc[12][16]. */
-INLINE void scale_and_min(const uint8_t *sc, uint32_t b, uint32_t half, vf *scale, vf *min)
+INLINE void scale_and_min(const uint8_t *sc, uint32_t b, uint32_t part, vf *scale, vf *min)
 {
-    const uint8_t *at = sc + half * LANES;
+    const uint8_t *at = sc + part * LANES;
     if (b < 4) {
         *scale = vf_byte(at + b * 16, 0, 63);
         *min = vf_byte(at + (b + 4) * 16, 0, 63);
@@ -122,63 +127,63 @@ INLINE void scale_and_min(const uint8_t *sc, uint32_t b, uint32_t half, vf *scal
     }
 }
 
-INLINE void scale_k(const uint8_t *rec, uint32_t b, uint32_t half, struct unpacked *out)
+INLINE void scale_k(const uint8_t *rec, uint32_t b, uint32_t part, struct unpacked *out)
 {
     vf scale, min;
-    scale_and_min(rec + 64, b, half, &scale, &min);
-    one_scale(out, vf_mul(row_f16(rec, 0, half), scale),
-              vf_mul(vf_mul(row_f16(rec, 1, half), min), vf_all(-1)));
+    scale_and_min(rec + 64, b, part, &scale, &min);
+    one_scale(out, vf_mul(row_f16(rec, 0, part), scale),
+              vf_mul(vf_mul(row_f16(rec, 1, part), vf_all(-1)), min));
 }
 
-INLINE void unpack_q4_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_q4_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
     (void)nb;
-    nibbles(rec + 256, b, half, out->u);
-    scale_k(rec, b, half, out);
+    nibbles(rec + 256, b, part, out->u);
+    scale_k(rec, b, part, out);
 }
 
-INLINE void unpack_q5_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_q5_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
     (void)nb;
-    nibbles(rec + 256 + 512, b, half, out->u);
-    add_fifth_bits(rec + 256, b, half, out->u);
-    scale_k(rec, b, half, out);
+    nibbles(rec + 256 + 512, b, part, out->u);
+    add_fifth_bits(rec + 256, b, part, out->u);
+    scale_k(rec, b, part, out);
 }
 
-INLINE void unpack_q6_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_q6_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
     (void)nb;
-    vf d = row_f16(rec, 0, half);
-    nibbles(rec + 32 + 256 + 1024, b, half, out->u);
+    vf d = row_f16(rec, 0, part);
+    nibbles(rec + 32 + 256 + 1024, b, part, out->u);
     for (uint32_t i = 0; i < 2; i++) {
-        vi h = vi_load(quant_vector(rec + 32 + 256, b * 2 + i, half));
+        vi h = vi_load(quant_vector(rec + 32 + 256, b * 2 + i, part));
         for (unsigned s = 0; s < 4; s++)
             out->u[4 * i + s] = vi_or(out->u[4 * i + s], vi_pair4(h, (int)s));
-        out->s[i] = vf_mul(d, vf_i8(rec + 32 + (2 * b + i) * 16 + half * LANES));
+        out->s[i] = vf_mul(d, vf_i8(rec + 32 + (2 * b + i) * 16 + part * LANES));
         out->o[i] = vf_mul(out->s[i], vf_all(-32));
     }
 }
 
-INLINE void two_bits(const uint8_t *q, uint32_t b, uint32_t half, vi u[8])
+INLINE void two_bits(const uint8_t *q, uint32_t b, uint32_t part, vi u[8])
 {
     for (uint32_t i = 0; i < 2; i++) {
-        vi v = vi_load(quant_vector(q, b * 2 + i, half));
+        vi v = vi_load(quant_vector(q, b * 2 + i, part));
         for (unsigned s = 0; s < 4; s++)
             u[4 * i + s] = vi_pair(v, (int)s);
     }
 }
 
-INLINE void unpack_q2_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_q2_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
     (void)nb;
-    vf d = row_f16(rec, 0, half), dmin = vf_mul(row_f16(rec, 1, half), vf_all(-1));
-    two_bits(rec + 64 + 256, b, half, out->u);
+    vf d = row_f16(rec, 0, part), dmin = vf_mul(row_f16(rec, 1, part), vf_all(-1));
+    two_bits(rec + 64 + 256, b, part, out->u);
     for (uint32_t i = 0; i < 2; i++) {
-        const uint8_t *sc = rec + 64 + (2 * b + i) * 16 + half * LANES;
+        const uint8_t *sc = rec + 64 + (2 * b + i) * 16 + part * LANES;
         out->s[i] = vf_mul(d, vf_byte(sc, 0, 15));
         out->o[i] = vf_mul(dmin, vf_byte(sc, 4, 15));
     }
@@ -186,39 +191,39 @@ INLINE void unpack_q2_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t ha
 
 /* Six-bit scale i (0..15) of Q3_K, from sc[12][16]: low nibbles in bytes 0-7, high pairs in 8-11.
  */
-INLINE vf scale_q3(const uint8_t *sc, uint32_t i, uint32_t half)
+INLINE vf scale_q3(const uint8_t *sc, uint32_t i, uint32_t part)
 {
-    const uint8_t *at = sc + half * LANES;
+    const uint8_t *at = sc + part * LANES;
     return vf_bits(at + i % 8 * 16, i < 8 ? 0 : 4, 15, at + (8 + i % 4) * 16, 2 * (i / 4), 3, 4);
 }
 
-INLINE void unpack_q3_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_q3_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
     (void)nb;
-    vf d = row_f16(rec, 0, half);
-    vi h = vi_load(quant_vector(rec + 32 + 192, b, half));
-    two_bits(rec + 32 + 192 + 512, b, half, out->u);
+    vf d = row_f16(rec, 0, part);
+    vi h = vi_load(quant_vector(rec + 32 + 192, b, part));
+    two_bits(rec + 32 + 192 + 512, b, part, out->u);
     for (unsigned s = 0; s < 8; s++)
         out->u[s] = vi_or(out->u[s], vi_bit2(h, (int)s));
     for (uint32_t i = 0; i < 2; i++) {
-        out->s[i] = vf_mul(d, vf_add(scale_q3(rec + 32, 2 * b + i, half), vf_all(-32)));
+        out->s[i] = vf_mul(d, vf_add(scale_q3(rec + 32, 2 * b + i, part), vf_all(-32)));
         out->o[i] = vf_mul(out->s[i], vf_all(-4));
     }
 }
 
-INLINE void unpack_iq4_xs(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t half,
+INLINE void unpack_iq4_xs(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                           struct unpacked *out)
 {
     (void)nb;
-    const uint16_t *high = (const uint16_t *)(const void *)(rec + 32) + half * LANES;
-    vf low = vf_byte(rec + 64 + b / 2 * 16 + half * LANES, 4 * (b % 2), 15);
+    const uint16_t *high = (const uint16_t *)(const void *)(rec + 32) + part * LANES;
+    vf low = vf_byte(rec + 64 + b / 2 * 16 + part * LANES, 4 * (b % 2), 15);
     vf scale = vf_fma(vf_u16_bits(high, 2 * b, 3), vf_all(16), vf_add(low, vf_all(-32)));
-    vf s = vf_mul(row_f16(rec, 0, half), scale);
-    nibbles(rec + 128, b, half, out->u);
+    vf s = vf_mul(row_f16(rec, 0, part), scale);
+    nibbles(rec + 128, b, part, out->u);
     for (uint32_t i = 0; i < 8; i++)
-        out->u[i] = vi_lookup(iq4_nl_plus_128, out->u[i]);
-    one_scale(out, s, vf_mul(s, vf_all(-128)));
+        out->u[i] = vi_lookup(iq4_weights, out->u[i]);
+    one_scale(out, s, vf_mul(s, vf_all(-SIGNED_OFFSET)));
 }
 
 #endif

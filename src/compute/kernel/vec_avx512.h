@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* compute/kernel/vec_avx512: the words of unpack.h and matmul_q8.h in AVX-512 (F, BW, VL, VNNI).
+/* compute/kernel/vec_avx512: the words of unpack.h, packed.h and panel.h in AVX-512 (F, BW, VL,
+ * VNNI). vec_256.h and vec_neon.h give the same.
  *
- * vi: 16 rows x 4 bytes, or 16 int32; vf: 16 rows of F32. */
+ * vi: LANES rows x 4 bytes, or LANES int32; vf: LANES rows of F32; vd: LANES dot products of bytes
+ * in the making, exact for DOT_STEPS(bits) steps of 4 k with weights of so many bits. */
 #ifndef MOAT_COMPUTE_KERNEL_VEC_AVX512_H
 #define MOAT_COMPUTE_KERNEL_VEC_AVX512_H
 
@@ -15,12 +17,30 @@
 #define INLINE static inline __attribute__((always_inline))
 #define LANES  16u /* rows of a vector */
 
+/* Tiles of panel.h: row vectors, and tokens by weights with one scale, two, and in F32. */
+#define TILE_VECTORS    2u
+#define TILE_ONE_SCALE  6u
+#define TILE_TWO_SCALES 4u
+#define TILE_F32        12u
+
+/* Weights of 8 bits: int8 becomes uint8 by adding this. */
+#define SIGNED_OFFSET   128
+#define DOT_STEPS(bits) 8u
+#define DOT_CLASS(bits) 8u /* bits that give the same code in panel.h */
+#define DOT_CLASSES(X)  X(8u) X(8u | TWO_SCALES)
+
 typedef __m512i vi;
 typedef __m512 vf;
+typedef __m512i vd;
 
 INLINE vi vi_load(const void *p)
 {
     return _mm512_loadu_si512(p);
+}
+
+INLINE void vi_store(void *p, vi v)
+{
+    _mm512_storeu_si512(p, v);
 }
 
 INLINE vi vi_zero(void)
@@ -74,7 +94,7 @@ INLINE vi vi_add(vi a, vi b) /* int32 */
     return _mm512_add_epi32(a, b);
 }
 
-INLINE vi vi_flip_sign(vi v) /* int8 -> uint8 by adding 128 */
+INLINE vi vi_signed(vi v) /* weights of 8 bits, as stored -> as vd_dot takes them */
 {
     return _mm512_xor_si512(v, _mm512_set1_epi8((char)0x80));
 }
@@ -85,12 +105,23 @@ INLINE vi vi_lookup(const uint8_t table[16], vi index)
     return _mm512_shuffle_epi8(t, index);
 }
 
-/* acc + sum over 4 bytes of u (unsigned) times a (signed, the same 4 for every row) */
-INLINE vi vi_dot(vi acc, vi u, const int8_t *a)
+INLINE vd vd_zero(void)
+{
+    return _mm512_setzero_si512();
+}
+
+/* acc + the sum of 4 weights of each row times 4 activations, the same for every row */
+INLINE vd vd_dot(vd acc, vi u, const int8_t *a, uint32_t bits)
 {
     int32_t four;
+    (void)bits;
     __builtin_memcpy(&four, a, 4);
     return _mm512_dpbusd_epi32(acc, u, _mm512_set1_epi32(four));
+}
+
+INLINE vi vd_sum(vd acc)
+{
+    return acc;
 }
 
 INLINE vf vf_zero(void)
@@ -138,16 +169,20 @@ INLINE vf vf_f16(const void *p) /* one F16 a row */
     return _mm512_cvtph_ps(_mm256_loadu_si256(p));
 }
 
+INLINE __m128i bytes_of(const uint8_t *p, unsigned shift,
+                        unsigned mask) /* (p[row] >> shift) & mask */
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)p);
+    return _mm_and_si128(_mm_srli_epi16(v, (int)shift), _mm_set1_epi8((char)mask));
+}
+
 /* One byte a row, combined from two as (a[row] >> shift_a & mask_a) | (b[row] >> shift_b & mask_b)
  * << up_b: how K-quants split six bits over two places. */
 INLINE vf vf_bits(const uint8_t *a, unsigned shift_a, unsigned mask_a, const uint8_t *b,
                   unsigned shift_b, unsigned mask_b, unsigned up_b)
 {
-    vi va = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)a));
-    vi vb = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)b));
-    va = _mm512_and_si512(_mm512_srli_epi32(va, shift_a), _mm512_set1_epi32((int)mask_a));
-    vb = _mm512_and_si512(_mm512_srli_epi32(vb, shift_b), _mm512_set1_epi32((int)mask_b));
-    return vf_of_int(_mm512_or_si512(va, _mm512_slli_epi32(vb, up_b)));
+    __m128i high = _mm_slli_epi16(bytes_of(b, shift_b, mask_b), (int)up_b);
+    return vf_of_int(_mm512_cvtepu8_epi32(_mm_or_si128(bytes_of(a, shift_a, mask_a), high)));
 }
 
 INLINE vf vf_i8(const void *p)
@@ -157,8 +192,7 @@ INLINE vf vf_i8(const void *p)
 
 INLINE vf vf_byte(const uint8_t *p, unsigned shift, unsigned mask) /* (p[row] >> shift) & mask */
 {
-    vi v = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
-    return vf_of_int(_mm512_and_si512(_mm512_srli_epi32(v, shift), _mm512_set1_epi32((int)mask)));
+    return vf_of_int(_mm512_cvtepu8_epi32(bytes_of(p, shift, mask)));
 }
 
 INLINE vf vf_u16_bits(const uint16_t *p, unsigned shift,
@@ -172,6 +206,11 @@ INLINE vf vf_u16_bits(const uint16_t *p, unsigned shift,
 INLINE vf vf_of_byte(vi v, unsigned k)
 {
     return vf_of_int(_mm512_and_si512(_mm512_srli_epi32(v, 8 * k), _mm512_set1_epi32(0xff)));
+}
+
+INLINE vf vf_of_signed_byte(vi v, unsigned k)
+{
+    return vf_of_int(_mm512_srai_epi32(_mm512_slli_epi32(v, 24 - 8 * k), 24));
 }
 
 /* 16 rows x 2 halves of 16 bits: the first and second of every row, from F16 or BF16, as F32 */
@@ -193,6 +232,38 @@ INLINE vf vf_first_bf16(vi v)
 INLINE vf vf_second_bf16(vi v)
 {
     return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32((int)0xffff0000u)));
+}
+
+/* --- activations --- */
+INLINE vf vf_abs(vf v)
+{
+    return _mm512_abs_ps(v);
+}
+
+INLINE vf vf_max(vf a, vf b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+INLINE float vf_largest(vf v)
+{
+    return _mm512_reduce_max_ps(v);
+}
+
+INLINE vi vi_round(vf v) /* to nearest even */
+{
+    return _mm512_cvtps_epi32(v);
+}
+
+INLINE int32_t vi_total(vi v)
+{
+    return _mm512_reduce_add_epi32(v);
+}
+
+INLINE void vi_store_i8(int8_t q[32], const vi n[2])
+{
+    _mm_storeu_si128((__m128i *)q, _mm512_cvtsepi32_epi8(n[0]));
+    _mm_storeu_si128((__m128i *)(q + 16), _mm512_cvtsepi32_epi8(n[1]));
 }
 
 #pragma GCC diagnostic pop
