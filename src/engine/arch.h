@@ -24,6 +24,16 @@ enum dim {
     DIM_V,     /* n_head_kv * d_head_v */
     DIM_ATTN,  /* n_head * d_head_v: what wo takes */
     DIM_ROT2,  /* n_rot / 2 */
+    /* Latent attention, engine/mla. */
+    DIM_Q_RANK,
+    DIM_KV_RANK,
+    DIM_KV_LATENT, /* kv_rank + n_rot */
+    DIM_Q_MLA,     /* n_head * d_head_mla */
+    DIM_Q_DIRECT,  /* the same where there is no q_rank */
+    DIM_K_MLA,     /* d_head_mla - n_rot, where keys stay latent */
+    DIM_V_MLA,     /* d_head_v_mla, where values stay latent */
+    DIM_KV_HEADS,  /* keys and values of all heads, where they do not */
+    DIM_ATTN_MLA,  /* n_head * d_head_v_mla */
 };
 
 /* Whether a tensor must be there, and in which layers it has a place at all: flags, together. */
@@ -32,7 +42,7 @@ enum tensor_need {
     OPTIONAL = 1,
     IF_DENSE = 2,
     IF_EXPERTS = 4,
-    IF_SHARED = 8, /* the model has shared experts */
+    IF_SIZED = 8, /* none of its dimensions is zero: the model has what they measure */
     OPTIONAL_IF_DENSE = OPTIONAL | IF_DENSE,
     OPTIONAL_IF_EXPERTS = OPTIONAL | IF_EXPERTS,
 };
@@ -40,6 +50,7 @@ enum tensor_need {
 enum tensor_kind {
     TENSOR_MAT,
     TENSOR_EXPERTS, /* a stack: [n_expert][rows][cols] */
+    TENSOR_HEADS,   /* the same of n_head */
     TENSOR_VALUES,  /* converted to F32: [rows][cols], or [cols] with DIM_NONE */
 };
 
@@ -58,6 +69,10 @@ struct tensor_spec {
 #define LAYER_EXPS(field, name, rows, cols, need)                                                  \
     {                                                                                              \
         name, offsetof(struct layer, field), rows, cols, TENSOR_EXPERTS, need                      \
+    }
+#define LAYER_HEADS(field, name, rows, cols, need)                                                 \
+    {                                                                                              \
+        name, offsetof(struct layer, field), rows, cols, TENSOR_HEADS, need                        \
     }
 #define LAYER_VEC(field, name, n, need)                                                            \
     {                                                                                              \
@@ -109,11 +124,11 @@ struct tensor_spec {
         LAYER_EXPS(w_down_exps, "ffn_down_exps.weight", DIM_MODEL, ff, IF_EXPERTS)
 #define TENSORS_SHARED_EXPERT                                                                      \
     LAYER_MAT(w_gate_shared, "ffn_gate_shexp.weight", DIM_FF_SHARED, DIM_MODEL,                    \
-              IF_EXPERTS | IF_SHARED),                                                             \
+              IF_EXPERTS | IF_SIZED),                                                              \
         LAYER_MAT(w_up_shared, "ffn_up_shexp.weight", DIM_FF_SHARED, DIM_MODEL,                    \
-                  IF_EXPERTS | IF_SHARED),                                                         \
+                  IF_EXPERTS | IF_SIZED),                                                          \
         LAYER_MAT(w_down_shared, "ffn_down_shexp.weight", DIM_MODEL, DIM_FF_SHARED,                \
-                  IF_EXPERTS | IF_SHARED)
+                  IF_EXPERTS | IF_SIZED)
 #define TENSORS_MODEL                                                                              \
     MODEL_MAT(embed, "token_embd.weight", DIM_VOCAB, DIM_MODEL, REQUIRED),                         \
         MODEL_VEC(output_norm, "output_norm.weight", DIM_MODEL, REQUIRED),                         \
@@ -133,7 +148,7 @@ struct arch {
     void (*layer)(struct task *t, const struct layer *l);
 };
 
-#define ARCH_TABLE(X) X(llama) X(qwen2) X(qwen3) X(qwen3moe) X(gemma3) X(gpt_oss)
+#define ARCH_TABLE(X) X(llama) X(qwen2) X(qwen3) X(qwen3moe) X(gemma3) X(gpt_oss) X(deepseek2)
 
 #define X(name) extern const struct arch arch_##name;
 ARCH_TABLE(X)

@@ -16,6 +16,10 @@
  * KV cache; attention over what each token may see; then wo. Added to y, or replacing it. */
 void block_attention(struct task *t, const struct layer *l, const float *x, float *y, bool add);
 
+/* mla.c: the same through latent vectors. */
+void block_latent_attention(struct task *t, const struct layer *l, const float *x, float *y,
+                            bool add);
+
 /* y (+)= down(act(gate h) * up h), h = norm(x). */
 void block_ffn(struct task *t, const struct layer *l, enum gating act, const float *x, float *y,
                bool add);

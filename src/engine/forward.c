@@ -86,6 +86,8 @@ static size_t lay_out(struct forward *f, char *base)
     uint64_t ffn = max_u64(n * d_ff, pairs * h->d_ff_expert);
     uint64_t widest = max_u64(max_u64(h->d_model, h->widest), (uint64_t)h->n_head * h->d_head_v);
     uint64_t in = max_u64(act_values(n, widest), act_values(pairs, h->d_model));
+    uint64_t tiles = (n + 15) & ~(uint64_t)15;
+    in = max_u64(in, tiles * h->d_input);
     a->x = place(&l, n * h->d_model, sizeof(float));
     a->h = place(&l, n * h->d_model, sizeof(float));
     a->o = place(&l, n * h->d_model, sizeof(float));
@@ -97,6 +99,8 @@ static size_t lay_out(struct forward *f, char *base)
     a->u = a->g ? a->g + ffn : NULL;
     lay_out_act(&l, max_u64(in, act_values(pairs, h->d_ff_expert)), &a->in);
     lay_out_act(&l, act_values(n, d_ff), &a->mid);
+    for (int i = 0; i < 4; i++)
+        a->spare[i] = place(&l, tiles * h->d_spare[i], sizeof(float));
     for (int i = 0; i < 2; i++)
         a->angles[i] = place(&l, n * h->n_rot, sizeof(float));
     lay_out_experts(&l, h, n, a);

@@ -41,6 +41,7 @@ struct activations {
      * the gated values while in is still read. */
     struct act in, mid;
     float *angles[2]; /* [n_batch][n_rot / 2][2] of model.rope and model.rope_local */
+    float *spare[4];  /* [n_batch, whole tiles][h.d_spare] whatever the architecture needs */
     /* Mixture of experts; a pair is (token, one of its experts), sorted by expert. */
     float *route;          /* [n_batch][n_expert] router probabilities */
     float *choice;         /* [n_batch][n_expert] what the choice goes by */

@@ -66,7 +66,7 @@ bool hparams_f32(const struct gguf *g, const struct hparams *h, const char *key,
     return true;
 }
 
-static bool required(const struct gguf *g, const struct hparams *h, const char *key, struct err *e)
+bool hparams_required(const struct gguf *g, const struct hparams *h, const char *key, struct err *e)
 {
     char full[128];
     if (!gguf_find(g, full_key(h, key, full)))
@@ -108,7 +108,7 @@ static bool read_sizes(struct hparams *h, const struct gguf *g, struct err *e)
     static const char *const keys[] = {"block_count", "context_length", "embedding_length",
                                        "feed_forward_length", "attention.head_count"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!required(g, h, keys[i], e))
+        if (!hparams_required(g, h, keys[i], e))
             return false;
     if (!read_layers(h, g, e) ||
         !hparams_u32(g, h, "context_length", 1, LIMIT_CONTEXT, &h->n_ctx_train, e) ||
@@ -134,7 +134,7 @@ static bool read_sizes(struct hparams *h, const struct gguf *g, struct err *e)
 
 static bool read_attention(struct hparams *h, const struct gguf *g, struct err *e)
 {
-    if (!required(g, h, "attention.layer_norm_rms_epsilon", e) ||
+    if (!hparams_required(g, h, "attention.layer_norm_rms_epsilon", e) ||
         !hparams_f32(g, h, "attention.layer_norm_rms_epsilon", &h->norm_eps, e) ||
         !hparams_u32(g, h, "attention.sliding_window", 0, UINT32_MAX, &h->window, e) ||
         !hparams_f32(g, h, "attention.scale", &h->attn_scale, e) ||

@@ -49,6 +49,7 @@ struct hparams {
     uint32_t rope_n_ctx;                  /* rope.scaling.original_context_length */
     float rope_attn_factor;               /* rope.scaling.attn_factor, 1 */
     float yarn_beta_fast, yarn_beta_slow; /* 32, 1 */
+    float yarn_log_mul;                   /* rope.scaling.yarn_log_multiplier, 0: none */
 
     uint32_t n_expert, n_expert_used; /* expert_count, expert_used_count; 0 without experts */
     uint32_t d_ff_expert;             /* expert_feed_forward_length, default d_ff */
@@ -59,7 +60,17 @@ struct hparams {
     uint32_t n_group, n_group_used;   /* expert_group_count, expert_group_used_count; 0: none */
     float expert_scale;               /* expert_weights_scale, 1 */
 
-    uint32_t widest; /* row of a matrix only this architecture has */
+    /* Latent attention, see hparams_mla. */
+    bool latent;                       /* the cache holds latent vectors */
+    uint32_t q_rank, kv_rank;          /* attention.q_lora_rank, attention.kv_lora_rank */
+    uint32_t d_head_mla, d_head_v_mla; /* attention.key_length_mla, attention.value_length_mla */
+    float attn_temp_scale;             /* attention.temperature_scale, 0 */
+    uint32_t attn_temp_length;         /* attention.temperature_length */
+
+    /* What only this architecture needs room for: */
+    uint32_t widest;     /* row of a matrix */
+    uint64_t d_spare[4]; /* values a token of activations.spare */
+    uint64_t d_input;    /* values a token that are one input of a multiplication */
 };
 
 bool hparams_read(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
@@ -71,6 +82,13 @@ bool hparams_bool(const struct gguf *g, const struct hparams *h, const char *key
                   struct err *e) MUST_USE;
 bool hparams_f32(const struct gguf *g, const struct hparams *h, const char *key, float *out,
                  struct err *e) MUST_USE;
+
+/* Whether the file has it; ERR_CORRUPT when not. */
+bool hparams_required(const struct gguf *g, const struct hparams *h, const char *key,
+                      struct err *e) MUST_USE;
+
+/* mla.c: the sizes of latent attention. */
+bool hparams_mla(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
 
 /* leading_dense_block_count, expert_gating_func, expert_weights_norm: what architectures that
  * choose their experts freely read; the caller has set the defaults. */

@@ -52,23 +52,44 @@ static uint64_t dim_size(const struct hparams *h, enum dim d)
         return (uint64_t)h->n_head * h->d_head_v;
     case DIM_ROT2:
         return h->n_rot / 2;
+    case DIM_Q_RANK:
+        return h->q_rank;
+    case DIM_KV_RANK:
+        return h->kv_rank;
+    case DIM_KV_LATENT:
+        return h->kv_rank + h->n_rot;
+    case DIM_Q_MLA:
+        return (uint64_t)h->n_head * h->d_head_mla;
+    case DIM_Q_DIRECT:
+        return h->q_rank ? 0 : (uint64_t)h->n_head * h->d_head_mla;
+    case DIM_K_MLA:
+        return h->latent ? h->d_head_mla - h->n_rot : 0;
+    case DIM_V_MLA:
+        return h->latent ? h->d_head_v_mla : 0;
+    case DIM_KV_HEADS:
+        return h->latent ? 0 : (uint64_t)h->n_head * (h->d_head_mla - h->n_rot + h->d_head_v_mla);
+    case DIM_ATTN_MLA:
+        return (uint64_t)h->n_head * h->d_head_v_mla;
     }
     return 0;
 }
 
 /* May the graph use it at all, in this layer? */
-static bool has_place(const struct hparams *h, unsigned need, uint32_t layer)
+static bool has_place(const struct hparams *h, const struct tensor_spec *s, uint32_t layer)
 {
+    unsigned need = s->need;
     bool experts = hparams_has_experts(h, layer);
     return !(need & IF_DENSE && experts) && !(need & IF_EXPERTS && !experts) &&
-           !(need & IF_SHARED && !h->d_ff_shared);
+           !(need & IF_SIZED && (!dim_size(h, s->rows) || !dim_size(h, s->cols)));
 }
 
 static bool check_shape(const struct hparams *h, const struct tensor_spec *s,
                         const struct gguf_tensor *t, struct err *e)
 {
-    uint64_t want[4] = {dim_size(h, s->cols), dim_size(h, s->rows),
-                        s->kind == TENSOR_EXPERTS ? h->n_expert : 1, 1};
+    uint64_t depth = s->kind == TENSOR_EXPERTS ? h->n_expert
+                     : s->kind == TENSOR_HEADS ? h->n_head
+                                               : 1;
+    uint64_t want[4] = {dim_size(h, s->cols), dim_size(h, s->rows), depth, 1};
     if (memcmp(want, t->ne, sizeof want) == 0)
         return true;
     return fail(
@@ -108,7 +129,7 @@ static bool bind(struct loader *l, const struct tensor_spec *s, const char *name
 {
     const struct hparams *h = &l->m->h;
     const struct gguf_tensor *t = gguf_tensor_find(l->g, str_of(name));
-    bool place = has_place(h, s->need, layer);
+    bool place = has_place(h, s, layer);
     if (!t && place && !(s->need & OPTIONAL))
         return fail(e, ERR_CORRUPT,
                     "the model has no tensor %s; the file is incomplete, download it again", name);

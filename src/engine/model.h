@@ -31,6 +31,11 @@ struct layer {
     struct mat wq, wk, wv, wo;
     const float *bq, *bk, *bv, *bo;
 
+    /* Latent attention (engine/mla): wk_b [n_head][kv_rank][d_head_mla - n_rot] and wv_b
+     * [n_head][d_head_v_mla][kv_rank], or wkv_b for both. */
+    struct mat wq_a, wq_b, wkv_a, wk_b, wv_b, wkv_b;
+    const float *q_a_norm, *kv_a_norm;
+
     const float *ffn_norm, *ffn_post_norm; /* [d_model] */
     struct mat w_gate, w_up, w_down;       /* [d_ff][d_model] x2, [d_model][d_ff] */
     const float *b_gate, *b_up, *b_down;

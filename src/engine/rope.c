@@ -21,6 +21,14 @@ static double yarn_keep(const struct hparams *h, double base, uint32_t i)
     return 1 - fmin(1, fmax(0, at));
 }
 
+/* What YaRN multiplies cos and sin by. */
+static double yarn_mscale(const struct hparams *h)
+{
+    double stretch = h->rope_factor > 1 ? log((double)h->rope_factor) : 0;
+    double all = h->yarn_log_mul != 0 ? 1 + 0.1 * (double)h->yarn_log_mul * stretch : 1;
+    return (1 + 0.1 * stretch) / all;
+}
+
 bool rope_init(struct rope *r, const struct hparams *h, float base, bool scaled,
                const float *factors, struct arena *arena, struct err *e)
 {
@@ -40,7 +48,7 @@ bool rope_init(struct rope *r, const struct hparams *h, float base, bool scaled,
         r->inv_freq[i] = (float)f;
     }
     if (scaled && h->rope_scaling == ROPE_SCALING_YARN)
-        r->mscale = (float)(1 + 0.1 * log((double)h->rope_factor));
+        r->mscale = (float)yarn_mscale(h);
     if (scaled)
         r->mscale *= h->rope_attn_factor;
     return true;
