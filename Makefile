@@ -5,12 +5,18 @@
 # src/compute/kernel/ are compiled with the flags their instruction set needs (see ISA_FLAGS below).
 
 VERSION := 0.1.0
-BUILD ?= build
+# Another architecture: make CROSS=aarch64-linux-gnu (scripts/setup cross brings what it needs).
+CROSS ?=
+BUILD ?= build$(CROSS:%=-%)
 PREFIX ?= /usr/local
 DESTDIR ?=
 ifeq ($(origin CC),default)
-CC := gcc
+CC := $(CROSS:%=%-)gcc
 endif
+ifeq ($(origin AR),default)
+AR := $(CROSS:%=%-)ar
+endif
+PKG_CONFIG ?= $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/$(CROSS)/pkgconfig:/usr/share/pkgconfig )pkg-config
 PYTHON ?= python3
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
@@ -23,18 +29,20 @@ OPT ?= -O2 -g
 SAN ?=
 CPPFLAGS += -Isrc -DMOAT_VERSION='"$(VERSION)"' -DMOAT_LOCALEDIR='"$(PREFIX)/share/locale"'
 # Asked once, and only when something is compiled: `make run` starts on a machine without pkg-config.
-PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
-PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
-CMOCKA = $(eval CMOCKA := $$(shell pkg-config --cflags --libs cmocka))$(CMOCKA)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(PKG_LIBS)
+CMOCKA = $(eval CMOCKA := $$(shell $(PKG_CONFIG) --cflags --libs cmocka))$(CMOCKA)
 CFLAGS_ALL = $(CSTD) $(WARN) $(OPT) $(SAN) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(SAN) $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm -lpthread
 
 SRC := $(sort $(wildcard src/*/*.c src/*/*/*.c))
-ARCH := $(shell uname -m)
-ifneq ($(ARCH),x86_64)
-SRC := $(filter-out src/compute/kernel/avx%,$(SRC))
-endif
+# The kernels of one architecture are left out of the others.
+ARCH := $(or $(firstword $(subst -, ,$(CROSS))),$(shell uname -m))
+KERNELS_x86_64 := avx2 avx512 amx
+KERNELS_aarch64 := neon
+FOREIGN := $(filter-out $(KERNELS_$(ARCH)),$(KERNELS_x86_64) $(KERNELS_aarch64))
+SRC := $(filter-out $(FOREIGN:%=src/compute/kernel/%.c),$(SRC))
 OBJ := $(SRC:src/%.c=$(BUILD)/obj/%.o)
 LIB_OBJ := $(filter-out $(BUILD)/obj/cli/main.o,$(OBJ))
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))

@@ -189,7 +189,7 @@ static void make_metadata(struct base *s)
     key(s, "u8", GGUF_U8);
     buf_byte(&s->b, 1);
     key(s, "i8", GGUF_I8);
-    buf_byte(&s->b, -1);
+    buf_byte(&s->b, '\xff');
     key(s, "u16", GGUF_U16);
     buf_add(&s->b, "\1\2", 2);
     key(s, "i16", GGUF_I16);

@@ -46,6 +46,14 @@ PATH=$tmp/bare scripts/setup build >"$tmp/out" 2>&1
 check "what is there is not installed again" grep -q -- '--no-install-recommends libpcre2-dev$' "$tmp/calls"
 check "test tools are not part of the build level" not grep -q -e cmocka -e clang -e valgrind "$tmp/calls"
 
+stub "$tmp/bare/dpkg" "echo \"dpkg \$@\" >>$tmp/calls"
+stub "$tmp/bare/uname" 'echo x86_64'
+: >"$tmp/calls"
+PATH=$tmp/bare scripts/setup cross >"$tmp/out" 2>&1
+check "for AArch64, the architecture is added before the lists are read" \
+    [ "$(sed -n -e '1p' -e '2s/.* //p' "$tmp/calls" | tr '\n' ,)" = "dpkg --add-architecture arm64,update," ]
+check "and its libraries are asked for" grep -q -- ' gcc-aarch64-linux-gnu qemu-user .*libpcre2-dev:arm64' "$tmp/calls"
+
 stub "$tmp/bare/apt-get" \
     'echo "E: Failed to fetch http://mirror.invalid/debian/x.deb  Could not connect to mirror.invalid:80"; exit 100'
 PATH=$tmp/bare scripts/setup build >"$tmp/out" 2>&1
