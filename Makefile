@@ -39,7 +39,7 @@ LIBS = $(PKG_LIBS) -lm -lpthread
 SRC := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 # The kernels of one architecture are left out of the others.
 ARCH := $(or $(firstword $(subst -, ,$(CROSS))),$(shell uname -m))
-KERNELS_x86_64 := avx2 avx512 amx
+KERNELS_x86_64 := avx2 avxvnni avx512 amx
 KERNELS_aarch64 := neon
 FOREIGN := $(filter-out $(KERNELS_$(ARCH)),$(KERNELS_x86_64) $(KERNELS_aarch64))
 SRC := $(filter-out $(FOREIGN:%=src/compute/kernel/%.c),$(SRC))
