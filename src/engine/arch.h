@@ -18,12 +18,14 @@ enum dim {
     DIM_FF_SHARED,
     DIM_EXPERT,
     DIM_HEAD,
-    DIM_HEADS, /* n_head */
-    DIM_Q,     /* n_head * d_head */
-    DIM_K,     /* n_head_kv * d_head */
-    DIM_V,     /* n_head_kv * d_head_v */
-    DIM_ATTN,  /* n_head * d_head_v: what wo takes */
-    DIM_ROT2,  /* n_rot / 2 */
+    DIM_HEADS,  /* n_head */
+    DIM_Q,      /* n_head * d_head */
+    DIM_K,      /* n_head_kv * d_head */
+    DIM_V,      /* n_head_kv * d_head_v */
+    DIM_ATTN,   /* n_head * d_head_v: what wo takes */
+    DIM_ROT2,   /* n_rot / 2 */
+    DIM_MODEL3, /* 3 * d_model */
+    DIM_TAPS,   /* conv_taps */
     /* Latent attention, engine/mla. */
     DIM_Q_RANK,
     DIM_KV_RANK,
@@ -43,6 +45,8 @@ enum tensor_need {
     IF_DENSE = 2,
     IF_EXPERTS = 4,
     IF_SIZED = 8, /* none of its dimensions is zero: the model has what they measure */
+    IF_ATTENTION = 16,
+    IF_RECURRENT = 32,
     OPTIONAL_IF_DENSE = OPTIONAL | IF_DENSE,
     OPTIONAL_IF_EXPERTS = OPTIONAL | IF_EXPERTS,
 };
@@ -139,6 +143,7 @@ struct task; /* one thread's view of a running forward pass, engine/forward.h */
 struct arch {
     const char *name; /* general.architecture */
     bool rope_neox;
+    bool recurrent; /* some layers are, engine/recurrent.h */
     /* Reads what only this architecture has, after the common keys; may be NULL. */
     bool (*read_hparams)(struct hparams *h, const struct gguf *g, struct err *e);
     const struct tensor_spec *layer_tensors, *model_tensors; /* ended by name == NULL */
@@ -148,7 +153,8 @@ struct arch {
     void (*layer)(struct task *t, const struct layer *l);
 };
 
-#define ARCH_TABLE(X) X(llama) X(qwen2) X(qwen3) X(qwen3moe) X(gemma3) X(gpt_oss) X(deepseek2)
+#define ARCH_TABLE(X)                                                                              \
+    X(llama) X(qwen2) X(qwen3) X(qwen3moe) X(gemma3) X(gpt_oss) X(deepseek2) X(lfm2) X(lfm2moe)
 
 #define X(name) extern const struct arch arch_##name;
 ARCH_TABLE(X)

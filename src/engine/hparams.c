@@ -15,10 +15,12 @@ static const char *full_key(const struct hparams *h, const char *key, char out[1
     return out;
 }
 
-/* The one value of a scalar key, or of an array [n_layer] whose elements are all equal. */
-static bool uniform_u32(const struct gguf *g, const char *key, uint32_t n_layer, uint32_t *out,
-                        struct err *e)
+/* The one value of a scalar key, or of an array [n_layer] whose elements are all equal; but_zero:
+ * or zero. */
+static bool uniform_u32(const struct gguf *g, const char *key, uint32_t n_layer, bool but_zero,
+                        uint32_t *out, struct err *e)
 {
+    int64_t value = 0;
     const struct gguf_kv *kv = gguf_find(g, key);
     if (!kv || kv->type != GGUF_ARRAY)
         return gguf_get_u32(g, key, out, e);
@@ -29,23 +31,38 @@ static bool uniform_u32(const struct gguf *g, const char *key, uint32_t n_layer,
         if (v < 0 || v > UINT32_MAX)
             return fail(e, ERR_CORRUPT, "%s: element %llu is out of range", key,
                         (unsigned long long)i);
-        if (v != gguf_int_at(kv, 0))
+        if (i == 0 || (but_zero && value == 0))
+            value = v;
+        if (v != value && !(but_zero && v == 0))
             return fail(e, ERR_UNSUPPORTED, "%s differs between layers, which is not supported yet",
                         key);
     }
-    *out = (uint32_t)gguf_int_at(kv, 0);
+    *out = (uint32_t)value;
+    return true;
+}
+
+static bool ranged_u32(const struct gguf *g, const struct hparams *h, const char *key,
+                       bool but_zero, const uint32_t range[2], uint32_t *out, struct err *e)
+{
+    char full[128];
+    if (!uniform_u32(g, full_key(h, key, full), h->n_layer + h->n_layer_draft, but_zero, out, e))
+        return false;
+    if (*out < range[0] || *out > range[1])
+        return fail(e, ERR_CORRUPT, "%s is %u, outside %u..%u", full, *out, range[0], range[1]);
     return true;
 }
 
 bool hparams_u32(const struct gguf *g, const struct hparams *h, const char *key, uint32_t lo,
                  uint32_t hi, uint32_t *out, struct err *e)
 {
-    char full[128];
-    if (!uniform_u32(g, full_key(h, key, full), h->n_layer + h->n_layer_draft, out, e))
-        return false;
-    if (*out < lo || *out > hi)
-        return fail(e, ERR_CORRUPT, "%s is %u, outside %u..%u", full, *out, lo, hi);
-    return true;
+    return ranged_u32(g, h, key, false, (uint32_t[]){lo, hi}, out, e);
+}
+
+/* A recurrent layer has no heads. */
+static bool read_heads(const struct gguf *g, const struct hparams *h, const char *key,
+                       uint32_t *out, struct err *e)
+{
+    return ranged_u32(g, h, key, h->arch->recurrent, (uint32_t[]){1, LIMIT_HEADS}, out, e);
 }
 
 bool hparams_bool(const struct gguf *g, const struct hparams *h, const char *key, bool *out,
@@ -114,11 +131,11 @@ static bool read_sizes(struct hparams *h, const struct gguf *g, struct err *e)
         !hparams_u32(g, h, "context_length", 1, LIMIT_CONTEXT, &h->n_ctx_train, e) ||
         !hparams_u32(g, h, "embedding_length", 1, LIMIT_WIDTH, &h->d_model, e) ||
         !hparams_u32(g, h, "feed_forward_length", 0, LIMIT_WIDTH, &h->d_ff, e) ||
-        !hparams_u32(g, h, "attention.head_count", 1, LIMIT_HEADS, &h->n_head, e))
+        !read_heads(g, h, "attention.head_count", &h->n_head, e))
         return false;
     h->n_head_kv = h->n_head;
     h->d_head = h->d_head_v = h->d_model / h->n_head;
-    if (!hparams_u32(g, h, "attention.head_count_kv", 1, LIMIT_HEADS, &h->n_head_kv, e) ||
+    if (!read_heads(g, h, "attention.head_count_kv", &h->n_head_kv, e) ||
         !hparams_u32(g, h, "attention.key_length", 1, LIMIT_WIDTH, &h->d_head, e) ||
         !hparams_u32(g, h, "attention.value_length", 1, LIMIT_WIDTH, &h->d_head_v, e))
         return false;
@@ -296,4 +313,12 @@ bool hparams_window_pattern(struct hparams *h, const struct gguf *g, uint32_t de
     for (uint32_t i = 0; i < h->n_layer; i++)
         h->windowed[i] = h->window && pattern && i % pattern < pattern - 1;
     return true;
+}
+
+void hparams_headless_layers(struct hparams *h, const struct gguf *g)
+{
+    char key[128];
+    const struct gguf_kv *kv = gguf_find(g, full_key(h, "attention.head_count_kv", key));
+    for (uint32_t i = 0; i < h->n_layer; i++)
+        h->recurrent[i] = kv && kv->type == GGUF_ARRAY && gguf_int_at(kv, i) == 0;
 }

@@ -67,6 +67,11 @@ struct hparams {
     float attn_temp_scale;             /* attention.temperature_scale, 0 */
     uint32_t attn_temp_length;         /* attention.temperature_length */
 
+    /* Recurrent layers. */
+    unsigned char recurrent[LIMIT_LAYERS];
+    uint32_t conv_taps; /* shortconv.l_cache or ssm.conv_kernel: values a convolution looks at */
+    uint64_t d_state;   /* values of a layer's state */
+
     /* What only this architecture needs room for: */
     uint32_t widest;     /* row of a matrix */
     uint64_t d_spare[4]; /* values a token of activations.spare */
@@ -86,6 +91,9 @@ bool hparams_f32(const struct gguf *g, const struct hparams *h, const char *key,
 /* Whether the file has it; ERR_CORRUPT when not. */
 bool hparams_required(const struct gguf *g, const struct hparams *h, const char *key,
                       struct err *e) MUST_USE;
+
+/* Layers without key-value heads by attention.head_count_kv are recurrent. */
+void hparams_headless_layers(struct hparams *h, const struct gguf *g);
 
 /* mla.c: the sizes of latent attention. */
 bool hparams_mla(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;

@@ -22,6 +22,7 @@ struct kv {
     uint32_t blocks_per_seq;         /* of the table: the whole context */
     uint64_t key_bytes, value_bytes; /* of one head of one layer in a block */
     uint32_t n_head_kv;
+    struct states *states; /* NULL: no layer is recurrent */
 };
 
 static enum kv_class class_of(const struct layer *l)
@@ -42,6 +43,8 @@ static void plan_pools(const struct model *m, const struct kv_params *p,
     uint64_t item = p->type == KV_F16 ? 2 : 4;
     memset(pool, 0, KV_CLASSES * sizeof *pool);
     for (uint32_t i = 0; i < h->n_layer; i++) {
+        if (m->layers[i].recurrent)
+            continue;
         struct pool *c = &pool[class_of(&m->layers[i])];
         c->n_layers++;
         c->window = m->layers[i].window;
@@ -103,6 +106,8 @@ struct kv *kv_new(const struct model *m, const struct kv_params *p, struct err *
     bool ok = kv->length != NULL;
     for (int c = 0; ok && c < KV_CLASSES; c++)
         ok = alloc_pool(kv, &kv->pool[c], e);
+    if (ok && m->n_kv_slots[KV_SLOTS_STATE])
+        ok = (kv->states = states_new(m, p->n_seq, e)) != NULL;
     if (!ok) {
         kv_free(kv);
         return NULL;
@@ -119,6 +124,7 @@ void kv_free(struct kv *kv)
         mem_free(kv->pool[c].free_list);
         mem_free(kv->pool[c].table);
     }
+    states_free(kv->states);
     mem_free(kv->length);
     mem_free(kv);
 }
@@ -160,6 +166,8 @@ bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct e
             table[b] = c->free_list[--c->n_free];
         }
     }
+    if (kv->states)
+        states_begin(kv->states, seq, from, n);
     kv->length[seq] = from + n;
     return true;
 }
@@ -168,6 +176,8 @@ uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n)
 {
     if (n > kv->length[seq])
         n = kv->length[seq];
+    if (kv->states)
+        n = states_place(kv->states, seq, kv->length[seq], n);
     const struct pool *windowed = &kv->pool[KV_WINDOW];
     const uint32_t *table = table_of(kv, windowed, seq);
     for (uint32_t b = first_seen(windowed, n) / KV_BLOCK; windowed->n_layers && b < blocks_for(n);
@@ -180,6 +190,8 @@ uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n)
     if (n == 0)
         for (uint32_t b = 0; b < blocks_for(kv->length[seq]); b++)
             release(&kv->pool[KV_WINDOW], &table_of(kv, &kv->pool[KV_WINDOW], seq)[b]);
+    if (kv->states)
+        states_return(kv->states, seq, kv->length[seq], n);
     kv->length[seq] = n;
     return n;
 }
@@ -202,6 +214,11 @@ void *kv_value_block(const struct kv *kv, const struct layer *l, uint32_t seq, u
                      uint32_t head)
 {
     return layer_block(kv, l, seq, block) + kv->n_head_kv * kv->key_bytes + head * kv->value_bytes;
+}
+
+float *kv_state(const struct kv *kv, const struct layer *l, uint32_t seq)
+{
+    return states_of(kv->states, l, seq);
 }
 
 enum kv_type kv_type_of(const struct kv *kv)

@@ -14,6 +14,7 @@
 
 #include "engine/kv_type.h"
 #include "engine/model.h"
+#include "engine/state.h"
 
 #define KV_BLOCK 16u
 #define KV_NONE  UINT32_MAX
@@ -29,7 +30,7 @@ struct kv_params {
 
 struct kv;
 
-/* Bytes kv_new will take. */
+/* Bytes kv_new will take, but for states_bytes. */
 uint64_t kv_bytes(const struct model *m, const struct kv_params *p);
 struct kv *kv_new(const struct model *m, const struct kv_params *p, struct err *e) MUST_USE;
 void kv_free(struct kv *kv);
@@ -39,7 +40,8 @@ void kv_free(struct kv *kv);
 bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct err *e) MUST_USE;
 
 /* Forgets positions >= n. Returns the length really kept: less than n (0) when the window class has
- * already let go of tokens a continuation at n would see. */
+ * already let go of tokens a continuation at n would see; the last place a recurrent model can go
+ * back to. */
 uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n);
 
 /* Start of a head's part of a block: keys [d_head][16], values [16][d_head_v], of the cache's type.
@@ -48,6 +50,8 @@ void *kv_key_block(const struct kv *kv, const struct layer *l, uint32_t seq, uin
                    uint32_t head);
 void *kv_value_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,
                      uint32_t head);
+/* A recurrent layer's state of a sequence, [h.d_state]. */
+float *kv_state(const struct kv *kv, const struct layer *l, uint32_t seq);
 enum kv_type kv_type_of(const struct kv *kv);
 
 #endif

@@ -52,6 +52,10 @@ static uint64_t dim_size(const struct hparams *h, enum dim d)
         return (uint64_t)h->n_head * h->d_head_v;
     case DIM_ROT2:
         return h->n_rot / 2;
+    case DIM_MODEL3:
+        return 3 * (uint64_t)h->d_model;
+    case DIM_TAPS:
+        return h->conv_taps;
     case DIM_Q_RANK:
         return h->q_rank;
     case DIM_KV_RANK:
@@ -78,7 +82,9 @@ static uint64_t dim_size(const struct hparams *h, enum dim d)
 static bool has_place(const struct hparams *h, const struct tensor_spec *s, uint32_t layer)
 {
     unsigned need = s->need;
-    bool experts = hparams_has_experts(h, layer);
+    bool experts = hparams_has_experts(h, layer), recurrent = h->recurrent[layer];
+    if ((need & IF_ATTENTION && recurrent) || (need & IF_RECURRENT && !recurrent))
+        return false;
     return !(need & IF_DENSE && experts) && !(need & IF_EXPERTS && !experts) &&
            !(need & IF_SIZED && (!dim_size(h, s->rows) || !dim_size(h, s->cols)));
 }
@@ -217,7 +223,8 @@ static void init_layer(struct model *m, uint32_t i)
     l->rope = &m->rope;
     if (m->h.arch->init_layer)
         m->h.arch->init_layer(m, l);
-    l->kv_slot = m->n_kv_slots[l->window != 0]++;
+    l->recurrent = m->h.recurrent[i];
+    l->kv_slot = m->n_kv_slots[l->recurrent ? KV_SLOTS_STATE : l->window != 0]++;
 }
 
 static bool load(struct loader *l, struct err *e)

@@ -22,7 +22,8 @@ struct rope {
 struct layer {
     uint32_t index;
     uint32_t window;         /* sliding window in tokens, 0: whole context */
-    uint32_t kv_slot;        /* this layer's index among those of its kind: windowed or not */
+    bool recurrent;          /* has a state instead of keys and values */
+    uint32_t kv_slot;        /* this layer's index among those of its kind */
     const struct rope *rope; /* NULL: no positions in this layer */
 
     const float *attn_norm, *attn_post_norm; /* [d_model] */
@@ -36,6 +37,10 @@ struct layer {
     struct mat wq_a, wq_b, wkv_a, wk_b, wv_b, wkv_b;
     const float *q_a_norm, *kv_a_norm;
 
+    /* A short convolution [channels][taps], and what leads to it and from it. */
+    const float *conv;
+    struct mat conv_in, conv_out;
+
     const float *ffn_norm, *ffn_post_norm; /* [d_model] */
     struct mat w_gate, w_up, w_down;       /* [d_ff][d_model] x2, [d_model][d_ff] */
     const float *b_gate, *b_up, *b_down;
@@ -48,6 +53,8 @@ struct layer {
     const float *shared_gate; /* [d_model]: its sigmoid weighs the shared expert, or NULL */
 };
 
+enum { KV_SLOTS_STATE = 2 };
+
 struct model {
     struct hparams h;
     struct mat embed;  /* [n_vocab][d_model] */
@@ -56,7 +63,7 @@ struct model {
     const float *rope_factors; /* [n_rot / 2]: divides frequencies (Llama 3), or NULL */
     struct rope rope, rope_local;
     struct layer *layers;   /* [n_layer] */
-    uint32_t n_kv_slots[2]; /* layers without and with a window */
+    uint32_t n_kv_slots[3]; /* layers without and with a window, and recurrent ones */
     uint64_t weight_bytes;
     struct arena arena;
 };

@@ -37,6 +37,16 @@ static bool advance(struct timeline *t, const uint32_t *token, uint32_t n, bool 
     return true;
 }
 
+/* Tokens of the next batch. A recurrent model stops shortly before the end: what a template puts
+ * there often differs in the next turn, which can then go back to that place. */
+static uint32_t next_step(const struct timeline *t, uint32_t left)
+{
+    uint32_t max = t->f->batch.max;
+    if (t->f->m->n_kv_slots[KV_SLOTS_STATE] && left > 2 * KV_BLOCK && left <= max)
+        return left - KV_BLOCK;
+    return left < max ? left : max;
+}
+
 bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const atomic_bool *cancel,
                    uint32_t *reused, struct err *e)
 {
@@ -52,7 +62,7 @@ bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const 
     while (t->n < n) {
         if (cancel && atomic_load(cancel))
             return fail(e, ERR_CANCELLED, "cancelled");
-        uint32_t left = n - t->n, step = left < t->f->batch.max ? left : t->f->batch.max;
+        uint32_t left = n - t->n, step = next_step(t, left);
         if (!advance(t, token + t->n, step, true, step == left, e))
             return false;
     }

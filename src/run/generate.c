@@ -71,6 +71,7 @@ static bool make_plan(const struct generator *g, const struct forward_params *p,
 {
     *plan = (struct memplan){.weights = g->model->weight_bytes,
                              .kv = kv_bytes(g->model, &p->kv),
+                             .states = states_bytes(g->model, p->kv.n_seq),
                              .scratch = forward_bytes(g->model, p),
                              .text = text_bytes(g->g),
                              .program = PROGRAM_BYTES,

@@ -7,7 +7,7 @@
 
 void memplan_sum(struct memplan *p)
 {
-    p->total = p->weights + p->kv + p->scratch + p->text + p->program;
+    p->total = p->weights + p->kv + p->states + p->scratch + p->text + p->program;
 }
 
 static double gib(uint64_t bytes)
@@ -65,6 +65,8 @@ void memplan_render(const struct memplan *p, struct buf *out)
              p->kv_type == KV_F16 ? "f16" : "f32");
     line(out, gettext("weights"), p->weights);
     line(out, kv, p->kv);
+    if (p->states)
+        line(out, gettext("states of recurrent layers"), p->states);
     line(out, gettext("scratch of one pass"), p->scratch);
     line(out, gettext("vocabulary and templates"), p->text);
     line(out, gettext("the program itself"), p->program);

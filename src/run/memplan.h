@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run/memplan: what a model will take in memory, summed before it is loaded.
  *
- * The budget is a hard sum: weights + KV cache + scratch + text (vocabulary, template). What does
- * not fit is refused by memplan_check; memplan_render shows the sum line by line and the options
- * that would make it fit. */
+ * The budget is a hard sum: weights + KV cache + states + scratch + text (vocabulary, template).
+ * What does not fit is refused by memplan_check; memplan_render shows the sum line by line and the
+ * options that would make it fit. */
 #ifndef MOAT_RUN_MEMPLAN_H
 #define MOAT_RUN_MEMPLAN_H
 
@@ -13,7 +13,7 @@
 #include "engine/kv_type.h"
 
 struct memplan {
-    uint64_t weights, kv, scratch, text, program; /* bytes each */
+    uint64_t weights, kv, states, scratch, text, program; /* bytes each */
     uint64_t total;
     uint64_t budget;
     bool budget_given;     /* by --memory, not by what the machine has free */

@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import *  # noqa: E402,F403
 
-NAMES = "llama-dense llama-moe qwen2-dense qwen3-dense qwen3moe-moe gemma3-dense gpt-oss-moe deepseek2-moe".split()
+NAMES = "llama-dense llama-moe qwen2-dense qwen3-dense qwen3moe-moe gemma3-dense gpt-oss-moe deepseek2-moe lfm2-dense".split()
 BARS = [((), 1e-3), (("--kv", "f32"), 1e-4)]
 
 for name in NAMES:
