@@ -18,6 +18,14 @@
 #define LIMIT_TEMPLATE_OUTPUT  (16u << 20)    /* bytes a template may write */
 #define LIMIT_TEMPLATE_STEPS   1000000u       /* evaluation steps of one rendering */
 #define LIMIT_TEMPLATE_DEPTH   64u            /* nesting of statements and expressions */
+#define LIMIT_GRAMMAR_BYTES    (1u << 20)     /* source of a grammar or of a JSON Schema */
+#define LIMIT_GRAMMAR_DEPTH    64u            /* nesting of its parentheses */
+#define LIMIT_GRAMMAR_RULES    4096u          /* rules of a grammar */
+#define LIMIT_GRAMMAR_NODES    (256u << 10)   /* steps of its rules together */
+#define LIMIT_GRAMMAR_MS       200u           /* time to compile it */
+#define LIMIT_GRAMMAR_ITEMS    65536u         /* steps that a text may take next */
+#define LIMIT_GRAMMAR_READINGS 512u           /* ways to read a text side by side */
+#define LIMIT_GRAMMAR_CACHE    (64u << 20)    /* bytes of states remembered */
 #define LIMIT_JSON_BYTES       (64u << 20)    /* a JSON document */
 #define LIMIT_JSON_DEPTH       64u            /* its nesting */
 #define LIMIT_CONFIG_BYTES     (1u << 20)     /* a configuration file */

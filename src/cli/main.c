@@ -38,6 +38,7 @@ static const struct row {
 
     {NULL, &cmd_perplexity},
 
+    {NULL, &cmd_grammar},
     {NULL, &cmd_template},
 
     {N_("This program"), NULL},
