@@ -27,7 +27,7 @@ struct kernels {
     float (*dot)(const float *a, const float *b, uint32_t n);
     void (*axpy)(float *y, float a, const float *x, uint32_t n); /* y += a x */
     void (*scale)(float *y, float a, uint32_t n);                /* y *= a */
-    /* g = act(g) u, or swiglu_clamped(g, u) */
+    /* g = act(g) u, or swiglu_clamped(g, u); u NULL: act(g), but for the clamped one */
     void (*gated)(float *g, const float *u, enum gating act, uint32_t n);
     /* out = x / sqrt(mean(x^2) + eps) * weight; out may be x. */
     void (*norm)(const float *x, const float *weight, float eps, float *out, uint32_t n);

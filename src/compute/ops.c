@@ -14,6 +14,21 @@ void rms_norm(const float *x, const float *weight, float eps, float *out, uint32
         out[i] = x[i] * scale * (weight ? weight[i] : 1.0f);
 }
 
+double row_mean(const float *x, uint32_t n)
+{
+    float part[16] = {0};
+    double sum = 0;
+    uint32_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (uint32_t j = 0; j < 16; j++)
+            part[j] += x[i + j];
+    for (; i < n; i++)
+        sum += (double)x[i];
+    for (uint32_t j = 0; j < 16; j++)
+        sum += (double)part[j];
+    return sum / n;
+}
+
 void softmax(float *x, uint32_t n)
 {
     float max = -INFINITY, sum = 0;

@@ -9,6 +9,8 @@
 /* out = x / sqrt(mean(x^2) + eps) * weight; Zhang & Sennrich 2019. weight NULL: 1. out may be x. */
 void rms_norm(const float *x, const float *weight, float eps, float *out, uint32_t n);
 
+double row_mean(const float *x, uint32_t n);
+
 void softmax(float *x, uint32_t n); /* in place, stable */
 
 float silu(float x);      /* x * sigmoid(x) */

@@ -2,7 +2,10 @@
 /* engine/blocks: see blocks.h. */
 #include "engine/blocks.h"
 
+#include <math.h>
+
 #include "compute/ops.h"
+#include "engine/arch.h"
 
 #define CHUNK_ROWS 64u  /* a decode chunk: small enough to share out, large enough to stream */
 #define PANEL_ROWS 256u /* a prefill chunk at most: one expanded panel */
@@ -33,10 +36,29 @@ static void set_input(struct task *t, const struct act *room, const float *x, ui
     t->in.k = t->in.stride = k;
 }
 
-void block_norm(struct task *t, const float *x, const float *weight, const struct product *p,
+/* A layer norm (Ba et al. 2016) is the RMS norm of what a row without its mean is. */
+void row_norm(const struct forward *f, const float *x, struct norm norm, float *out)
+{
+    const struct hparams *h = &f->m->h;
+    if (h->arch->layer_norm) {
+        float mean = (float)row_mean(x, h->d_model);
+        for (uint32_t i = 0; i < h->d_model; i++)
+            out[i] = x[i] - mean;
+        x = out;
+    }
+    f->kernels->norm(x, norm.weight, h->norm_eps, out, h->d_model);
+    if (norm.bias)
+        f->kernels->axpy(out, 1.0f, norm.bias, h->d_model);
+}
+
+void block_norm(struct task *t, const float *x, struct norm norm, const struct product *p,
                 uint32_t n)
 {
     const struct hparams *h = &t->f->m->h;
+    if (!norm.weight) {
+        block_input(t, x, t->f->batch.n, h->d_model, p, n);
+        return;
+    }
     struct activations *a = &t->f->act;
     unsigned forms = wanted_forms(t, p, n);
     uint32_t from, to;
@@ -44,7 +66,7 @@ void block_norm(struct task *t, const float *x, const float *weight, const struc
     task_share(t, t->f->batch.n, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         size_t at = (size_t)i * h->d_model;
-        t->f->kernels->norm(x + at, weight, h->norm_eps, a->h + at, h->d_model);
+        row_norm(t->f, x + at, norm, a->h + at);
         convert(t, forms, i, 0, h->d_model);
     }
     task_barrier(t);
@@ -71,16 +93,26 @@ void block_rows(struct task *t, const float *x, uint32_t n_rows, uint32_t k, uin
     task_barrier(t);
 }
 
-void block_add_normed(struct task *t, const float *o, const float *weight, float *x)
+void block_add_normed(struct task *t, const float *o, struct norm norm, float *x)
 {
     const struct hparams *h = &t->f->m->h;
     uint32_t from, to;
     task_share(t, t->f->batch.n, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         size_t at = (size_t)i * h->d_model;
-        t->f->kernels->norm(o + at, weight, h->norm_eps, t->scratch, h->d_model);
+        row_norm(t->f, o + at, norm, t->scratch);
         t->f->kernels->axpy(x + at, 1.0f, t->scratch, h->d_model);
     }
+    task_barrier(t);
+}
+
+void block_add_scaled(struct task *t, const float *o, float scale, float *x)
+{
+    size_t d_model = t->f->m->h.d_model;
+    uint32_t from, to;
+    task_share(t, t->f->batch.n, &from, &to);
+    for (uint32_t i = from; i < to; i++)
+        t->f->kernels->axpy(x + i * d_model, scale, o + i * d_model, (uint32_t)d_model);
     task_barrier(t);
 }
 
@@ -132,14 +164,28 @@ static void norm_and_rotate(struct task *t, const struct layer *l, uint32_t row,
 {
     const struct hparams *h = &t->f->m->h;
     const float *angles = t->f->act.angles[l->rope == &t->f->m->rope_local];
+    float *all = x + (size_t)row * n_head * h->d_head;
+    if (norm && h->arch->norm_whole_qk) {
+        t->f->kernels->norm(all, norm, h->norm_eps, all, n_head * h->d_head);
+        norm = NULL;
+    }
     for (uint32_t j = 0; j < n_head; j++) {
-        float *head = x + ((size_t)row * n_head + j) * h->d_head;
+        float *head = all + (size_t)j * h->d_head;
         if (norm)
             t->f->kernels->norm(head, norm, h->norm_eps, head, h->d_head);
         if (l->rope)
             (l->rope->neox ? rope_neox : rope_norm)(head, angles + (size_t)row * h->n_rot,
                                                     h->n_rot);
     }
+}
+
+void warm_query(const struct task *t, uint32_t row, float *q, uint32_t width)
+{
+    const struct hparams *h = &t->f->m->h;
+    if (h->attn_temp_scale == 0)
+        return;
+    float periods = (float)(t->f->batch.pos[row] / h->attn_temp_length);
+    t->f->kernels->scale(q, logf(periods + 1.0f) * h->attn_temp_scale + 1.0f, width);
 }
 
 void block_attention(struct task *t, const struct layer *l, const float *x, float *y, bool add)
@@ -159,32 +205,36 @@ void block_attention(struct task *t, const struct layer *l, const float *x, floa
     for (uint32_t i = from; i < to; i++) {
         norm_and_rotate(t, l, i, a->q, h->n_head, l->q_norm);
         norm_and_rotate(t, l, i, a->k, h->n_head_kv, l->k_norm);
+        warm_query(t, i, a->q + (size_t)i * h->n_head * h->d_head, h->n_head * h->d_head);
     }
     attend(t, l);
     block_input(t, a->a, t->f->batch.n, h->n_head * h->d_head_v, &out, 1);
     block_products(t, &out, 1);
 }
 
-/* Gate and up of the same rows, then their gated product: one chunk after the other. What becomes
- * the input of `down` is converted while it is in the cache. */
+/* Gate and up of the same rows, then their gated product: one chunk after the other. Without a gate
+ * up takes its place. What becomes the input of `down` is converted while it is in the cache. */
 static void gate_and_up(struct task *t, const struct layer *l, enum gating act,
                         const struct product *down)
 {
     const struct activations *a = &t->f->act;
+    bool gated = l->w_gate.data != NULL;
+    const struct product up = {.w = &l->w_up, .bias = l->b_up, .y = gated ? a->u : a->g};
     const struct product gate = {.w = &l->w_gate, .bias = l->b_gate, .y = a->g};
-    const struct product up = {.w = &l->w_up, .bias = l->b_up, .y = a->u};
-    enum act_form form = task_form(t, &l->w_gate), form_up = task_form(t, &l->w_up);
-    uint32_t d_ff = l->w_gate.rows, rows = task_chunk_rows(t, &l->w_gate, form), c;
+    const struct mat *first = gated ? &l->w_gate : &l->w_up;
+    enum act_form form = task_form(t, first), form_up = task_form(t, &l->w_up);
+    uint32_t d_ff = l->w_up.rows, rows = task_chunk_rows(t, first, form), c;
     unsigned forms = wanted_forms(t, down, 1);
     struct task mid = *t;
     set_input(&mid, &a->mid, a->g, t->in.n, d_ff);
     while (workers_next(t->f->workers, (d_ff + rows - 1) / rows, &c)) {
         uint32_t row = c * rows, end = d_ff - row < rows ? d_ff : row + rows;
-        run_chunk(t, &gate, form, row, rows);
+        if (gated)
+            run_chunk(t, &gate, form, row, rows);
         run_chunk(t, &up, form_up, row, rows);
         for (uint32_t i = 0; i < t->in.n; i++) {
             size_t at = (size_t)i * d_ff + row;
-            t->f->kernels->gated(a->g + at, a->u + at, act, end - row);
+            t->f->kernels->gated(a->g + at, gated ? a->u + at : NULL, act, end - row);
             convert(&mid, forms, i, row, end);
         }
     }
@@ -195,8 +245,8 @@ static void gate_and_up(struct task *t, const struct layer *l, enum gating act,
 void block_ffn(struct task *t, const struct layer *l, enum gating act, const float *x, float *y,
                bool add)
 {
-    const struct product in[] = {{.w = &l->w_gate}, {.w = &l->w_up}};
-    block_norm(t, x, l->ffn_norm, in, 2);
+    const struct product in[] = {{.w = &l->w_up}, {.w = &l->w_gate}};
+    block_norm(t, x, l->ffn_norm, in, l->w_gate.data ? 2 : 1);
     block_ffn_normed(t, l, act, y, add);
 }
 

@@ -20,7 +20,7 @@ void block_attention(struct task *t, const struct layer *l, const float *x, floa
 void block_latent_attention(struct task *t, const struct layer *l, const float *x, float *y,
                             bool add);
 
-/* y (+)= down(act(gate h) * up h), h = norm(x). */
+/* y (+)= down(act(gate h) * up h), h = norm(x); without a gate down(act(up h)). */
 void block_ffn(struct task *t, const struct layer *l, enum gating act, const float *x, float *y,
                bool add);
 
@@ -33,7 +33,9 @@ void block_experts(struct task *t, const struct layer *l, enum gating act, const
 void block_ffn_normed(struct task *t, const struct layer *l, enum gating act, float *y, bool add);
 
 /* x += norm(o): the residual of architectures that normalise a block's output. */
-void block_add_normed(struct task *t, const float *o, const float *weight, float *x);
+void block_add_normed(struct task *t, const float *o, struct norm norm, float *x);
+/* x += scale * o */
+void block_add_scaled(struct task *t, const float *o, float scale, float *x);
 
 /* --- the parts blocks are made of --- */
 
@@ -45,9 +47,13 @@ struct product {
     bool add;
 };
 
-/* act.h = rms_norm(x) * weight for all rows, ready in task.in for the n matrices of p. */
-void block_norm(struct task *t, const float *x, const float *weight, const struct product *p,
+/* act.h = norm(x) for all rows, ready in task.in for the n matrices of p; x itself without norm. */
+void block_norm(struct task *t, const float *x, struct norm norm, const struct product *p,
                 uint32_t n);
+/* out = norm(x) of one row as the architecture does it; out may be x. */
+void row_norm(const struct forward *f, const float *x, struct norm norm, float *out);
+/* Queries of a row grow with the logarithm of its position (attention.temperature_scale). */
+void warm_query(const struct task *t, uint32_t row, float *q, uint32_t width);
 /* x [n_rows][k], complete before the call, becomes task.in in the forms p wants. */
 void block_input(struct task *t, const float *x, uint32_t n_rows, uint32_t k,
                  const struct product *p, uint32_t n);

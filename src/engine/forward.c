@@ -119,7 +119,15 @@ uint64_t forward_bytes(const struct model *m, const struct forward_params *p)
 
 struct forward *forward_new(const struct model *m, const struct forward_params *p, struct err *e)
 {
-    struct forward *f = mem_new(1, sizeof *f, e);
+    struct forward *f;
+    if (m->positions.data && p->kv.n_ctx > m->positions.rows) {
+        fail(e, ERR_LIMIT,
+             "the model knows %u positions, a context of %u is beyond it; lower it "
+             "with --context",
+             m->positions.rows, p->kv.n_ctx);
+        return NULL;
+    }
+    f = mem_new(1, sizeof *f, e);
     if (!f)
         return NULL;
     f->m = m;
@@ -154,21 +162,36 @@ static struct task task_of(struct forward *f, uint32_t id, uint32_t n_rows)
         .f = f, .id = id, .n_rows = n_rows, .scratch = f->scratch + id * f->scratch_floats};
 }
 
+/* A token's embedding, and what its position adds where positions are learned. */
+static void embed_row(struct task *t, uint32_t i, float *x)
+{
+    const struct forward *f = t->f;
+    const struct model *m = f->m;
+    float scale = m->h.arch->embed_scale ? m->h.arch->embed_scale(&m->h) : 1.0f;
+    float *position = t->scratch + m->h.d_model;
+    must(f->batch.token[i] < m->h.n_vocab);
+    mat_decode_row(&m->embed, f->batch.token[i], x, t->scratch);
+    if (scale != 1.0f)
+        f->kernels->scale(x, scale, m->h.d_model);
+    if (!m->positions.data)
+        return;
+    must(f->batch.pos[i] < m->positions.rows);
+    mat_decode_row(&m->positions, f->batch.pos[i], position, t->scratch);
+    f->kernels->axpy(x, 1.0f, position, m->h.d_model);
+}
+
 /* Token embeddings into x, rotation angles of every row. */
 static void embed(struct task *t)
 {
     struct forward *f = t->f;
     const struct model *m = f->m;
-    float scale = m->h.arch->embed_scale ? m->h.arch->embed_scale(&m->h) : 1.0f;
+    bool extended = m->rope_extended.inv_freq && f->p.kv.n_ctx > m->h.rope_n_ctx;
+    const struct rope *rope = extended ? &m->rope_extended : &m->rope;
     uint32_t from, to;
     task_share(t, f->batch.n, &from, &to);
     for (uint32_t i = from; i < to; i++) {
-        float *x = f->act.x + (size_t)i * m->h.d_model;
-        must(f->batch.token[i] < m->h.n_vocab);
-        mat_decode_row(&m->embed, f->batch.token[i], x, t->scratch);
-        if (scale != 1.0f)
-            f->kernels->scale(x, scale, m->h.d_model);
-        rope_angles(&m->rope, f->batch.pos[i], f->act.angles[0] + (size_t)i * m->h.n_rot);
+        embed_row(t, i, f->act.x + (size_t)i * m->h.d_model);
+        rope_angles(rope, f->batch.pos[i], f->act.angles[0] + (size_t)i * m->h.n_rot);
         rope_angles(&m->rope_local, f->batch.pos[i], f->act.angles[1] + (size_t)i * m->h.n_rot);
     }
     task_barrier(t);
@@ -182,8 +205,8 @@ static void final_norm(struct task *t)
     uint32_t from, to;
     task_share(t, f->batch.n_out, &from, &to);
     for (uint32_t i = from; i < to; i++)
-        f->kernels->norm(f->act.x + (size_t)f->batch.out[i] * h->d_model, f->m->output_norm,
-                         h->norm_eps, f->hidden + (size_t)i * h->d_model, h->d_model);
+        row_norm(f, f->act.x + (size_t)f->batch.out[i] * h->d_model, f->m->output_norm,
+                 f->hidden + (size_t)i * h->d_model);
 }
 
 static void run_layers(void *arg, uint32_t id)
@@ -209,12 +232,15 @@ struct logits_job {
     uint32_t first, n;
 };
 
-static void cap_logits(const struct logits_job *j, uint32_t row0, uint32_t row1)
+static void finish_logits(const struct logits_job *j, uint32_t row0, uint32_t row1)
 {
-    float cap = j->f->m->h.logit_softcap;
-    for (uint32_t i = 0; cap > 0 && i < j->n; i++) {
-        float *row = j->f->logits + (size_t)i * j->f->m->h.n_vocab;
-        for (uint32_t r = row0; r < row1; r++)
+    const struct hparams *h = &j->f->m->h;
+    float cap = h->logit_softcap;
+    for (uint32_t i = 0; i < j->n; i++) {
+        float *row = j->f->logits + (size_t)i * h->n_vocab;
+        if (h->logit_scale != 1)
+            j->f->kernels->scale(row + row0, h->logit_scale, row1 - row0);
+        for (uint32_t r = row0; cap > 0 && r < row1; r++)
             row[r] = cap * tanhf(row[r] / cap);
     }
 }
@@ -230,7 +256,7 @@ static void run_logits(void *arg, uint32_t id)
     block_input(&t, j->f->hidden + (size_t)j->first * d_model, j->n, d_model, &out, 1);
     block_products(&t, &out, 1);
     task_share(&t, out.w->rows, &from, &to);
-    cap_logits(j, from, to);
+    finish_logits(j, from, to);
     mem_guard(false);
 }
 

@@ -151,8 +151,10 @@ static bool read_sizes(struct hparams *h, const struct gguf *g, struct err *e)
 
 static bool read_attention(struct hparams *h, const struct gguf *g, struct err *e)
 {
-    if (!hparams_required(g, h, "attention.layer_norm_rms_epsilon", e) ||
-        !hparams_f32(g, h, "attention.layer_norm_rms_epsilon", &h->norm_eps, e) ||
+    const char *eps =
+        h->arch->layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon";
+    h->logit_scale = h->residual_scale = h->embed_scale = 1;
+    if (!hparams_required(g, h, eps, e) || !hparams_f32(g, h, eps, &h->norm_eps, e) ||
         !hparams_u32(g, h, "attention.sliding_window", 0, UINT32_MAX, &h->window, e) ||
         !hparams_f32(g, h, "attention.scale", &h->attn_scale, e) ||
         !hparams_f32(g, h, "final_logit_softcapping", &h->logit_softcap, e) ||
@@ -173,17 +175,19 @@ static bool read_rope_scaling(struct hparams *h, const struct gguf *g, struct er
         return false;
     if (str_is(type, "yarn"))
         h->rope_scaling = ROPE_SCALING_YARN;
-    else if (str_is(type, "linear"))
+    else if (str_is(type, "linear") || str_is(type, "longrope"))
         h->rope_scaling = h->rope_factor == 1 ? ROPE_SCALING_NONE : ROPE_SCALING_LINEAR;
     else if (!str_is(type, "none"))
-        return fail(e, ERR_UNSUPPORTED, "%s \"%.*s\" is not supported (none, linear, yarn are)",
-                    key, STR_ARG(type));
+        return fail(e, ERR_UNSUPPORTED,
+                    "%s \"%.*s\" is not supported (none, linear, yarn, longrope are)", key,
+                    STR_ARG(type));
     return true;
 }
 
 static bool read_rope(struct hparams *h, const struct gguf *g, struct err *e)
 {
     h->n_rot = h->d_head;
+    h->rope_neox = h->arch->rope_neox;
     h->rope_base = h->rope_base_local = 10000;
     h->rope_n_ctx = h->n_ctx_train;
     h->rope_attn_factor = 1;
@@ -211,6 +215,23 @@ static bool read_rope(struct hparams *h, const struct gguf *g, struct err *e)
     return read_rope_scaling(h, g, e);
 }
 
+bool hparams_sections(struct hparams *h, const struct gguf *g, struct err *e)
+{
+    char key[128];
+    const struct gguf_kv *kv = gguf_find(g, full_key(h, "rope.dimension_sections", key));
+    if (!kv)
+        return true;
+    if (kv->type != GGUF_ARRAY || !gguf_is_integer(kv->elem) || kv->n == 0 || kv->n > 4)
+        return fail(e, ERR_CORRUPT, "%s is not an array of up to four whole numbers", key);
+    for (uint32_t i = 0; i < kv->n; i++) {
+        int64_t pairs = gguf_int_at(kv, i);
+        if (pairs < 0 || pairs > LIMIT_WIDTH)
+            return fail(e, ERR_CORRUPT, "%s: element %u is out of range", key, i);
+        h->rope_sections[i] = (uint32_t)pairs;
+    }
+    return true;
+}
+
 static bool read_experts(struct hparams *h, const struct gguf *g, struct err *e)
 {
     if (!hparams_u32(g, h, "expert_count", 0, LIMIT_EXPERTS, &h->n_expert, e) ||
@@ -236,6 +257,14 @@ static bool read_experts(struct hparams *h, const struct gguf *g, struct err *e)
                     "cannot be",
                     h->n_expert, h->n_group_used, h->n_group);
     return true;
+}
+
+bool hparams_only_experts(struct hparams *h, const struct gguf *g, struct err *e)
+{
+    if (h->n_expert == 0)
+        return fail(e, ERR_CORRUPT, "the model has no %s.expert_count", h->arch->name);
+    h->d_ff_expert = h->d_ff / h->n_expert_used;
+    return hparams_u32(g, h, "expert_feed_forward_length", 1, LIMIT_WIDTH, &h->d_ff_expert, e);
 }
 
 bool hparams_expert_choice(struct hparams *h, const struct gguf *g, struct err *e)
@@ -311,7 +340,7 @@ bool hparams_window_pattern(struct hparams *h, const struct gguf *g, uint32_t de
     if (!hparams_u32(g, h, "attention.sliding_window_pattern", 0, LIMIT_LAYERS, &pattern, e))
         return false;
     for (uint32_t i = 0; i < h->n_layer; i++)
-        h->windowed[i] = h->window && pattern && i % pattern < pattern - 1;
+        h->windowed[i] = h->window && (pattern == 0 || i % pattern < pattern - 1);
     return true;
 }
 

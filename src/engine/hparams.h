@@ -23,27 +23,36 @@ enum rope_scaling { ROPE_SCALING_NONE, ROPE_SCALING_LINEAR, ROPE_SCALING_YARN };
 
 struct hparams {
     const struct arch *arch;
-    uint32_t n_layer;                     /* block_count, less n_layer_draft */
-    uint32_t n_layer_draft;               /* nextn_predict_layers: after the others, not run */
-    uint32_t n_ctx_train;                 /* context_length */
-    uint32_t d_model;                     /* embedding_length */
-    uint32_t d_ff;                        /* feed_forward_length */
-    uint32_t n_head;                      /* attention.head_count */
-    uint32_t n_head_kv;                   /* attention.head_count_kv, default n_head */
-    uint32_t d_head;                      /* attention.key_length, default d_model / n_head */
-    uint32_t d_head_v;                    /* attention.value_length, default d_model / n_head */
-    uint32_t n_vocab;                     /* rows of token_embd.weight */
-    uint32_t n_rot;                       /* rope.dimension_count, default d_head */
-    float norm_eps;                       /* attention.layer_norm_rms_epsilon */
-    uint32_t window;                      /* attention.sliding_window, 0: none */
+    uint32_t n_layer;       /* block_count, less n_layer_draft */
+    uint32_t n_layer_draft; /* nextn_predict_layers: after the others, not run */
+    uint32_t n_ctx_train;   /* context_length */
+    uint32_t d_model;       /* embedding_length */
+    uint32_t d_ff;          /* feed_forward_length */
+    uint32_t n_head;        /* attention.head_count */
+    uint32_t n_head_kv;     /* attention.head_count_kv, default n_head */
+    uint32_t d_head;        /* attention.key_length, default d_model / n_head */
+    uint32_t d_head_v;      /* attention.value_length, default d_model / n_head */
+    uint32_t n_vocab;       /* rows of token_embd.weight */
+    uint32_t n_rot;         /* rope.dimension_count, default d_head */
+    float norm_eps;         /* attention.layer_norm_rms_epsilon, or attention.layer_norm_epsilon */
+    uint32_t window;        /* attention.sliding_window, 0: none */
     unsigned char windowed[LIMIT_LAYERS]; /* layers with that window, see hparams_window_pattern */
     float attn_scale;                     /* attention.scale, default 1/sqrt(d_head) */
     float logit_softcap;                  /* final_logit_softcapping, 0: none */
     float attn_softcap;                   /* attn_logit_softcapping, 0: none */
 
+    /* What single architectures have: */
+    float logit_scale;    /* of the output, 1 */
+    float residual_scale; /* residual_scale: of what a block adds, 1 */
+    float embed_scale;    /* embedding_scale, 1 */
+
     float rope_base;        /* rope.freq_base, 10000 */
     float rope_base_local;  /* rope.freq_base_swa, of sliding-window layers */
     bool rope_local_scaled; /* those are scaled like the others */
+    bool no_positions;      /* rope.scaling.finetuned is false (Granite) */
+    bool rope_neox;         /* pairs are halves of a head, not neighbours */
+    /* rope.dimension_sections: pairs of each axis of an image; in text all but the last turn */
+    uint32_t rope_sections[4];
     enum rope_scaling rope_scaling;
     float rope_factor;                    /* rope.scaling.factor, 1 */
     uint32_t rope_n_ctx;                  /* rope.scaling.original_context_length */
@@ -97,6 +106,13 @@ void hparams_headless_layers(struct hparams *h, const struct gguf *g);
 
 /* mla.c: the sizes of latent attention. */
 bool hparams_mla(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
+
+/* rope.dimension_sections, one to four of them. */
+bool hparams_sections(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
+
+/* What a mixture of experts in every layer needs: expert_count, and expert_feed_forward_length or
+ * its default, feed_forward_length shared out among the chosen. */
+bool hparams_only_experts(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
 
 /* leading_dense_block_count, expert_gating_func, expert_weights_norm: what architectures that
  * choose their experts freely read; the caller has set the defaults. */

@@ -67,14 +67,9 @@ static void rotate_row(const struct task *t, const struct layer *l, uint32_t row
     const struct hparams *h = &t->f->m->h;
     uint32_t width = h->n_head * h->d_head_mla;
     float *q = t->f->act.spare[SPARE_Q] + (size_t)row * width;
-    float warmth = 1.0f;
-    if (h->attn_temp_scale != 0)
-        warmth +=
-            logf((float)(t->f->batch.pos[row] / h->attn_temp_length) + 1.0f) * h->attn_temp_scale;
     for (uint32_t j = 0; j < h->n_head; j++)
         rotate(t, l, row, q + (size_t)(j + 1) * h->d_head_mla - h->n_rot);
-    if (h->attn_temp_scale != 0)
-        t->f->kernels->scale(q, warmth, width);
+    warm_query(t, row, q, width);
     rotate(t, l, row,
            t->f->act.spare[SPARE_KV] + (size_t)row * (h->kv_rank + h->n_rot) + h->kv_rank);
 }

@@ -28,8 +28,12 @@ static uint64_t dim_size(const struct hparams *h, enum dim d)
         return h->d_model;
     case DIM_VOCAB:
         return h->n_vocab;
+    case DIM_CONTEXT:
+        return h->n_ctx_train;
     case DIM_FF:
         return h->d_ff;
+    case DIM_FF2:
+        return 2 * (uint64_t)h->d_ff;
     case DIM_FF_EXPERT:
         return h->d_ff_expert;
     case DIM_FF_EXPERT2:
@@ -48,6 +52,10 @@ static uint64_t dim_size(const struct hparams *h, enum dim d)
         return (uint64_t)h->n_head_kv * h->d_head;
     case DIM_V:
         return (uint64_t)h->n_head_kv * h->d_head_v;
+    case DIM_QK:
+        return dim_size(h, DIM_Q) + dim_size(h, DIM_K);
+    case DIM_QKV:
+        return dim_size(h, DIM_QK) + dim_size(h, DIM_V);
     case DIM_ATTN:
         return (uint64_t)h->n_head * h->d_head_v;
     case DIM_ROT2:
@@ -89,13 +97,15 @@ static bool has_place(const struct hparams *h, const struct tensor_spec *s, uint
            !(need & IF_SIZED && (!dim_size(h, s->rows) || !dim_size(h, s->cols)));
 }
 
-static bool check_shape(const struct hparams *h, const struct tensor_spec *s,
+static bool check_shape(const struct hparams *h, const struct tensor_spec *s, bool fused,
                         const struct gguf_tensor *t, struct err *e)
 {
     uint64_t depth = s->kind == TENSOR_EXPERTS ? h->n_expert
                      : s->kind == TENSOR_HEADS ? h->n_head
                                                : 1;
-    uint64_t want[4] = {dim_size(h, s->cols), dim_size(h, s->rows), depth, 1};
+    bool vector = s->rows == DIM_NONE;
+    uint64_t want[4] = {dim_size(h, fused && vector ? s->whole : s->cols),
+                        dim_size(h, fused && !vector ? s->whole : s->rows), depth, 1};
     if (memcmp(want, t->ne, sizeof want) == 0)
         return true;
     return fail(
@@ -107,63 +117,78 @@ static bool check_shape(const struct hparams *h, const struct tensor_spec *s,
         (unsigned long long)want[2]);
 }
 
-static bool bind_values(struct loader *l, const struct gguf_tensor *t, const float **out,
-                        struct err *e)
+/* Its values from `first` on. */
+static bool bind_values(struct loader *l, const struct gguf_tensor *t, uint64_t first,
+                        const float **out, struct err *e)
 {
     uint64_t n = t->ne[0] * t->ne[1];
     float *v = arena_new(&l->m->arena, n, sizeof *v, e);
     if (!v)
         return false;
     quant_decode(t->type, t->data, v, n);
-    *out = v;
+    *out = v + first;
     return true;
 }
 
-static void bind_matrix(const struct gguf_tensor *t, struct mat *out)
+static void bind_matrix(const struct gguf_tensor *t, uint64_t first, uint64_t rows, struct mat *out)
 {
-    *out = (struct mat){.data = t->data,
+    *out = (struct mat){.data = t->data + first * t->row_bytes,
                         .type = t->type,
-                        .rows = (uint32_t)t->ne[1],
+                        .rows = (uint32_t)rows,
                         .cols = (uint32_t)t->ne[0],
                         .row_bytes = t->row_bytes,
                         .n_expert = (uint32_t)t->ne[2]};
 }
 
-/* Binds tensor `name` into base + spec offset. */
-static bool bind(struct loader *l, const struct tensor_spec *s, const char *name, uint32_t layer,
+static bool take(struct loader *l, const struct tensor_spec *s, bool fused,
+                 const struct gguf_tensor *t, void *field, struct err *e)
+{
+    const struct hparams *h = &l->m->h;
+    unsigned char *used = &l->used[t - l->g->tensors];
+    uint64_t first = fused && s->first != DIM_NONE ? dim_size(h, s->first) : 0;
+    if (!check_shape(h, s, fused, t, e))
+        return false;
+    if (!quant_can_decode(t->type))
+        return fail(e, ERR_UNSUPPORTED, "tensor %.*s has type %s, which cannot be a weight",
+                    STR_ARG(t->name), dtype_name(t->type));
+    l->m->weight_bytes += *used ? 0 : t->n_bytes;
+    *used = 1;
+    if (s->kind == TENSOR_VALUES)
+        return bind_values(l, t, first, field, e);
+    bind_matrix(t, first, dim_size(h, s->rows), field);
+    return true;
+}
+
+/* Binds the tensor of a spec, or its part of a larger one, into base + offset. */
+static bool bind(struct loader *l, const struct tensor_spec *s, const char *prefix, uint32_t layer,
                  void *base, struct err *e)
 {
     const struct hparams *h = &l->m->h;
-    const struct gguf_tensor *t = gguf_tensor_find(l->g, str_of(name));
+    const struct gguf_tensor *t = NULL;
+    char name[LIMIT_GGUF_TENSOR_NAME];
+    if (s->fused) {
+        snprintf(name, sizeof name, "%s%s", prefix, s->fused);
+        t = gguf_tensor_find(l->g, str_of(name));
+    }
+    bool fused = t != NULL;
+    snprintf(name, sizeof name, "%s%s", prefix, s->name);
+    if (!fused)
+        t = gguf_tensor_find(l->g, str_of(name));
     bool place = has_place(h, s, layer);
     if (!t && place && !(s->need & OPTIONAL))
         return fail(e, ERR_CORRUPT,
                     "the model has no tensor %s; the file is incomplete, download it again", name);
     if (!t || !place) /* one without a place is reported by check_all_used */
         return true;
-    if (!check_shape(h, s, t, e))
-        return false;
-    if (!quant_can_decode(t->type))
-        return fail(e, ERR_UNSUPPORTED, "tensor %s has type %s, which cannot be a weight", name,
-                    dtype_name(t->type));
-    l->used[t - l->g->tensors] = 1;
-    l->m->weight_bytes += t->n_bytes;
-    void *field = (char *)base + s->offset;
-    if (s->kind == TENSOR_VALUES)
-        return bind_values(l, t, field, e);
-    bind_matrix(t, field);
-    return true;
+    return take(l, s, fused, t, (char *)base + s->offset, e);
 }
 
 static bool bind_all(struct loader *l, const struct tensor_spec *specs, const char *prefix,
                      uint32_t layer, void *base, struct err *e)
 {
-    char name[LIMIT_GGUF_TENSOR_NAME];
-    for (const struct tensor_spec *s = specs; s->name; s++) {
-        snprintf(name, sizeof name, "%s%s", prefix, s->name);
-        if (!bind(l, s, name, layer, base, e))
+    for (const struct tensor_spec *s = specs; s->name; s++)
+        if (!bind(l, s, prefix, layer, base, e))
             return false;
-    }
     return true;
 }
 
@@ -227,6 +252,18 @@ static void init_layer(struct model *m, uint32_t i)
     l->kv_slot = m->n_kv_slots[l->recurrent ? KV_SLOTS_STATE : l->window != 0]++;
 }
 
+static bool init_ropes(struct model *m, struct err *e)
+{
+    const struct hparams *h = &m->h;
+    const float *factors = m->rope_factors ? m->rope_factors : m->rope_short;
+    bool extended = !m->rope_factors && m->rope_long;
+    return rope_init(&m->rope, h, h->rope_base, true, factors, &m->arena, e) &&
+           rope_init(&m->rope_local, h, h->rope_base_local, h->rope_local_scaled, NULL, &m->arena,
+                     e) &&
+           (!extended ||
+            rope_init(&m->rope_extended, h, h->rope_base, true, m->rope_long, &m->arena, e));
+}
+
 static bool load(struct loader *l, struct err *e)
 {
     struct model *m = l->m;
@@ -235,9 +272,7 @@ static bool load(struct loader *l, struct err *e)
         return false;
     if (!m->output.data)
         m->output = m->embed;
-    if (!rope_init(&m->rope, &m->h, m->h.rope_base, true, m->rope_factors, &m->arena, e) ||
-        !rope_init(&m->rope_local, &m->h, m->h.rope_base_local, m->h.rope_local_scaled, NULL,
-                   &m->arena, e))
+    if (!init_ropes(m, e))
         return false;
     for (uint32_t i = 0; i < m->h.n_layer; i++) {
         char prefix[32];

@@ -19,6 +19,10 @@ struct rope {
     float mscale;    /* multiplies cos and sin (YaRN) */
 };
 
+struct norm {
+    const float *weight, *bias; /* [d_model]; weight NULL: no norm here, bias NULL: none */
+};
+
 struct layer {
     uint32_t index;
     uint32_t window;         /* sliding window in tokens, 0: whole context */
@@ -26,8 +30,8 @@ struct layer {
     uint32_t kv_slot;        /* this layer's index among those of its kind */
     const struct rope *rope; /* NULL: no positions in this layer */
 
-    const float *attn_norm, *attn_post_norm; /* [d_model] */
-    const float *q_norm, *k_norm;            /* [d_head] */
+    struct norm attn_norm, attn_post_norm;
+    const float *q_norm, *k_norm; /* [d_head], or of all heads together (arch.norm_whole_qk) */
     const float *sinks; /* [n_head] scores of nothing, which only take weight (Xiao et al. 2023) */
     struct mat wq, wk, wv, wo;
     const float *bq, *bk, *bv, *bo;
@@ -41,8 +45,8 @@ struct layer {
     const float *conv;
     struct mat conv_in, conv_out;
 
-    const float *ffn_norm, *ffn_post_norm; /* [d_model] */
-    struct mat w_gate, w_up, w_down;       /* [d_ff][d_model] x2, [d_model][d_ff] */
+    struct norm ffn_norm, ffn_post_norm;
+    struct mat w_gate, w_up, w_down; /* [d_ff][d_model] x2, [d_model][d_ff]; w_gate may be none */
     const float *b_gate, *b_up, *b_down;
     struct mat w_router;                                /* [n_expert][d_model] */
     struct mat w_gate_exps, w_up_exps, w_down_exps;     /* stacks of n_expert */
@@ -57,13 +61,17 @@ enum { KV_SLOTS_STATE = 2 };
 
 struct model {
     struct hparams h;
-    struct mat embed;  /* [n_vocab][d_model] */
-    struct mat output; /* [n_vocab][d_model]; may be the embedding itself */
-    const float *output_norm, *output_bias;
-    const float *rope_factors; /* [n_rot / 2]: divides frequencies (Llama 3), or NULL */
+    struct mat embed;     /* [n_vocab][d_model] */
+    struct mat output;    /* [n_vocab][d_model]; may be the embedding itself */
+    struct mat positions; /* [n_ctx_train][d_model] learned, added to the embedding; or none */
+    struct norm output_norm;
+    const float *output_bias;
+    const float *rope_factors;           /* [n_rot / 2]: divides frequencies (Llama 3), or NULL */
+    const float *rope_short, *rope_long; /* the same for contexts up to h.rope_n_ctx, and beyond */
     struct rope rope, rope_local;
-    struct layer *layers;   /* [n_layer] */
-    uint32_t n_kv_slots[3]; /* layers without and with a window, and recurrent ones */
+    struct rope rope_extended; /* instead of rope in a context beyond h.rope_n_ctx; or none */
+    struct layer *layers;      /* [n_layer] */
+    uint32_t n_kv_slots[3];    /* layers without and with a window, and recurrent ones */
     uint64_t weight_bytes;
     struct arena arena;
 };

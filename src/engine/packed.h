@@ -4,8 +4,9 @@
  *
  * Takes an open model whose matrices point into its GGUF files; leaves them pointing at packed
  * ones. Every matrix whose format can be packed and that has 16 rows is, but for an embedding that
- * is not also the output: single rows of it are read, and those as well from the GGUF file. The
- * GGUF files must stay open and stay the truth: a pack is a cache, and can be deleted at any time.
+ * is not also the output, and positions: single rows are read, and those as well from the GGUF
+ * file. The GGUF files must stay open and stay the truth: a pack is a cache, and can be deleted at
+ * any time.
  *
  * Guarantees: a pack is used only when it was made from this very model file (size, device, inode
  * and times of every part, or its digest), in this layout, is whole, and can have been written by

@@ -21,18 +21,27 @@ static double yarn_keep(const struct hparams *h, double base, uint32_t i)
     return 1 - fmin(1, fmax(0, at));
 }
 
-/* What YaRN multiplies cos and sin by. */
+/* What YaRN multiplies cos and sin by: for each doubling and more of the context, sharper scores.
+ */
 static double yarn_mscale(const struct hparams *h)
 {
-    double stretch = h->rope_factor > 1 ? log((double)h->rope_factor) : 0;
-    double all = h->yarn_log_mul != 0 ? 1 + 0.1 * (double)h->yarn_log_mul * stretch : 1;
-    return (1 + 0.1 * stretch) / all;
+    double log_factor = h->rope_factor > 1 ? log((double)h->rope_factor) : 0;
+    double all = h->yarn_log_mul != 0 ? 1 + 0.1 * (double)h->yarn_log_mul * log_factor : 1;
+    return (1 + 0.1 * log_factor) / all;
+}
+
+/* Text has one position where images have three; the fourth axis stays at 0 (Wang et al. 2024). */
+static bool pair_turns(const struct hparams *h, uint32_t i)
+{
+    const uint32_t *s = h->rope_sections;
+    uint64_t turning = (uint64_t)s[0] + s[1] + s[2], all = turning + s[3];
+    return all == 0 || i % all < turning;
 }
 
 bool rope_init(struct rope *r, const struct hparams *h, float base, bool scaled,
                const float *factors, struct arena *arena, struct err *e)
 {
-    *r = (struct rope){.neox = h->arch->rope_neox, .n_rot = h->n_rot, .mscale = 1};
+    *r = (struct rope){.neox = h->rope_neox, .n_rot = h->n_rot, .mscale = 1};
     r->inv_freq = arena_new(arena, h->n_rot / 2, sizeof *r->inv_freq, e);
     if (!r->inv_freq)
         return false;
@@ -45,7 +54,7 @@ bool rope_init(struct rope *r, const struct hparams *h, float base, bool scaled,
             double keep = yarn_keep(h, (double)base, i);
             f = f * scale * (1 - keep) + f * keep;
         }
-        r->inv_freq[i] = (float)f;
+        r->inv_freq[i] = pair_turns(h, i) ? (float)f : 0;
     }
     if (scaled && h->rope_scaling == ROPE_SCALING_YARN)
         r->mscale = (float)yarn_mscale(h);

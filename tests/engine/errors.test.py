@@ -172,7 +172,7 @@ ABSURD = {
     + [(k, g.F32, v) for k, values in {
         "attention.layer_norm_rms_epsilon": (NAN, INF, -1.0), "rope.freq_base": (0.0, -1.0, NAN, INF), "attention.scale": (NAN, INF),
         "rope.scaling.factor": (NAN, INF, -2.0)}.items() for v in values]
-    + [("rope.scaling.type", g.STR, "longrope"), ("rope.scaling.type", g.STR, "bogus"), ("rope.scaling.type", g.U32, 1),
+    + [("rope.scaling.type", g.STR, "bogus"), ("rope.scaling.type", g.U32, 1),
        ("block_count", g.I32, -1), ("block_count", g.I64, -(2**63)), ("block_count", g.U64, 2**32 + 3), ("attention.head_count", g.U64, 2**64 - 1),
        ("attention.head_count", g.ARR, (g.U32, [3, 3])), ("attention.head_count", g.ARR, (g.U32, [3, 1, 3])),
        ("attention.head_count", g.ARR, (g.U32, [])), ("attention.head_count", g.F32, 3.0), ("block_count", g.BOOL, True)],

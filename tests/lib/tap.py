@@ -79,13 +79,13 @@ def read_ids(path):
     return [int(x) for x in open(path).read().split()]
 
 
-def logits(model, ids, *options, limit=300):
+def logits(model, ids, *options, limit=300, env=None):
     """(array('f') of [n_tok][n_vocab], or None where the program failed; Result)"""
     with tempfile.TemporaryDirectory() as d:
         tokens, out = os.path.join(d, "tokens"), os.path.join(d, "out.f32")
         with open(tokens, "w") as f:
             f.write(" ".join(map(str, ids)) + "\n")
-        r = moat("logits", model, "--tokens", tokens, "--out", out, *options, limit=limit)
+        r = moat("logits", model, "--tokens", tokens, "--out", out, *options, limit=limit, env=env)
         return (floats(out) if r.status == 0 and os.path.exists(out) else None), r
 
 

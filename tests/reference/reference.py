@@ -104,8 +104,8 @@ class Hparams:
         pattern = m.key("attention.sliding_window_pattern", 6)
         if isinstance(pattern, list):
             self.local = [bool(x) for x in pattern]
-        else:  # of each `pattern` layers the last sees everything; 0: no local layer
-            self.local = [pattern > 0 and i % pattern < pattern - 1 for i in range(self.n_layer)]
+        else:  # of each `pattern` layers the last sees everything; 0: none does
+            self.local = [pattern == 0 or i % pattern < pattern - 1 for i in range(self.n_layer)]
         if not self.window:
             self.local = [False] * self.n_layer
         self.attn_softcap = m.key("attn_logit_softcapping", 0.0)

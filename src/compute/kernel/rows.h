@@ -46,9 +46,9 @@ static void gated_rows(float *g, const float *u, enum gating act, uint32_t n)
         return;
     }
     for (; i + 16 <= n; i += 16)
-        store16(g + i, gate16(load16(g + i), act) * load16(u + i));
+        store16(g + i, gate16(load16(g + i), act) * (u ? load16(u + i) : (lanes16){0} + 1.0f));
     for (; i < n; i++)
-        g[i] = (act == GATE_SILU ? silu(g[i]) : gelu_tanh(g[i])) * u[i];
+        g[i] = (act == GATE_SILU ? silu(g[i]) : gelu_tanh(g[i])) * (u ? u[i] : 1.0f);
 }
 
 /* The mean of squares in 16 partial sums. */

@@ -12,7 +12,7 @@
 #include "engine/blocks.h"
 
 static const struct tensor_spec layer_tensors[] = {
-    LAYER_VEC(attn_norm, "attn_norm.weight", DIM_MODEL, REQUIRED),
+    LAYER_VEC(attn_norm.weight, "attn_norm.weight", DIM_MODEL, REQUIRED),
     LAYER_MAT(wq, "attn_q.weight", DIM_Q_DIRECT, DIM_MODEL, IF_SIZED),
     LAYER_MAT(wq_a, "attn_q_a.weight", DIM_Q_RANK, DIM_MODEL, IF_SIZED),
     LAYER_VEC(q_a_norm, "attn_q_a_norm.weight", DIM_Q_RANK, IF_SIZED),
@@ -23,7 +23,7 @@ static const struct tensor_spec layer_tensors[] = {
     LAYER_HEADS(wv_b, "attn_v_b.weight", DIM_V_MLA, DIM_KV_RANK, IF_SIZED),
     LAYER_MAT(wkv_b, "attn_kv_b.weight", DIM_KV_HEADS, DIM_KV_RANK, IF_SIZED),
     LAYER_MAT(wo, "attn_output.weight", DIM_MODEL, DIM_ATTN_MLA, REQUIRED),
-    LAYER_VEC(ffn_norm, "ffn_norm.weight", DIM_MODEL, REQUIRED),
+    LAYER_VEC(ffn_norm.weight, "ffn_norm.weight", DIM_MODEL, REQUIRED),
     TENSORS_FFN(IF_DENSE),
     TENSORS_EXPERTS_FUSED(DIM_FF_EXPERT),
     LAYER_VEC(b_select, "exp_probs_b.bias", DIM_EXPERT, OPTIONAL_IF_EXPERTS),

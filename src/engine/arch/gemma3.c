@@ -13,10 +13,10 @@
 static const struct tensor_spec layer_tensors[] = {
     TENSORS_ATTENTION,
     TENSORS_QK_NORM,
-    LAYER_VEC(attn_post_norm, "post_attention_norm.weight", DIM_MODEL, REQUIRED),
-    LAYER_VEC(ffn_norm, "ffn_norm.weight", DIM_MODEL, REQUIRED),
+    LAYER_VEC(attn_post_norm.weight, "post_attention_norm.weight", DIM_MODEL, REQUIRED),
+    LAYER_VEC(ffn_norm.weight, "ffn_norm.weight", DIM_MODEL, REQUIRED),
     TENSORS_FFN(REQUIRED),
-    LAYER_VEC(ffn_post_norm, "post_ffw_norm.weight", DIM_MODEL, REQUIRED),
+    LAYER_VEC(ffn_post_norm.weight, "post_ffw_norm.weight", DIM_MODEL, REQUIRED),
     {0},
 };
 

@@ -13,7 +13,7 @@ static const struct tensor_spec layer_tensors[] = {
     TENSORS_ATTENTION,
     TENSORS_ATTENTION_BIAS,
     LAYER_VEC(sinks, "attn_sinks.weight", DIM_HEADS, REQUIRED),
-    LAYER_VEC(ffn_norm, "post_attention_norm.weight", DIM_MODEL, REQUIRED),
+    LAYER_VEC(ffn_norm.weight, "post_attention_norm.weight", DIM_MODEL, REQUIRED),
     TENSORS_EXPERTS(DIM_FF_EXPERT, REQUIRED),
     LAYER_VEC(b_router, "ffn_gate_inp.bias", DIM_EXPERT, REQUIRED),
     LAYER_VALUES(b_gate_exps, "ffn_gate_exps.bias", DIM_EXPERT, DIM_FF_EXPERT, REQUIRED),

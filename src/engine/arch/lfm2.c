@@ -9,7 +9,7 @@
 #include "engine/recurrent.h"
 
 static const struct tensor_spec layer_tensors[] = {
-    LAYER_VEC(attn_norm, "attn_norm.weight", DIM_MODEL, REQUIRED),
+    LAYER_VEC(attn_norm.weight, "attn_norm.weight", DIM_MODEL, REQUIRED),
     LAYER_MAT(wq, "attn_q.weight", DIM_Q, DIM_MODEL, IF_ATTENTION),
     LAYER_MAT(wk, "attn_k.weight", DIM_K, DIM_MODEL, IF_ATTENTION),
     LAYER_MAT(wv, "attn_v.weight", DIM_V, DIM_MODEL, IF_ATTENTION),
@@ -22,7 +22,7 @@ static const struct tensor_spec layer_tensors[] = {
     LAYER_MAT(conv_in, "shortconv.in_proj.weight", DIM_MODEL3, DIM_MODEL, IF_RECURRENT),
     LAYER_VALUES(conv, "shortconv.conv.weight", DIM_MODEL, DIM_TAPS, IF_RECURRENT),
     LAYER_MAT(conv_out, "shortconv.out_proj.weight", DIM_MODEL, DIM_MODEL, IF_RECURRENT),
-    LAYER_VEC(ffn_norm, "ffn_norm.weight", DIM_MODEL, REQUIRED),
+    LAYER_VEC(ffn_norm.weight, "ffn_norm.weight", DIM_MODEL, REQUIRED),
     TENSORS_FFN(IF_DENSE),
     TENSORS_EXPERTS(DIM_FF_EXPERT, IF_EXPERTS),
     LAYER_VEC(b_select, "exp_probs_b.bias", DIM_EXPERT, IF_EXPERTS),
@@ -31,7 +31,8 @@ static const struct tensor_spec layer_tensors[] = {
 
 static const struct tensor_spec model_tensors[] = {
     MODEL_MAT(embed, "token_embd.weight", DIM_VOCAB, DIM_MODEL, REQUIRED),
-    MODEL_VEC(output_norm, "token_embd_norm.weight", DIM_MODEL, REQUIRED), /* so it is called */
+    MODEL_VEC(output_norm.weight, "token_embd_norm.weight", DIM_MODEL,
+              REQUIRED), /* so it is called */
     MODEL_MAT(output, "output.weight", DIM_VOCAB, DIM_MODEL, OPTIONAL),
     {0},
 };

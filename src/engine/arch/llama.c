@@ -10,11 +10,9 @@
 static const struct tensor_spec layer_tensors[] = {
     TENSORS_ATTENTION,
     TENSORS_ATTENTION_BIAS,
-    LAYER_VEC(ffn_norm, "ffn_norm.weight", DIM_MODEL, REQUIRED),
+    LAYER_VEC(ffn_norm.weight, "ffn_norm.weight", DIM_MODEL, REQUIRED),
     TENSORS_FFN(IF_DENSE),
-    LAYER_VEC(b_gate, "ffn_gate.bias", DIM_FF, OPTIONAL_IF_DENSE),
-    LAYER_VEC(b_up, "ffn_up.bias", DIM_FF, OPTIONAL_IF_DENSE),
-    LAYER_VEC(b_down, "ffn_down.bias", DIM_MODEL, OPTIONAL_IF_DENSE),
+    TENSORS_FFN_BIAS,
     TENSORS_EXPERTS(DIM_FF, IF_EXPERTS),
     {0},
 };
@@ -22,7 +20,7 @@ static const struct tensor_spec layer_tensors[] = {
 static const struct tensor_spec model_tensors[] = {
     TENSORS_MODEL,
     MODEL_VEC(output_bias, "output.bias", DIM_VOCAB, OPTIONAL),
-    MODEL_VEC(rope_factors, "rope_freqs.weight", DIM_ROT2, OPTIONAL),
+    TENSORS_ROPE_FACTORS,
     {0},
 };
 

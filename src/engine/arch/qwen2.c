@@ -9,7 +9,7 @@
 static const struct tensor_spec layer_tensors[] = {
     TENSORS_ATTENTION,
     TENSORS_ATTENTION_BIAS,
-    LAYER_VEC(ffn_norm, "ffn_norm.weight", DIM_MODEL, REQUIRED),
+    LAYER_VEC(ffn_norm.weight, "ffn_norm.weight", DIM_MODEL, REQUIRED),
     TENSORS_FFN(REQUIRED),
     {0},
 };

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/arch/granite: Granite 3 and 4 (IBM 2024), dense or as a mixture of experts.
+ *
+ *   x  = embed_scale * embedding
+ *   x += residual_scale * attention(norm(x))   rotary positions over neighbouring pairs, or none
+ *   x += residual_scale * ffn(norm(x))         SwiGLU, or experts, of which one may be shared
+ *   logits are divided by logit_scale */
+#include "base/limits.h"
+#include "engine/arch.h"
+#include "engine/blocks.h"
+
+static const struct tensor_spec layer_tensors[] = {
+    TENSORS_ATTENTION,
+    TENSORS_ATTENTION_BIAS,
+    LAYER_VEC(ffn_norm.weight, "ffn_norm.weight", DIM_MODEL, REQUIRED),
+    TENSORS_FFN(IF_DENSE),
+    TENSORS_FFN_BIAS,
+    TENSORS_EXPERTS(DIM_FF, IF_EXPERTS),
+    TENSORS_SHARED_EXPERT,
+    {0},
+};
+
+static const struct tensor_spec model_tensors[] = {
+    TENSORS_MODEL,
+    TENSORS_ROPE_FACTORS,
+    {0},
+};
+
+static bool read_hparams(struct hparams *h, const struct gguf *g, struct err *e)
+{
+    float logits = 0, residual = 0, embed = 0;
+    bool rotated = true;
+    if (!hparams_required(g, h, "logit_scale", e) ||
+        !hparams_f32(g, h, "logit_scale", &logits, e) ||
+        !hparams_f32(g, h, "residual_scale", &residual, e) ||
+        !hparams_f32(g, h, "embedding_scale", &embed, e) ||
+        !hparams_bool(g, h, "rope.scaling.finetuned", &rotated, e) ||
+        !hparams_u32(g, h, "expert_shared_feed_forward_length", 0, LIMIT_WIDTH, &h->d_ff_shared, e))
+        return false;
+    if (logits == 0)
+        return fail(e, ERR_CORRUPT, "%s.logit_scale is 0, which cannot divide", h->arch->name);
+    h->logit_scale = 1 / logits;
+    h->residual_scale = residual != 0 ? residual : 1;
+    h->embed_scale = embed != 0 ? embed : 1;
+    h->no_positions = !rotated;
+    return true;
+}
+
+static void init_layer(const struct model *m, struct layer *l)
+{
+    l->rope = m->h.no_positions ? NULL : &m->rope;
+}
+
+static float embed_scale(const struct hparams *h)
+{
+    return h->embed_scale;
+}
+
+static void layer(struct task *t, const struct layer *l)
+{
+    struct activations *a = &t->f->act;
+    float scale = t->f->m->h.residual_scale;
+    block_attention(t, l, a->x, a->o, false);
+    block_add_scaled(t, a->o, scale, a->x);
+    if (t->f->m->h.n_expert)
+        block_experts(t, l, GATE_SILU, a->x, a->o, false);
+    else
+        block_ffn(t, l, GATE_SILU, a->x, a->o, false);
+    block_add_scaled(t, a->o, scale, a->x);
+}
+
+const struct arch arch_granite = {
+    .name = "granite",
+    .rope_neox = false,
+    .read_hparams = read_hparams,
+    .layer_tensors = layer_tensors,
+    .model_tensors = model_tensors,
+    .init_layer = init_layer,
+    .embed_scale = embed_scale,
+    .layer = layer,
+};
