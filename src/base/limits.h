@@ -35,6 +35,7 @@
 #define LIMIT_WIDTH            (1u << 20)     /* any width of a model: d_model, d_ff, head */
 #define LIMIT_EXPERTS          4096u          /* experts of a layer */
 #define LIMIT_CONV_TAPS        64u            /* values a short convolution looks back to */
+#define LIMIT_STATE_SIZE       1024u          /* width of a recurrent head */
 #define LIMIT_STOP_SEQUENCES   64u            /* stop sequences of one request */
 #define LIMIT_STOP_BYTES       1024u          /* bytes of one of them */
 #define LIMIT_LOGIT_BIAS       4096u          /* tokens with a bias in one request */

@@ -20,6 +20,8 @@ struct arch {
     const struct tensor_spec *layer_tensors, *model_tensors; /* ended by name == NULL */
     /* Sets window and rope of a layer where they differ from the common case; may be NULL. */
     void (*init_layer)(const struct model *m, struct layer *l);
+    /* What the table cannot say of a layer's tensors; may be NULL. */
+    bool (*check_layer)(const struct layer *l, struct err *e);
     float (*embed_scale)(const struct hparams *h); /* NULL: 1 */
     void (*layer)(struct task *t, const struct layer *l);
 };
@@ -29,7 +31,7 @@ struct arch {
     X(llama) X(mistral3) X(granite) X(internlm2) X(smollm3) X(olmo2) X(exaone4) X(glm4)            \
     X(qwen2) X(qwen2moe) X(qwen3) X(qwen3moe) X(gemma) X(gemma2) X(gemma3) X(gpt_oss)              \
     X(deepseek2) X(phi2) X(phi3) X(cohere2) X(falcon) X(starcoder2) X(gpt2)                         \
-    X(lfm2) X(lfm2moe)
+    X(lfm2) X(lfm2moe) X(qwen3next) X(qwen35) X(qwen35moe)
 /* clang-format on */
 
 #define X(name) extern const struct arch arch_##name;

@@ -158,9 +158,8 @@ void block_products(struct task *t, const struct product *p, uint32_t n)
     task_barrier(t);
 }
 
-/* Per-head norm and rotation of n_head heads of one row, in place. */
-static void norm_and_rotate(struct task *t, const struct layer *l, uint32_t row, float *x,
-                            uint32_t n_head, const float *norm)
+void norm_and_rotate(struct task *t, const struct layer *l, uint32_t row, float *x, uint32_t n_head,
+                     const float *norm)
 {
     const struct hparams *h = &t->f->m->h;
     const float *angles = t->f->act.angles[l->rope == &t->f->m->rope_local];

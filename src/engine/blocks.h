@@ -39,6 +39,10 @@ void block_add_scaled(struct task *t, const float *o, float scale, float *x);
 
 /* --- the parts blocks are made of --- */
 
+/* Per-head norm and rotation of n_head heads of one row, in place. */
+void norm_and_rotate(struct task *t, const struct layer *l, uint32_t row, float *x, uint32_t n_head,
+                     const float *norm);
+
 /* One multiplication of a list: y (+)= w x + bias over all rows of task.in. */
 struct product {
     const struct mat *w;

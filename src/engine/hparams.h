@@ -53,6 +53,7 @@ struct hparams {
     bool rope_neox;         /* pairs are halves of a head, not neighbours */
     /* rope.dimension_sections: pairs of each axis of an image; in text all but the last turn */
     uint32_t rope_sections[4];
+    bool rope_interleaved; /* those axes take turns, pair by pair */
     enum rope_scaling rope_scaling;
     float rope_factor;                    /* rope.scaling.factor, 1 */
     uint32_t rope_n_ctx;                  /* rope.scaling.original_context_length */
@@ -80,6 +81,8 @@ struct hparams {
     unsigned char recurrent[LIMIT_LAYERS];
     uint32_t conv_taps; /* shortconv.l_cache or ssm.conv_kernel: values a convolution looks at */
     uint64_t d_state;   /* values of a layer's state */
+    /* ssm.state_size, ssm.group_count, ssm.time_step_rank: the delta rule's heads */
+    uint32_t d_delta, n_delta_k, n_delta_v;
 
     /* What only this architecture needs room for: */
     uint32_t widest;     /* row of a matrix */

@@ -64,6 +64,20 @@ static uint64_t dim_size(const struct hparams *h, enum dim d)
         return 3 * (uint64_t)h->d_model;
     case DIM_TAPS:
         return h->conv_taps;
+    case DIM_Q2:
+        return 2 * (uint64_t)h->n_head * h->d_head;
+    case DIM_DELTA_HEAD:
+        return h->d_delta;
+    case DIM_DELTA_HEADS:
+        return h->n_delta_v;
+    case DIM_DELTA_HEADS2:
+        return 2 * (uint64_t)h->n_delta_v;
+    case DIM_DELTA_VALUES:
+        return (uint64_t)h->n_delta_v * h->d_delta;
+    case DIM_DELTA_QKV:
+        return (2 * (uint64_t)h->n_delta_k + h->n_delta_v) * h->d_delta;
+    case DIM_DELTA_MIXED:
+        return 2 * ((uint64_t)h->n_delta_k + h->n_delta_v) * h->d_delta;
     case DIM_Q_RANK:
         return h->q_rank;
     case DIM_KV_RANK:
@@ -279,7 +293,8 @@ static bool load(struct loader *l, struct err *e)
         snprintf(prefix, sizeof prefix, "blk.%u.", i);
         init_layer(m, i);
         if (!bind_all(l, m->h.arch->layer_tensors, prefix, i, &m->layers[i], e) ||
-            !check_experts(&m->layers[i], e))
+            !check_experts(&m->layers[i], e) ||
+            (m->h.arch->check_layer && !m->h.arch->check_layer(&m->layers[i], e)))
             return false;
     }
     return check_all_used(l, e);

@@ -41,6 +41,10 @@ struct layer {
     struct mat wq_a, wq_b, wkv_a, wk_b, wv_b, wkv_b;
     const float *q_a_norm, *kv_a_norm;
 
+    /* The delta rule (engine/deltanet): q, k, v and z; or all mixed. beta and alpha, or both. */
+    struct mat delta_qkv, delta_z, delta_mixed, delta_beta, delta_alpha, delta_ba, delta_out;
+    const float *delta_dt, *delta_a, *delta_norm;
+
     /* A short convolution [channels][taps], and what leads to it and from it. */
     const float *conv;
     struct mat conv_in, conv_out;

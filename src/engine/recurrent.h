@@ -35,6 +35,34 @@ struct conv {
 void conv_channels(const struct task *t, const struct layer *l, const struct conv *c, uint32_t from,
                    uint32_t to);
 
+/* deltanet.c: the sizes of the delta rule's layers, and which they are. */
+bool hparams_delta(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
+/* expert_feed_forward_length and expert_shared_feed_forward_length, with their defaults. */
+bool hparams_gated_experts(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
+
+/* For the tables of architectures that have both. */
+#define TENSORS_GATED_ATTENTION                                                                    \
+    LAYER_VEC(attn_norm.weight, "attn_norm.weight", DIM_MODEL, REQUIRED),                          \
+        LAYER_MAT(wq, "attn_q.weight", DIM_Q2, DIM_MODEL, IF_ATTENTION),                           \
+        LAYER_MAT(wk, "attn_k.weight", DIM_K, DIM_MODEL, IF_ATTENTION),                            \
+        LAYER_MAT(wv, "attn_v.weight", DIM_V, DIM_MODEL, IF_ATTENTION),                            \
+        LAYER_VEC(bq, "attn_q.bias", DIM_Q2, OPTIONAL | IF_ATTENTION),                             \
+        LAYER_VEC(bk, "attn_k.bias", DIM_K, OPTIONAL | IF_ATTENTION),                              \
+        LAYER_VEC(bv, "attn_v.bias", DIM_V, OPTIONAL | IF_ATTENTION),                              \
+        LAYER_MAT(wo, "attn_output.weight", DIM_MODEL, DIM_ATTN, IF_ATTENTION),                    \
+        LAYER_VEC(q_norm, "attn_q_norm.weight", DIM_HEAD, IF_ATTENTION),                           \
+        LAYER_VEC(k_norm, "attn_k_norm.weight", DIM_HEAD, IF_ATTENTION)
+/* need: of q, k, v and z, which old files hold in another way */
+#define TENSORS_DELTA_NET(need)                                                                    \
+    LAYER_MAT(delta_qkv, "attn_qkv.weight", DIM_DELTA_QKV, DIM_MODEL, (need) | IF_RECURRENT),      \
+        LAYER_MAT(delta_z, "attn_gate.weight", DIM_DELTA_VALUES, DIM_MODEL,                        \
+                  (need) | IF_RECURRENT),                                                          \
+        LAYER_VALUES(conv, "ssm_conv1d.weight", DIM_DELTA_QKV, DIM_TAPS, IF_RECURRENT),            \
+        LAYER_VEC(delta_dt, "ssm_dt.bias", DIM_DELTA_HEADS, IF_RECURRENT),                         \
+        LAYER_VEC(delta_a, "ssm_a", DIM_DELTA_HEADS, IF_RECURRENT),                                \
+        LAYER_VEC(delta_norm, "ssm_norm.weight", DIM_DELTA_HEAD, IF_RECURRENT),                    \
+        LAYER_MAT(delta_out, "ssm_out.weight", DIM_MODEL, DIM_DELTA_VALUES, IF_RECURRENT)
+
 /* Channels handed out at once. */
 #define CONV_CHANNELS 64u
 

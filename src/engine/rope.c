@@ -35,6 +35,8 @@ static bool pair_turns(const struct hparams *h, uint32_t i)
 {
     const uint32_t *s = h->rope_sections;
     uint64_t turning = (uint64_t)s[0] + s[1] + s[2], all = turning + s[3];
+    if (all && h->rope_interleaved)
+        return i % all < 3 * (uint64_t)s[i % all % 3];
     return all == 0 || i % all < turning;
 }
 

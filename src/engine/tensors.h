@@ -42,6 +42,14 @@ enum dim {
     DIM_V_MLA,     /* d_head_v_mla, where values stay latent */
     DIM_KV_HEADS,  /* keys and values of all heads, where they do not */
     DIM_ATTN_MLA,  /* n_head * d_head_v_mla */
+    /* The delta rule, engine/deltanet. */
+    DIM_Q2,           /* queries and their gates */
+    DIM_DELTA_HEAD,   /* d_delta */
+    DIM_DELTA_HEADS,  /* n_delta_v */
+    DIM_DELTA_HEADS2, /* beta and alpha of them */
+    DIM_DELTA_VALUES, /* n_delta_v * d_delta */
+    DIM_DELTA_QKV,    /* q, k and v of all heads */
+    DIM_DELTA_MIXED,  /* and z */
 };
 
 /* Whether a tensor must be there, and in which layers it has a place at all: flags, together. */
