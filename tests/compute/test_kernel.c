@@ -7,6 +7,7 @@
  *     test_kernel speed [ISA|FORMAT]...    one thread, time of this thread alone */
 #include <stdio.h>
 
+#include "kernel_attend.h"
 #include "kernel_expected.h"
 #include "kernel_speed.h"
 
@@ -223,8 +224,24 @@ static void activations(void **state)
 /* x sigmoid(z), z = x for SiLU; z = 2 sqrt(2/pi) (x + .044715 x^3) makes it GELU's tanh form. */
 static double gate(double x, enum gating g)
 {
+    if (g == GATE_CLAMPED)
+        return fmin(x, 7) / (1 + exp(-(double)1.702f * fmin(x, 7)));
     double z = g == GATE_SILU ? x : 1.5957691216057308 * (x + 0.044715 * x * x * x);
     return x / (1 + exp(-z));
+}
+
+/* The first n of size values; |b| <= 1, or NULL. */
+static void check_gated(const struct kernels *k, const float *a, const float *b, enum gating g,
+                        uint32_t n, uint32_t size)
+{
+    float y[128];
+    memcpy(y, a, size * sizeof *y);
+    k->gated(y, b, g, n);
+    for (uint32_t i = 0; i < size; i++) {
+        double with = b ? (double)b[i] + (g == GATE_CLAMPED ? 1 : 0) : 1;
+        double want = i < n ? gate((double)a[i], g) * with : (double)a[i];
+        assert_true(fabs((double)y[i] - want) <= 16 * U * fabs((double)a[i]));
+    }
 }
 
 static void rows_of_floats(void **state)
@@ -249,13 +266,10 @@ static void rows_of_floats(void **state)
         k->scale(y, -0.75f, n);
         for (uint32_t i = 0; i < N; i++)
             assert_true(y[i] == (i < n ? -0.75f * b[i] : b[i]));
-        for (enum gating g = GATE_SILU; g <= GATE_GELU; g++) {
-            memcpy(y, a, sizeof y);
-            k->gated(y, b, g, n);
-            for (uint32_t i = 0; i < N; i++) {
-                double want = i < n ? gate((double)a[i], g) * (double)b[i] : (double)a[i];
-                assert_true(fabs((double)y[i] - want) <= 8 * U * fabs((double)a[i]));
-            }
+        for (enum gating g = GATE_SILU; g <= GATE_CLAMPED; g++) {
+            check_gated(k, a, b, g, n, N);
+            if (g != GATE_CLAMPED)
+                check_gated(k, a, NULL, g, n, N);
         }
     }
 }
@@ -315,16 +329,17 @@ static void unknown_levels(void **state)
 
 static int run_all(void)
 {
+    enum { N_TITLES = 7 };
     static struct kernels tables[N_ISA];
-    static char names[N_ISA][6][40];
-    static void (*const functions[])(void **) = {sums, plain_rows, activations, rows_of_floats,
-                                                 half_floats};
-    static const char *const titles[] = {"sums", "plain_rows", "activations", "rows_of_floats",
-                                         "half_floats"};
-    struct CMUnitTest tests[N_ISA * 5 + 1] = {cmocka_unit_test(unknown_levels)};
+    static char names[N_ISA][N_TITLES][40];
+    static void (*const functions[])(void **) = {
+        sums, plain_rows, activations, rows_of_floats, half_floats, norms, attention};
+    static const char *const titles[] = {
+        "sums", "plain_rows", "activations", "rows_of_floats", "half_floats", "norms", "attention"};
+    struct CMUnitTest tests[N_ISA * N_TITLES + 1] = {cmocka_unit_test(unknown_levels)};
     size_t n = 1;
     for (size_t i = 0; i < N_ISA; i++)
-        for (size_t j = 0; j < 5 && level(isa_names[i], &tables[i]); j++) {
+        for (size_t j = 0; j < N_TITLES && level(isa_names[i], &tables[i]); j++) {
             snprintf(names[i][j], sizeof names[i][j], "%s_%s", isa_names[i], titles[j]);
             tests[n++] = (struct CMUnitTest){
                 .name = names[i][j], .test_func = functions[j], .initial_state = &tables[i]};

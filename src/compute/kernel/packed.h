@@ -9,18 +9,12 @@
 #define MOAT_COMPUTE_KERNEL_PACKED_H
 
 #include "compute/kernel/formats.h"
+#include "compute/kernel/lanes.h"
 #include "compute/pack.h"
 
 #define PREFETCH_BYTES 4096u
 #define PARTS          (R16_ROWS / LANES) /* vectors of a group */
 #define TILE_ROWS      (TILE_VECTORS * LANES)
-
-/* A loop over an array that is to stay in registers: for i = 0..n-1. */
-#if defined(__clang__)
-#define UNROLL(i, n) _Pragma("clang loop unroll(full)") for (uint32_t i = 0; i < (n); i++)
-#else
-#define UNROLL(i, n) _Pragma("GCC unroll 16") for (uint32_t i = 0; i < (n); i++)
-#endif
 
 /* What a format needs, as constants for the bodies below. */
 struct format {

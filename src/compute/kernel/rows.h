@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* compute/kernel/rows: operations on whole rows of activations in vectors of 16 floats. Included by
- * each kernel file; the last n % 16 values go through the plain functions of compute/ops. */
+/* compute/kernel/rows: operations on whole rows of activations in the words of vec_<isa>.h; the
+ * last n % LANES values go through the plain functions of compute/ops. */
 #ifndef MOAT_COMPUTE_KERNEL_ROWS_H
 #define MOAT_COMPUTE_KERNEL_ROWS_H
 
@@ -10,29 +10,29 @@
 #include "compute/kernel/lanes.h"
 #include "compute/ops.h"
 
-/* x sigmoid(a x): SiLU for a = 1; tanh-GELU is the same with a = 2 sqrt(2/pi) (1 + .044715 x^2). */
-INLINE_16 lanes16 gate16(lanes16 x, enum gating act)
+/* x sigmoid(a x) */
+INLINE vf swish(vf x, vf a)
 {
-    lanes16 a = (lanes16){0} + 1.0f;
-    if (act == GATE_GELU)
-        a = x * x * 0.0713548163f + 1.59576912f;
-    return x / (exp16(-a * x) + 1.0f);
+    return vf_div(x, vf_add(vf_exp(vf_mul(vf_sub(vf_zero(), a), x)), vf_all(1.0f)));
 }
 
-INLINE_16 lanes16 at_most16(lanes16 x, float limit)
+/* SiLU is swish with a = 1; tanh-GELU with a = 2 sqrt(2/pi) (1 + .044715 x^2). */
+INLINE vf gate(vf x, enum gating act)
 {
-    lanes16 top = (lanes16){0} + limit;
-    ints16 over = x > top;
-    return (lanes16)(((ints16)x & ~over) | ((ints16)top & over));
+    vf a = vf_all(1.0f);
+    if (act == GATE_GELU)
+        a = vf_fma(vf_mul(x, x), vf_all(0.0713548163f), vf_all(1.59576912f));
+    return swish(x, a);
 }
 
 static void clamped_rows(float *g, const float *u, uint32_t n)
 {
+    const vf limit = vf_all(SWIGLU_LIMIT);
     uint32_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        lanes16 x = at_most16(load16(g + i), SWIGLU_LIMIT);
-        lanes16 y = -at_most16(-at_most16(load16(u + i), SWIGLU_LIMIT), SWIGLU_LIMIT);
-        store16(g + i, x / (exp16(x * -SWIGLU_ALPHA) + 1.0f) * (y + 1.0f));
+    for (; i + LANES <= n; i += LANES) {
+        vf x = vf_min(limit, vf_load(g + i));
+        vf y = vf_max(vf_all(-SWIGLU_LIMIT), vf_min(limit, vf_load(u + i)));
+        vf_store(g + i, vf_mul(swish(x, vf_all(SWIGLU_ALPHA)), vf_add(y, vf_all(1.0f))));
     }
     for (; i < n; i++)
         g[i] = swiglu_clamped(g[i], u[i]);
@@ -45,26 +45,28 @@ static void gated_rows(float *g, const float *u, enum gating act, uint32_t n)
         clamped_rows(g, u, n);
         return;
     }
-    for (; i + 16 <= n; i += 16)
-        store16(g + i, gate16(load16(g + i), act) * (u ? load16(u + i) : (lanes16){0} + 1.0f));
+    for (; i + LANES <= n; i += LANES) {
+        vf with = u ? vf_load(u + i) : vf_all(1.0f);
+        vf_store(g + i, vf_mul(gate(vf_load(g + i), act), with));
+    }
     for (; i < n; i++)
         g[i] = (act == GATE_SILU ? silu(g[i]) : gelu_tanh(g[i])) * (u ? u[i] : 1.0f);
 }
 
-/* The mean of squares in 16 partial sums. */
+/* The mean of squares in LANES partial sums. */
 static void norm_row(const float *x, const float *weight, float eps, float *out, uint32_t n)
 {
-    lanes16 squares = {0};
+    vf squares = vf_zero();
     double sum = 0;
     uint32_t i = 0;
-    for (; i + 16 <= n; i += 16)
-        squares += load16(x + i) * load16(x + i);
+    for (; i + LANES <= n; i += LANES)
+        squares = vf_fma(vf_load(x + i), vf_load(x + i), squares);
     for (uint32_t j = i; j < n; j++)
         sum += (double)x[j] * (double)x[j];
-    sum += (double)sum16(squares);
+    sum += (double)vf_total(squares);
     float scale = 1.0f / sqrtf((float)(sum / n) + eps);
-    for (i = 0; i + 16 <= n; i += 16)
-        store16(out + i, load16(x + i) * scale * load16(weight + i));
+    for (i = 0; i + LANES <= n; i += LANES)
+        vf_store(out + i, vf_mul(vf_mul(vf_load(x + i), vf_all(scale)), vf_load(weight + i)));
     for (; i < n; i++)
         out[i] = x[i] * scale * weight[i];
 }

@@ -17,6 +17,8 @@
 #define TILE_TWO_SCALES 4u
 #define TILE_F32        6u
 
+#define ATTEND_QUERIES 6u
+
 typedef __m256i vi;
 typedef __m256 vf;
 
@@ -206,6 +208,27 @@ INLINE vf vf_second_bf16(vi v)
 }
 
 /* --- activations --- */
+INLINE vf vf_sub(vf a, vf b)
+{
+    return _mm256_sub_ps(a, b);
+}
+
+INLINE vf vf_div(vf a, vf b)
+{
+    return _mm256_div_ps(a, b);
+}
+
+INLINE vf vf_scale2(vf v, vf n)
+{
+    vi up = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(v), up));
+}
+
+INLINE vf vf_zero_if_less(vf v, vf x, vf limit)
+{
+    return _mm256_and_ps(_mm256_cmp_ps(x, limit, _CMP_NLT_UQ), v);
+}
+
 INLINE vf vf_abs(vf v)
 {
     return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v);
@@ -214,6 +237,11 @@ INLINE vf vf_abs(vf v)
 INLINE vf vf_max(vf a, vf b)
 {
     return _mm256_max_ps(a, b);
+}
+
+INLINE vf vf_min(vf a, vf b)
+{
+    return _mm256_min_ps(a, b);
 }
 
 INLINE float vf_largest(vf v)

@@ -23,6 +23,8 @@
 #define TILE_TWO_SCALES 4u
 #define TILE_F32        12u
 
+#define ATTEND_QUERIES 12u /* queries of attend.h that share one pass over the keys */
+
 /* Weights of 8 bits: int8 becomes uint8 by adding this. */
 #define SIGNED_OFFSET   128
 #define DOT_STEPS(bits) 8u
@@ -235,14 +237,44 @@ INLINE vf vf_second_bf16(vi v)
 }
 
 /* --- activations --- */
+INLINE vf vf_sub(vf a, vf b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
+INLINE vf vf_div(vf a, vf b)
+{
+    return _mm512_div_ps(a, b);
+}
+
+INLINE vf vf_scale2(vf v, vf n) /* v times 2^n, n whole and -126..127 */
+{
+    return _mm512_scalef_ps(v, n);
+}
+
+INLINE vf vf_zero_if_less(vf v, vf x, vf limit) /* v, but 0 where x < limit */
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_NLT_UQ), v);
+}
+
+INLINE float vf_total(vf v)
+{
+    return _mm512_reduce_add_ps(v);
+}
+
 INLINE vf vf_abs(vf v)
 {
     return _mm512_abs_ps(v);
 }
 
-INLINE vf vf_max(vf a, vf b)
+INLINE vf vf_max(vf a, vf b) /* b where either is not a number */
 {
     return _mm512_max_ps(a, b);
+}
+
+INLINE vf vf_min(vf a, vf b) /* b where either is not a number */
+{
+    return _mm512_min_ps(a, b);
 }
 
 INLINE float vf_largest(vf v)
