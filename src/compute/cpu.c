@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* compute/cpu: see cpu.h. CPUID says what the chip has, XCR0 what the system saves. */
+/* compute/cpu: see cpu.h. On x86-64 CPUID says what the chip has, XCR0 what the system saves; on
+ * AArch64 the kernel says both. */
 #include "compute/cpu.h"
 
 bool cpu_any(void)
@@ -68,5 +69,13 @@ bool cpu_has_amx_bf16(void)
     bool amx = (d >> 22 & 1) && (d >> 24 & 1); /* AMX-BF16, AMX-TILE */
     bool saved = (xcr0() >> 17 & 3) == 3;      /* TILECFG, TILEDATA */
     return amx && saved && leaf_7_1(AVX512_BF16) && tiles_granted();
+}
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+bool cpu_has_dotprod(void)
+{
+    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
 }
 #endif

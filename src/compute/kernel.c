@@ -19,6 +19,9 @@ static const struct {
     {&kernels_avxvnni, cpu_has_avx_vnni},
     {&kernels_avx512, cpu_has_avx512_vnni},
     {&kernels_amx, cpu_has_amx_bf16},
+#elif defined(__aarch64__)
+    {&kernels_neon, cpu_any},
+    {&kernels_dotprod, cpu_has_dotprod},
 #endif
 };
 

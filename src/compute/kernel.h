@@ -49,6 +49,8 @@ static inline size_t kernel_scratch_floats(uint32_t cols)
     return rows > PANEL_FLOATS ? rows : PANEL_FLOATS;
 }
 
-extern const struct kernels kernels_ref, kernels_avx2, kernels_avxvnni, kernels_avx512, kernels_amx;
+extern const struct kernels kernels_ref;
+extern const struct kernels kernels_avx2, kernels_avxvnni, kernels_avx512, kernels_amx; /* x86-64 */
+extern const struct kernels kernels_neon, kernels_dotprod; /* AArch64 */
 
 #endif

@@ -132,11 +132,13 @@ static bool is_named(const char *name, int n, char **names, size_t first, size_t
 
 static void kernel_speed(const struct kernels *k, int n, char **names)
 {
-    static const char *isa[] = {"ref", "avx2", "avxvnni", "avx512", "amx", "neon"};
+    static const char *isa[] = {"ref", "avx2", "avxvnni", "avx512",
+                                "amx", "neon", "dotprod", "i8mm"};
     const char *types[N_SHAPES];
     for (size_t i = 0; i < N_SHAPES; i++)
         types[i] = dtype_name(shapes[i].type);
-    if (!is_named(k->isa, n, names, 0, 6, isa) || (n == 0 && strcmp(k->isa, "ref") == 0))
+    if (!is_named(k->isa, n, names, 0, sizeof isa / sizeof *isa, isa) ||
+        (n == 0 && strcmp(k->isa, "ref") == 0))
         return;
     for (size_t i = 0; i < N_SHAPES; i++)
         if (is_named(types[i], n, names, 0, N_SHAPES, types))

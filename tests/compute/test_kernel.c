@@ -300,7 +300,8 @@ static void half_floats(void **state)
 
 /* --- the levels ---------------------------------------------------------------------------------
  */
-static const char *const isa_names[] = {"ref", "avx2", "avxvnni", "avx512", "amx", "neon"};
+static const char *const isa_names[] = {"ref", "avx2", "avxvnni", "avx512",
+                                        "amx", "neon", "dotprod", "i8mm"};
 enum { N_ISA = sizeof isa_names / sizeof *isa_names };
 
 /* The table with MOAT_ISA=name; false where this CPU or build has none. */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compute/kernel/neon: NEON as every AArch64 has it. */
+#include "compute/kernel/vec_neon.h"
+
+#include "compute/kernel/attend.h"
+#include "compute/kernel/dense.h"
+#include "compute/kernel/rows.h"
+
+#define PLAIN_ROWS dense_matmul
+#include "compute/kernel/level.h"
+
+const struct kernels kernels_neon = {
+    .isa = "neon",
+    .form = form,
+    .act = act,
+    .matmul = matmul,
+    .dot = dot,
+    .axpy = axpy,
+    .gated = gated_rows,
+    .norm = norm_row,
+    .attend = attend_keys,
+    .scale = scale,
+    .from_f16 = from_f16,
+    .to_f16 = to_f16,
+};
