@@ -22,6 +22,7 @@ struct mat {
     uint32_t rows, cols;
     uint64_t row_bytes;
     uint32_t n_expert; /* 1 but for stacks of experts */
+    bool precise;      /* sums in F32 in every mode: a small error has large effects */
 };
 
 /* Expert i of a stack, as a plain matrix. */

@@ -91,7 +91,8 @@ static inline void task_barrier(struct task *t)
 
 static inline enum act_form task_form(const struct task *t, const struct mat *w)
 {
-    return t->f->kernels->form(w, batch_kernel_rows(&t->f->batch, t->n_rows), t->f->p.exact);
+    return t->f->kernels->form(w, batch_kernel_rows(&t->f->batch, t->n_rows),
+                               t->f->p.exact || w->precise);
 }
 
 #endif

@@ -144,13 +144,24 @@ static bool bind_values(struct loader *l, const struct gguf_tensor *t, uint64_t 
     return true;
 }
 
-static void bind_matrix(const struct gguf_tensor *t, uint64_t first, uint64_t rows, struct mat *out)
+/* Near ties of a router decide which experts run: it, and weights of plain formats before it, are
+ * not worth rounding further. Quantised ones are: they have moved the ties already. */
+static bool is_precise(const struct hparams *h, const struct tensor_spec *s,
+                       const struct gguf_tensor *t)
+{
+    bool before = h->n_expert && s->rows != DIM_VOCAB;
+    return s->rows == DIM_EXPERT || (before && dtype_block(t->type) == 1);
+}
+
+static void bind_matrix(const struct gguf_tensor *t, uint64_t first, uint64_t rows, bool precise,
+                        struct mat *out)
 {
     *out = (struct mat){.data = t->data + first * t->row_bytes,
                         .type = t->type,
                         .rows = (uint32_t)rows,
                         .cols = (uint32_t)t->ne[0],
                         .row_bytes = t->row_bytes,
+                        .precise = precise,
                         .n_expert = (uint32_t)t->ne[2]};
 }
 
@@ -169,7 +180,7 @@ static bool take(struct loader *l, const struct tensor_spec *s, bool fused,
     *used = 1;
     if (s->kind == TENSOR_VALUES)
         return bind_values(l, t, first, field, e);
-    bind_matrix(t, first, dim_size(h, s->rows), field);
+    bind_matrix(t, first, dim_size(h, s->rows), is_precise(h, s, t), field);
     return true;
 }
 

@@ -12,6 +12,7 @@
 
 static const struct tensor_spec layer_tensors[] = {
     TENSORS_ATTENTION,
+    TENSORS_QKV_BIAS(OPTIONAL),
     TENSORS_QK_NORM,
     LAYER_VEC(attn_post_norm.weight, "post_attention_norm.weight", DIM_MODEL, REQUIRED),
     LAYER_VEC(ffn_norm.weight, "ffn_norm.weight", DIM_MODEL, REQUIRED),

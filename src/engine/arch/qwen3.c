@@ -8,6 +8,7 @@
 
 static const struct tensor_spec layer_tensors[] = {
     TENSORS_ATTENTION,
+    TENSORS_QKV_BIAS(OPTIONAL),
     TENSORS_QK_NORM,
     LAYER_VEC(ffn_norm.weight, "ffn_norm.weight", DIM_MODEL, REQUIRED),
     TENSORS_FFN(REQUIRED),
