@@ -7,12 +7,9 @@
 #include "engine/blocks.h"
 
 static const struct tensor_spec layer_tensors[] = {
-    TENSORS_ATTENTION,
-    TENSORS_QKV_BIAS(OPTIONAL),
-    TENSORS_QK_NORM,
-    LAYER_VEC(ffn_norm.weight, "ffn_norm.weight", DIM_MODEL, REQUIRED),
-    TENSORS_FFN(REQUIRED),
-    {0},
+    TENSORS_ATTENTION,     TENSORS_QKV_BIAS(OPTIONAL),
+    TENSORS_QK_NORM,       LAYER_VEC(ffn_norm.weight, "ffn_norm.weight", DIM_MODEL, REQUIRED),
+    TENSORS_FFN(REQUIRED), {0},
 };
 
 static const struct tensor_spec model_tensors[] = {
