@@ -269,6 +269,8 @@ bool hparams_delta(struct hparams *h, const struct gguf *g, struct err *e)
         return fail(e, ERR_UNSUPPORTED,
                     "attention heads of %u and %u: with gates they must be equal", h->d_head,
                     h->d_head_v);
+    h->attn_scale = 1.0f / sqrtf((float)h->d_head);
+    h->expert_scale = 1;
     h->widest = inner;
     h->d_state = (h->conv_taps - 1) * width + values * h->d_delta;
     h->d_spare[SPARE_QKV] = width > 2 * q ? width : 2 * q;

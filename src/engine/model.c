@@ -66,6 +66,10 @@ static uint64_t dim_size(const struct hparams *h, enum dim d)
         return h->conv_taps;
     case DIM_Q2:
         return 2 * (uint64_t)h->n_head * h->d_head;
+    case DIM_Q2K:
+        return dim_size(h, DIM_Q2) + dim_size(h, DIM_K);
+    case DIM_Q2KV:
+        return dim_size(h, DIM_Q2K) + dim_size(h, DIM_V);
     case DIM_DELTA_HEAD:
         return h->d_delta;
     case DIM_DELTA_HEADS:

@@ -40,18 +40,23 @@ bool hparams_delta(struct hparams *h, const struct gguf *g, struct err *e) MUST_
 /* expert_feed_forward_length and expert_shared_feed_forward_length, with their defaults. */
 bool hparams_gated_experts(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
 
-/* For the tables of architectures that have both. */
-#define TENSORS_GATED_ATTENTION                                                                    \
+/* For the tables of architectures that have recurrent layers and others: the attention of those. */
+#define PART_SOME_QKV(field, name, rows, whole, first)                                             \
+    LAYER_MAT_OR(field, name, rows, DIM_MODEL, IF_ATTENTION, "attn_qkv.weight", whole, first)
+#define PART_SOME_QKV_BIAS(field, name, n, whole, first)                                           \
+    LAYER_VEC_OR(field, name, n, OPTIONAL | IF_ATTENTION, "attn_qkv.bias", whole, first)
+#define TENSORS_SOME_ATTENTION(q, qk, qkv)                                                         \
     LAYER_VEC(attn_norm.weight, "attn_norm.weight", DIM_MODEL, REQUIRED),                          \
-        LAYER_MAT(wq, "attn_q.weight", DIM_Q2, DIM_MODEL, IF_ATTENTION),                           \
-        LAYER_MAT(wk, "attn_k.weight", DIM_K, DIM_MODEL, IF_ATTENTION),                            \
-        LAYER_MAT(wv, "attn_v.weight", DIM_V, DIM_MODEL, IF_ATTENTION),                            \
-        LAYER_VEC(bq, "attn_q.bias", DIM_Q2, OPTIONAL | IF_ATTENTION),                             \
-        LAYER_VEC(bk, "attn_k.bias", DIM_K, OPTIONAL | IF_ATTENTION),                              \
-        LAYER_VEC(bv, "attn_v.bias", DIM_V, OPTIONAL | IF_ATTENTION),                              \
+        PART_SOME_QKV(wq, "attn_q.weight", q, qkv, DIM_NONE),                                      \
+        PART_SOME_QKV(wk, "attn_k.weight", DIM_K, qkv, q),                                         \
+        PART_SOME_QKV(wv, "attn_v.weight", DIM_V, qkv, qk),                                        \
+        PART_SOME_QKV_BIAS(bq, "attn_q.bias", q, qkv, DIM_NONE),                                   \
+        PART_SOME_QKV_BIAS(bk, "attn_k.bias", DIM_K, qkv, q),                                      \
+        PART_SOME_QKV_BIAS(bv, "attn_v.bias", DIM_V, qkv, qk),                                     \
         LAYER_MAT(wo, "attn_output.weight", DIM_MODEL, DIM_ATTN, IF_ATTENTION),                    \
         LAYER_VEC(q_norm, "attn_q_norm.weight", DIM_HEAD, IF_ATTENTION),                           \
         LAYER_VEC(k_norm, "attn_k_norm.weight", DIM_HEAD, IF_ATTENTION)
+#define TENSORS_GATED_ATTENTION TENSORS_SOME_ATTENTION(DIM_Q2, DIM_Q2K, DIM_Q2KV)
 /* need: of q, k, v and z, which old files hold in another way */
 #define TENSORS_DELTA_NET(need)                                                                    \
     LAYER_MAT(delta_qkv, "attn_qkv.weight", DIM_DELTA_QKV, DIM_MODEL, (need) | IF_RECURRENT),      \

@@ -44,6 +44,8 @@ enum dim {
     DIM_ATTN_MLA,  /* n_head * d_head_v_mla */
     /* The delta rule, engine/deltanet. */
     DIM_Q2,           /* queries and their gates */
+    DIM_Q2K,          /* with keys */
+    DIM_Q2KV,         /* and values */
     DIM_DELTA_HEAD,   /* d_delta */
     DIM_DELTA_HEADS,  /* n_delta_v */
     DIM_DELTA_HEADS2, /* beta and alpha of them */

@@ -5,6 +5,8 @@
  *                                second layer sees a window only; biases on q, k, v and the output
  *   x += experts(norm(x))        biased SwiGLU experts with clamped values; the chosen ones weighed
  *                                by the softmax over them */
+#include <math.h>
+
 #include "base/limits.h"
 #include "engine/arch.h"
 #include "engine/blocks.h"
@@ -35,6 +37,8 @@ static bool read_hparams(struct hparams *h, const struct gguf *g, struct err *e)
         return fail(e, ERR_CORRUPT, "the model has no %s", "gpt-oss.expert_count");
     h->expert_gating = EXPERTS_SOFTMAX_CHOSEN;
     h->expert_norm = false;
+    h->expert_scale = 1;
+    h->attn_scale = 1.0f / sqrtf((float)h->n_rot);
     h->rope_local_scaled = true;
     if (!gguf_find(g, "gpt-oss.rope.freq_base_swa"))
         h->rope_base_local = h->rope_base;

@@ -4,21 +4,14 @@
  *   x += attention(norm(x))      in some layers: every q and k head normalised
  *   x += short conv(norm(x))     in the others: a convolution between two gates
  *   x += ffn(norm(x))            SwiGLU, or experts chosen by sigmoid and a bias */
+#include <math.h>
+
 #include "base/limits.h"
 #include "engine/arch.h"
 #include "engine/recurrent.h"
 
 static const struct tensor_spec layer_tensors[] = {
-    LAYER_VEC(attn_norm.weight, "attn_norm.weight", DIM_MODEL, REQUIRED),
-    LAYER_MAT(wq, "attn_q.weight", DIM_Q, DIM_MODEL, IF_ATTENTION),
-    LAYER_MAT(wk, "attn_k.weight", DIM_K, DIM_MODEL, IF_ATTENTION),
-    LAYER_MAT(wv, "attn_v.weight", DIM_V, DIM_MODEL, IF_ATTENTION),
-    LAYER_VEC(bq, "attn_q.bias", DIM_Q, OPTIONAL | IF_ATTENTION),
-    LAYER_VEC(bk, "attn_k.bias", DIM_K, OPTIONAL | IF_ATTENTION),
-    LAYER_VEC(bv, "attn_v.bias", DIM_V, OPTIONAL | IF_ATTENTION),
-    LAYER_MAT(wo, "attn_output.weight", DIM_MODEL, DIM_ATTN, IF_ATTENTION),
-    LAYER_VEC(q_norm, "attn_q_norm.weight", DIM_HEAD, IF_ATTENTION),
-    LAYER_VEC(k_norm, "attn_k_norm.weight", DIM_HEAD, IF_ATTENTION),
+    TENSORS_SOME_ATTENTION(DIM_Q, DIM_QK, DIM_QKV),
     LAYER_MAT(conv_in, "shortconv.in_proj.weight", DIM_MODEL3, DIM_MODEL, IF_RECURRENT),
     LAYER_VALUES(conv, "shortconv.conv.weight", DIM_MODEL, DIM_TAPS, IF_RECURRENT),
     LAYER_MAT(conv_out, "shortconv.out_proj.weight", DIM_MODEL, DIM_MODEL, IF_RECURRENT),
@@ -42,6 +35,8 @@ static bool read_conv(struct hparams *h, const struct gguf *g, struct err *e)
     if (!hparams_required(g, h, "shortconv.l_cache", e) ||
         !hparams_u32(g, h, "shortconv.l_cache", 2, LIMIT_CONV_TAPS, &h->conv_taps, e))
         return false;
+    h->attn_scale = 1.0f / sqrtf((float)h->d_head_v);
+    h->expert_scale = 1;
     h->d_state = (uint64_t)(h->conv_taps - 1) * h->d_model;
     h->d_spare[0] = 3 * (uint64_t)h->d_model;
     hparams_headless_layers(h, g);
