@@ -19,6 +19,7 @@ struct kv {
     struct kv_params p;
     struct pool pool[KV_CLASSES];
     uint32_t *length;                /* [n_seq] */
+    uint32_t *held;                  /* [n_seq] where the last part of a prompt began */
     uint32_t blocks_per_seq;         /* of the table: the whole context */
     uint64_t key_bytes, value_bytes; /* of one head of one layer in a block */
     uint32_t n_head_kv;
@@ -51,10 +52,10 @@ static void plan_pools(const struct model *m, const struct kv_params *p,
     }
     for (int c = 0; c < KV_CLASSES; c++) {
         uint32_t per_seq = blocks_for(p->n_ctx);
-        if (c ==
-            KV_WINDOW) { /* the window before a batch, the batch, and a partial block at each end */
-            uint64_t need = (uint64_t)pool[c].window + p->n_batch;
-            uint32_t windowed = need < p->n_ctx ? blocks_for((uint32_t)need) + 2 : per_seq;
+        if (c == KV_WINDOW) { /* the window before a batch, the batch, a partial block at each end;
+                                 and the window before the place held */
+            uint64_t need = 2 * (uint64_t)pool[c].window + p->n_batch;
+            uint32_t windowed = need < p->n_ctx ? blocks_for((uint32_t)need) + 4 : per_seq;
             per_seq = windowed < per_seq ? windowed : per_seq;
         }
         pool[c].layer_bytes =
@@ -103,7 +104,8 @@ struct kv *kv_new(const struct model *m, const struct kv_params *p, struct err *
     kv->blocks_per_seq = blocks_for(p->n_ctx);
     plan_pools(m, p, kv->pool);
     kv->length = mem_new(p->n_seq, sizeof *kv->length, e);
-    bool ok = kv->length != NULL;
+    kv->held = mem_new(p->n_seq, sizeof *kv->held, e);
+    bool ok = kv->length && kv->held;
     for (int c = 0; ok && c < KV_CLASSES; c++)
         ok = alloc_pool(kv, &kv->pool[c], e);
     if (ok && m->n_kv_slots[KV_SLOTS_STATE])
@@ -126,6 +128,7 @@ void kv_free(struct kv *kv)
     }
     states_free(kv->states);
     mem_free(kv->length);
+    mem_free(kv->held);
     mem_free(kv);
 }
 
@@ -153,12 +156,15 @@ bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct e
     must(seq < kv->p.n_seq && from == kv->length[seq]);
     if (n > kv->p.n_ctx - from)
         return fail(e, ERR_LIMIT, "the context of %u tokens is full", kv->p.n_ctx);
+    if (from == 0 || n > PROMPT_TOKENS)
+        kv->held[seq] = from;
     for (int i = 0; i < KV_CLASSES; i++) {
         struct pool *c = &kv->pool[i];
         uint32_t *table = table_of(kv, c, seq);
-        uint32_t keep = first_seen(c, from) / KV_BLOCK;
+        uint32_t keep = first_seen(c, from) / KV_BLOCK, held = kv->held[seq];
         for (uint32_t b = 0; c->n_layers && b < keep; b++)
-            release(c, &table[b]);
+            if (b < first_seen(c, held) / KV_BLOCK || b >= blocks_for(held))
+                release(c, &table[b]);
         for (uint32_t b = from / KV_BLOCK; c->n_layers && b < blocks_for(from + n); b++) {
             if (table[b] != KV_NONE)
                 continue;
@@ -172,21 +178,40 @@ bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct e
     return true;
 }
 
+/* Are the keys there that a token at n would see? */
+static bool sees_window(const struct kv *kv, uint32_t seq, uint32_t n)
+{
+    const struct pool *c = &kv->pool[KV_WINDOW];
+    const uint32_t *table = table_of(kv, c, seq);
+    for (uint32_t b = first_seen(c, n) / KV_BLOCK; c->n_layers && b < blocks_for(n); b++)
+        if (table[b] == KV_NONE)
+            return false;
+    return true;
+}
+
+/* The last place at or before n that the sequence can go back to. */
+static uint32_t place_of(const struct kv *kv, uint32_t seq, uint32_t n)
+{
+    uint32_t length = kv->length[seq], held = kv->held[seq];
+    if (n > length)
+        n = length;
+    if (kv->states)
+        n = states_place(kv->states, seq, length, n);
+    if (sees_window(kv, seq, n))
+        return n;
+    bool there = n > held && sees_window(kv, seq, held) &&
+                 (!kv->states || states_place(kv->states, seq, length, held) == held);
+    return there ? held : 0;
+}
+
 uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n)
 {
-    if (n > kv->length[seq])
-        n = kv->length[seq];
-    if (kv->states)
-        n = states_place(kv->states, seq, kv->length[seq], n);
-    const struct pool *windowed = &kv->pool[KV_WINDOW];
-    const uint32_t *table = table_of(kv, windowed, seq);
-    for (uint32_t b = first_seen(windowed, n) / KV_BLOCK; windowed->n_layers && b < blocks_for(n);
-         b++)
-        if (table[b] == KV_NONE)
-            n = 0;
+    n = place_of(kv, seq, n);
     for (int i = 0; i < KV_CLASSES; i++)
         for (uint32_t b = blocks_for(n); b < blocks_for(kv->length[seq]); b++)
             release(&kv->pool[i], &table_of(kv, &kv->pool[i], seq)[b]);
+    if (n < kv->held[seq])
+        kv->held[seq] = 0;
     if (n == 0)
         for (uint32_t b = 0; b < blocks_for(kv->length[seq]); b++)
             release(&kv->pool[KV_WINDOW], &table_of(kv, &kv->pool[KV_WINDOW], seq)[b]);
@@ -221,7 +246,119 @@ float *kv_state(const struct kv *kv, const struct layer *l, uint32_t seq)
     return states_of(kv->states, l, seq);
 }
 
+uint32_t kv_length(const struct kv *kv, uint32_t seq)
+{
+    return kv->length[seq];
+}
+
 enum kv_type kv_type_of(const struct kv *kv)
 {
     return kv->p.type;
+}
+
+/* --- saved sequences ----------------------------------------------------------------------------
+ */
+
+#define SAVED_MAGIC 0x315145535441304dull
+
+struct saved {
+    uint64_t magic, type, length, n_state;
+    uint64_t block_bytes[KV_CLASSES], first[KV_CLASSES]; /* of the blocks that are there */
+};
+
+static struct saved saved_of(const struct kv *kv, uint32_t seq)
+{
+    struct saved s = {.magic = SAVED_MAGIC, .type = kv->p.type, .length = kv->length[seq]};
+    if (kv->states)
+        (void)states_all(kv->states, seq, &s.n_state);
+    for (int i = 0; i < KV_CLASSES; i++) {
+        const struct pool *c = &kv->pool[i];
+        const uint32_t *table = table_of(kv, c, seq);
+        uint32_t end = blocks_for(kv->length[seq]);
+        s.block_bytes[i] = c->block_bytes;
+        if (c->n_layers)
+            for (s.first[i] = end; s.first[i] > 0 && table[s.first[i] - 1] != KV_NONE;)
+                s.first[i]--;
+    }
+    return s;
+}
+
+static uint64_t saved_blocks(const struct saved *s, int c)
+{
+    uint64_t end = blocks_for((uint32_t)s->length);
+    return s->block_bytes[c] && s->first[c] < end ? end - s->first[c] : 0;
+}
+
+static uint64_t saved_bytes(const struct saved *s)
+{
+    uint64_t n = sizeof *s + s->n_state * sizeof(float);
+    for (int c = 0; c < KV_CLASSES; c++)
+        n += saved_blocks(s, c) * s->block_bytes[c];
+    return n;
+}
+
+uint64_t kv_saved_bytes(const struct kv *kv, uint32_t seq)
+{
+    struct saved s = saved_of(kv, seq);
+    return saved_bytes(&s);
+}
+
+void kv_save(const struct kv *kv, uint32_t seq, unsigned char *out)
+{
+    struct saved s = saved_of(kv, seq);
+    memcpy(out, &s, sizeof s);
+    out += sizeof s;
+    for (int i = 0; i < KV_CLASSES; i++) {
+        const struct pool *c = &kv->pool[i];
+        const uint32_t *table = table_of(kv, c, seq);
+        for (uint64_t b = 0; b < saved_blocks(&s, i); b++, out += c->block_bytes)
+            memcpy(out, c->data + table[s.first[i] + b] * c->block_bytes, c->block_bytes);
+    }
+    if (kv->states)
+        memcpy(out, states_all(kv->states, seq, &s.n_state), s.n_state * sizeof(float));
+}
+
+static bool check_saved(const struct kv *kv, const struct saved *s, uint64_t n, struct err *e)
+{
+    struct saved empty = saved_of(kv, 0);
+    bool ours = s->magic == SAVED_MAGIC && s->type == empty.type && s->n_state == empty.n_state &&
+                memcmp(s->block_bytes, empty.block_bytes, sizeof empty.block_bytes) == 0;
+    if (ours && s->length > kv->p.n_ctx)
+        return fail(e, ERR_LIMIT, "the saved sequence has %llu tokens, the context is %u",
+                    (unsigned long long)s->length, kv->p.n_ctx);
+    for (int i = 0; ours && i < KV_CLASSES; i++) {
+        const struct pool *c = &kv->pool[i];
+        ours = (c->n_layers ? s->first[i] <= first_seen(c, (uint32_t)s->length) / KV_BLOCK
+                            : s->first[i] == 0) &&
+               saved_blocks(s, i) <= c->n_blocks / kv->p.n_seq;
+    }
+    if (!ours || n != saved_bytes(s))
+        return fail(e, ERR_CORRUPT, "the saved sequence is not of this model and type of cache");
+    return true;
+}
+
+bool kv_restore(struct kv *kv, uint32_t seq, const unsigned char *in, uint64_t n, struct err *e)
+{
+    struct saved s = {0};
+    (void)kv_truncate(kv, seq, 0);
+    if (n >= sizeof s)
+        memcpy(&s, in, sizeof s);
+    if (!check_saved(kv, &s, n, e))
+        return false;
+    in += sizeof s;
+    for (int i = 0; i < KV_CLASSES; i++) {
+        struct pool *c = &kv->pool[i];
+        uint32_t *table = table_of(kv, c, seq);
+        for (uint64_t b = 0; b < saved_blocks(&s, i); b++, in += c->block_bytes) {
+            must(c->n_free > 0); /* check_saved: no more than a sequence may have */
+            table[s.first[i] + b] = c->free_list[--c->n_free];
+            memcpy(c->data + table[s.first[i] + b] * c->block_bytes, in, c->block_bytes);
+        }
+    }
+    if (kv->states) {
+        states_forget(kv->states, seq);
+        memcpy(states_all(kv->states, seq, &s.n_state), in, s.n_state * sizeof(float));
+    }
+    kv->length[seq] = (uint32_t)s.length;
+    return true;
 }

@@ -4,7 +4,8 @@
  * Layers fall into two classes: those that see the whole context and those with a sliding window. A
  * class has one pool of blocks and, per sequence, a table from block number (position / 16) to pool
  * block; a block covers all layers of its class. Blocks that have left the window go back to the
- * pool, so a windowed class needs memory for its window only.
+ * pool, so a windowed class needs memory for its window only; but for those before the place where
+ * the last part of the prompt began, which the next turn may go back to.
  *
  * Layout of a block for one layer: K [n_head_kv][d_head][16], so that 16 scores are one vector; V
  * [n_head_kv][16][d_head_v].
@@ -39,10 +40,19 @@ void kv_free(struct kv *kv);
  * ERR_LIMIT when the context is full. */
 bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct err *e) MUST_USE;
 
-/* Forgets positions >= n. Returns the length really kept: less than n (0) when the window class has
+/* Forgets positions >= n. Returns the length really kept: less than n when the window class has
  * already let go of tokens a continuation at n would see; the last place a recurrent model can go
  * back to. */
 uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n);
+
+/* A sequence as bytes, to continue it later: its length, blocks and state. Restoring replaces what
+ * the sequence held; ERR_CORRUPT, and an empty sequence, when they are not of this model and type
+ * of cache, ERR_LIMIT when they are of a longer context. The bytes are data only: whoever stores
+ * them answers for their coming back unchanged. */
+uint64_t kv_saved_bytes(const struct kv *kv, uint32_t seq);
+void kv_save(const struct kv *kv, uint32_t seq, unsigned char *out);
+bool kv_restore(struct kv *kv, uint32_t seq, const unsigned char *in, uint64_t n,
+                struct err *e) MUST_USE;
 
 /* Start of a head's part of a block: keys [d_head][16], values [16][d_head_v], of the cache's type.
  */
@@ -52,6 +62,7 @@ void *kv_value_block(const struct kv *kv, const struct layer *l, uint32_t seq, u
                      uint32_t head);
 /* A recurrent layer's state of a sequence, [h.d_state]. */
 float *kv_state(const struct kv *kv, const struct layer *l, uint32_t seq);
+uint32_t kv_length(const struct kv *kv, uint32_t seq);
 enum kv_type kv_type_of(const struct kv *kv);
 
 #endif

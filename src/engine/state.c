@@ -8,8 +8,7 @@
 
 #include "base/mem.h"
 
-#define PROMPT_TOKENS 8u   /* a pass of more of them reads a prompt */
-#define DECODE_STEP   256u /* tokens between copies while writing */
+#define DECODE_STEP 256u /* tokens between copies while writing */
 
 struct sequence {
     uint32_t n_copies, place[STATE_COPIES], slot[STATE_COPIES]; /* oldest first */

@@ -12,6 +12,8 @@
 
 #define STATE_COPIES 4u /* earlier places a sequence can go back to, beside its start */
 
+#define PROMPT_TOKENS 8u /* a pass of more of them reads a prompt */
+
 struct states;
 
 /* Bytes states_new will take; 0 for a model without recurrent layers. */

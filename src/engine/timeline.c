@@ -37,12 +37,13 @@ static bool advance(struct timeline *t, const uint32_t *token, uint32_t n, bool 
     return true;
 }
 
-/* Tokens of the next batch. A recurrent model stops shortly before the end: what a template puts
- * there often differs in the next turn, which can then go back to that place. */
+/* Tokens of the next batch. A model with states or windows stops shortly before the end: what a
+ * template puts there often differs in the next turn, which can then go back to that place. */
 static uint32_t next_step(const struct timeline *t, uint32_t left)
 {
     uint32_t max = t->f->batch.max;
-    if (t->f->m->n_kv_slots[KV_SLOTS_STATE] && left > 2 * KV_BLOCK && left <= max)
+    bool places = t->f->m->n_kv_slots[KV_SLOTS_STATE] || t->f->m->n_kv_slots[KV_WINDOW];
+    if (places && left > 2 * KV_BLOCK && left <= max)
         return left - KV_BLOCK;
     return left < max ? left : max;
 }
@@ -72,4 +73,39 @@ bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const 
 bool timeline_push(struct timeline *t, uint32_t token, struct err *e)
 {
     return advance(t, &token, 1, false, true, e);
+}
+
+uint64_t timeline_saved_bytes(const struct timeline *t)
+{
+    return sizeof t->n + (uint64_t)t->n * sizeof *t->token + kv_saved_bytes(t->f->kv, t->seq);
+}
+
+void timeline_save(const struct timeline *t, unsigned char *out)
+{
+    memcpy(out, &t->n, sizeof t->n);
+    memcpy(out + sizeof t->n, t->token, t->n * sizeof *t->token);
+    kv_save(t->f->kv, t->seq, out + sizeof t->n + t->n * sizeof *t->token);
+}
+
+bool timeline_restore(struct timeline *t, const unsigned char *in, uint64_t n, struct err *e)
+{
+    uint32_t tokens = 0;
+    t->n = 0;
+    t->logits = NULL;
+    if (n >= sizeof tokens)
+        memcpy(&tokens, in, sizeof tokens);
+    uint64_t head = sizeof tokens + (uint64_t)tokens * sizeof *t->token;
+    if (n < head || tokens > t->f->p.kv.n_ctx) {
+        (void)kv_truncate(t->f->kv, t->seq, 0);
+        return fail(e, ERR_CORRUPT, "the saved sequence is cut off or of a longer context");
+    }
+    if (!kv_restore(t->f->kv, t->seq, in + head, n - head, e))
+        return false;
+    if (kv_length(t->f->kv, t->seq) != tokens) {
+        (void)kv_truncate(t->f->kv, t->seq, 0);
+        return fail(e, ERR_CORRUPT, "the saved sequence is not of this model and type of cache");
+    }
+    memcpy(t->token, in + sizeof tokens, tokens * sizeof *t->token);
+    t->n = tokens;
+    return true;
 }

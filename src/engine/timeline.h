@@ -29,4 +29,11 @@ bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const 
 /* Appends one token. ERR_LIMIT when the context is full. */
 bool timeline_push(struct timeline *t, uint32_t token, struct err *e) MUST_USE;
 
+/* The tokens and what was computed of them, as bytes; restoring them makes the next timeline_sync
+ * reuse them. Errors are those of kv_restore, and leave an empty timeline. */
+uint64_t timeline_saved_bytes(const struct timeline *t);
+void timeline_save(const struct timeline *t, unsigned char *out);
+bool timeline_restore(struct timeline *t, const unsigned char *in, uint64_t n,
+                      struct err *e) MUST_USE;
+
 #endif
