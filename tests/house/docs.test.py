@@ -56,6 +56,14 @@ def journey_is_true():
                 yield f"src/{name} does not exist"
 
 
+def architectures():
+    names = [n for p in files("src/engine/arch", ends=(".c",)) for n in re.findall(r'\.name = "([^"]+)"', read(p))]
+    for path in ("README.md", "README.zh-CN.md"):
+        for name in names:
+            if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", read(path)):
+                yield f"{path} does not name the architecture {name}"
+
+
 def tree():
     """Each module that DESIGN's tree names before "later" is there."""
     for room, modules in re.findall(r"^    ([a-z]+)/ +(.*)$", read("DESIGN.md"), re.M):
@@ -80,6 +88,7 @@ check("links lead somewhere", links())
 check("make targets named in documents exist", targets())
 check("the two READMEs agree", twins())
 check("the journey table is what generate.c does", journey_is_true() if os.path.exists(os.path.join(ROOT, "src/run/generate.c")) else ["src/run/generate.c is missing"])
+check("both READMEs name every architecture", architectures())
 check("the tree in DESIGN.md is the tree", tree())
 check("every claim of the guide has its row", claims())
 tap.done()
