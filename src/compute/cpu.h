@@ -14,5 +14,6 @@ bool cpu_has_amx_bf16(void);    /* AMX tiles and BF16, AVX-512 BF16, and the ker
 
 /* AArch64 */
 bool cpu_has_dotprod(void); /* SDOT */
+bool cpu_has_i8mm(void);    /* the above and SMMLA */
 
 #endif

@@ -22,6 +22,7 @@ static const struct {
 #elif defined(__aarch64__)
     {&kernels_neon, cpu_any},
     {&kernels_dotprod, cpu_has_dotprod},
+    {&kernels_i8mm, cpu_has_i8mm},
 #endif
 };
 

@@ -4,6 +4,7 @@
 
 #include "compute/kernel/attend.h"
 #include "compute/kernel/rows.h"
+#include "compute/kernel/tile_steps.h"
 
 #define PLAIN_ROWS kernels_avx2.matmul
 #include "compute/kernel/level.h"

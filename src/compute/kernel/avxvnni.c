@@ -3,6 +3,8 @@
  * the AVX2 kernels. */
 #include "compute/kernel/vec_avxvnni.h"
 
+#include "compute/kernel/tile_steps.h"
+
 #define PLAIN_ROWS kernels_avx2.matmul
 #include "compute/kernel/level.h"
 

@@ -3,6 +3,8 @@
  * go to the NEON kernels. */
 #include "compute/kernel/vec_dotprod.h"
 
+#include "compute/kernel/tile_steps.h"
+
 #define PLAIN_ROWS kernels_neon.matmul
 #include "compute/kernel/level.h"
 

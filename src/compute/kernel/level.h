@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* compute/kernel/level: form, act and matmul of an instruction set that multiplies packed weights
- * by int8 activations, and in F32 where sums must be exact. Included after a vec_<isa>.h; the file
- * that includes it says what multiplies rows that are not packed: PLAIN_ROWS. */
+ * by int8 activations, and in F32 where sums must be exact. Included after a vec_<isa>.h and
+ * tile_steps.h or tile_pairs.h; the file that includes it says what multiplies rows that are not
+ * packed: PLAIN_ROWS. */
 #ifndef MOAT_COMPUTE_KERNEL_LEVEL_H
 #define MOAT_COMPUTE_KERNEL_LEVEL_H
 

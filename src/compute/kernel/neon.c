@@ -5,6 +5,7 @@
 #include "compute/kernel/attend.h"
 #include "compute/kernel/dense.h"
 #include "compute/kernel/rows.h"
+#include "compute/kernel/tile_steps.h"
 
 #define PLAIN_ROWS dense_matmul
 #include "compute/kernel/level.h"

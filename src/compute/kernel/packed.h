@@ -15,6 +15,7 @@
 #define PREFETCH_BYTES 4096u
 #define PARTS          (R16_ROWS / LANES) /* vectors of a group */
 #define TILE_ROWS      (TILE_VECTORS * LANES)
+#define VECTOR_BYTES   (LANES * 4u)
 
 /* What a format needs, as constants for the bodies below. */
 struct format {

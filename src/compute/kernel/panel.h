@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* compute/kernel/panel: multiplications with packed weights for many tokens, in the words of
- * vec_<isa>.h.
+ * vec_<isa>.h; tile_steps.h or tile_pairs.h, included before, says how integer sums are formed.
  *
  * A panel of TILE_VECTORS row vectors and as much of k as the nearest cache holds is unpacked once
  * into scratch (bytes and scales for Q8, F32 weights for F32) and swept by all tokens, a tile of
@@ -30,8 +30,6 @@ struct sweep {
 
 /* --- Q8 -----------------------------------------------------------------------------------------
  */
-#define VECTOR_BYTES (LANES * 4u)
-
 /* Unpacked block of one row vector: u[8], then s and o. */
 INLINE size_t block_bytes(uint32_t how)
 {
@@ -51,6 +49,7 @@ INLINE void fill_q8(const struct sweep *s, struct format f)
             const uint8_t *group = w->data + (size_t)(row & ~15u) * w->row_bytes;
             struct unpacked u;
             f.unpack(group + (size_t)record * f.block_bytes, nb, b - record, row % 16 / LANES, &u);
+            tile_order(u.u);
             for (uint32_t i = 0; i < 8; i++)
                 vi_store(out + i * VECTOR_BYTES, u.u[i]);
             for (uint32_t i = 0; i < pairs; i++) {
@@ -59,29 +58,6 @@ INLINE void fill_q8(const struct sweep *s, struct format f)
                     vf_store((float *)(void *)(out + (8 + pairs + i) * VECTOR_BYTES), u.o[i]);
             }
         }
-}
-
-/* Integer sums of steps from..from + n of a block: V row vectors at w, T tokens at a. */
-INLINE void tile_dots(const uint8_t *w, const int8_t *a, size_t a_stride, uint32_t from, uint32_t n,
-                      uint32_t V, uint32_t T, uint32_t how, vi sum[TILE_VECTORS][TILE_F32])
-{
-    const uint32_t most = DOT_STEPS(bits_of(how)), step = most < n ? most : n;
-    UNROLL (i, n / step) {
-        vd part[TILE_VECTORS][TILE_F32];
-        UNROLL (j, step) {
-            const uint32_t at = from + i * step + j;
-            vi u[TILE_VECTORS];
-            UNROLL (v, V)
-                u[v] = vi_load(w + v * block_bytes(how) + at * VECTOR_BYTES);
-            UNROLL (t, T)
-                UNROLL (v, V)
-                    part[v][t] = vd_dot(j == 0 ? vd_zero() : part[v][t], u[v],
-                                        a + t * a_stride + 4 * at, bits_of(how));
-        }
-        UNROLL (v, V)
-            UNROLL (t, T)
-                sum[v][t] = i == 0 ? vd_sum(part[v][t]) : vi_add(sum[v][t], vd_sum(part[v][t]));
-    }
 }
 
 /* The blocks of the panel for T tokens from `token` on (counted in the sweep). */
@@ -99,8 +75,8 @@ INLINE void tile_q8(const struct sweep *s, uint32_t token, uint32_t V, uint32_t 
         const int8_t *a = x->q + (first + b) * 32;
         vi second[TILE_VECTORS][TILE_F32], one[TILE_VECTORS][TILE_F32];
         if (how & TWO_SCALES)
-            tile_dots(w, a, x->k, 4, 4, V, T, how, second);
-        tile_dots(w, a, x->k, 0, how & TWO_SCALES ? 4 : 8, V, T, how, one);
+            tile_dots(w, block_bytes(how), a, x->k, 4, 4, V, T, how, second);
+        tile_dots(w, block_bytes(how), a, x->k, 0, how & TWO_SCALES ? 4 : 8, V, T, how, one);
         UNROLL (v, V) {
             const float *scales = (const float *)(const void *)(w + v * block_bytes(how));
             vf so[4];

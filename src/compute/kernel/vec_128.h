@@ -16,6 +16,8 @@
 #define TILE_F32      6u
 #define SIGNED_OFFSET 0
 
+#define ATTEND_QUERIES 6u
+
 typedef uint8x16_t vi;
 typedef float32x4_t vf;
 
@@ -228,6 +230,27 @@ INLINE vf vf_second_bf16(vi v)
 }
 
 /* --- activations --- */
+INLINE vf vf_sub(vf a, vf b)
+{
+    return vsubq_f32(a, b);
+}
+
+INLINE vf vf_div(vf a, vf b)
+{
+    return vdivq_f32(a, b);
+}
+
+INLINE vf vf_scale2(vf v, vf n) /* v 2^n */
+{
+    int32x4_t up = vshlq_n_s32(vcvtnq_s32_f32(n), 23);
+    return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(v), up));
+}
+
+INLINE vf vf_zero_if_less(vf v, vf x, vf limit) /* 0 where x < limit, else v */
+{
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), vcltq_f32(x, limit)));
+}
+
 INLINE vf vf_abs(vf v)
 {
     return vabsq_f32(v);
@@ -236,6 +259,11 @@ INLINE vf vf_abs(vf v)
 INLINE vf vf_max(vf a, vf b)
 {
     return vmaxq_f32(a, b);
+}
+
+INLINE vf vf_min(vf a, vf b)
+{
+    return vminq_f32(a, b);
 }
 
 INLINE float vf_largest(vf v)
