@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import *  # noqa: E402,F403
 import gguf_mini as g  # noqa: E402
 
-NAMES = "llama llama-moe qwen2 qwen3 qwen3moe gemma3".split()
+NAMES = "llama llama-moe qwen2 qwen3 qwen3moe gemma3 gemma2 qwen2moe granite glm4 olmo2 phi3 falcon gpt2".split()
 LIMIT_S = 1.0 if os.environ.get("MOAT_SANITIZED") == "1" else 0.1
 REFUSED = (4, 5, 6)
 F16, F32, I32 = 1, 0, 26
@@ -79,7 +79,13 @@ def works(label, f):
 
 
 def optional(name, tensor):
-    return tensor.endswith(".bias") or tensor == "rope_freqs.weight" or tensor == "output.weight"
+    return tensor.endswith(".bias") or tensor.startswith("rope_f") or "attn_norm_2" in tensor or \
+        tensor == "output.weight" and name not in ("qwen2moe", "olmo2")
+
+
+def said(tensor):
+    """What one matrix for q, k and v is called when it is missing: the first of the three."""
+    return tensor.replace("attn_qkv", "attn_q")
 
 
 # --- tensors ---------------------------------------------------------------------------------------
@@ -87,7 +93,7 @@ def optional(name, tensor):
 for name in NAMES:
     tensors = [t.name for t in fixture(name).tensors if not optional(name, t.name) and not t.name.startswith("blk.1.")]
     refused_all(f"{name}: each required tensor missing",
-                [(t, changed(name, lambda f: f.drop_tensor(t)), (4,), [t]) for t in tensors])
+                [(t, changed(name, lambda f: f.drop_tensor(t)), (4,), [said(t)]) for t in tensors])
 
 for name in NAMES:
     cases = []
@@ -152,10 +158,11 @@ refused("an empty architecture", changed("llama", lambda f: f.set("general.archi
 refused("an architecture of control characters",
         changed("llama", lambda f: f.set("general.architecture", g.STR, "\x1b[2J\nllama")), (5,))
 
-REQUIRED = "context_length embedding_length block_count feed_forward_length attention.head_count attention.layer_norm_rms_epsilon".split()
+REQUIRED = "context_length embedding_length block_count feed_forward_length attention.head_count".split()
 for name in NAMES:
     arch = fixture(name).get("general.architecture")
-    keys = [k for k in REQUIRED if not (name == "qwen3moe" and k == "feed_forward_length")]
+    epsilon = "attention.layer_norm_epsilon" if arch in ("falcon", "gpt2") else "attention.layer_norm_rms_epsilon"
+    keys = [k for k in REQUIRED + [epsilon] if not (name == "qwen3moe" and k == "feed_forward_length")]
     refused_all(f"{name}: each required key missing",
                 [(k, changed(name, lambda f: f.drop(f"{arch}.{k}")), (4,), [f"{arch}.{k}"]) for k in keys])
     refused_all(f"{name}: each required key a string",
@@ -187,6 +194,13 @@ ABSURD = {
     "gemma3": [("attention.sliding_window_pattern", g.ARR, (g.U32, [1, 0])), ("attention.sliding_window_pattern", g.ARR, (g.STR, ["a"] * 7)),
                ("attention.sliding_window_pattern", g.STR, "6"), ("attention.sliding_window", g.STR, "8"), ("rope.freq_base_swa", g.F32, 0.0),
                ("rope.freq_base_swa", g.F32, NAN), ("final_logit_softcapping", g.F32, NAN), ("final_logit_softcapping", g.F32, -3.0)],
+    "granite": [("logit_scale", g.F32, 0.0), ("logit_scale", g.F32, NAN), ("residual_scale", g.F32, INF), ("embedding_scale", g.F32, NAN),
+                ("rope.scaling.finetuned", g.U32, 1), ("expert_shared_feed_forward_length", g.U32, 33), ("expert_shared_feed_forward_length", g.U32, 0)],
+    "cohere2": [("attention.sliding_window", g.U32, 0), ("logit_scale", g.F32, NAN)],
+    "glm4-axes": [("rope.dimension_sections", kind, value) for kind, value in ((g.U32, 3), (g.ARR, (g.I32, [1, -1])), (g.ARR, (g.I32, [1] * 5)), (g.ARR, (g.STR, ["a"])))],
+    "qwen2moe": [("expert_shared_feed_forward_length", g.U32, v) for v in (0, 63, 2**32 - 1)] + [("expert_feed_forward_length", g.U32, v) for v in (0, 31, 33)],
+    "gpt2": [("context_length", g.U32, 95), ("context_length", g.U32, 97)],
+    "mistral3": [("attention.temperature_scale", g.F32, NAN), ("rope.scaling.yarn_log_multiplier", g.F32, INF)],
 }
 for name, rows in ABSURD.items():
     arch = fixture(name).get("general.architecture")

@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import *  # noqa: E402,F403
 
-NAMES = "llama llama-moe qwen2 qwen3 qwen3moe gemma3".split()
+NAMES = sorted(f[:-5] for f in os.listdir(os.path.join(DATA, "arch")) if f.endswith(".gguf"))
 BARS = [((), 1e-3), (("--kv", "f32"), 1e-4)]
 
 for name in NAMES:

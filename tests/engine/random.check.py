@@ -17,6 +17,7 @@ try:
     import gguf
     import numpy as np
     from gguf import GGMLQuantizationType as T
+    import families
     import make_fixtures as fx
     import reference
 except ImportError as e:
@@ -128,11 +129,67 @@ def write_model(path, s, seed):
     f.close()
 
 
+FAMILIES = [a for a in reference.NEOX + reference.NEIGHBOURS if a not in ("llama", "qwen2", "qwen3", "qwen3moe", "gemma3")]
+WINDOWED = "gemma2 cohere2 olmo2 exaone4 phi3".split()
+OPTIONAL = ["one matrix", "qkv biases", "output biases", "output", "second norm", "freqs", "long factors"]
+
+
+def family_keys(rnd, arch):
+    """Keys that change what this architecture computes."""
+    pick, maybe = rnd.choice, lambda **k: {n: rnd.choice(v) for n, v in k.items() if rnd.random() < 0.5}
+    keys = maybe(rope__freq_base=[500.0, 1e5], attention__scale=[0.3] if arch == "granite" else [0.0])
+    if rnd.random() < 0.4:
+        keys.update(rope__scaling__type=pick(["none", "linear", "yarn", "yarn"]), rope__scaling__factor=pick([1.0, 2.0, 4.0, 0.5]))
+        keys.update(maybe(rope__scaling__original_context_length=[16, 128], rope__scaling__attn_factor=[0.8, 1.2]))
+    if arch in WINDOWED:
+        keys.update(maybe(attention__sliding_window=[3, 16, 33], attention__sliding_window_pattern=[0, 1, 2, 3]))
+    if arch == "gemma2":
+        keys.update(maybe(rope__freq_base_swa=[3000.0], attn_logit_softcapping=[5.0], final_logit_softcapping=[0.5]))
+    if arch in ("granite", "cohere2"):
+        keys["logit_scale"] = pick([1.0, 4.0])
+    if arch == "cohere2":
+        keys.setdefault("attention__sliding_window", 7)
+    if arch == "granite":
+        keys.update(maybe(residual_scale=[0.3, 0.0], embedding_scale=[5.0], rope__scaling__finetuned=[True, False]))
+    if arch == "mistral3":
+        keys.update(maybe(attention__temperature_scale=[0.2], rope__scaling__yarn_log_multiplier=[1.0, 0.7]))
+    if arch == "glm4":
+        keys.update(maybe(rope__dimension_sections=[[2, 1, 1, 1], [2, 2, 2, 0], [3, 0, 0, 0]]))
+    if arch == "qwen2moe" or arch in ("granite", "mistral3") and rnd.random() < 0.4:
+        keys.update(expert_count=5, expert_used_count=rnd.randint(1, 5))
+        keys.update(maybe(expert_shared_feed_forward_length=[32, 20]) if arch != "mistral3" else {})
+        keys.update(maybe(expert_feed_forward_length=[16, 30]) if arch == "qwen2moe" else {})
+    return keys
+
+
+def write_family(path, rnd, seed):
+    arch, pick = rnd.choice(FAMILIES), rnd.choice
+    n_head_kv, d_head = pick([1, 2, 3]), pick([8, 16, 32, 40])
+    n_head = n_head_kv * pick([1, 2, 3])
+    epsilon = "attention__layer_norm_epsilon" if arch in reference.LAYER_NORM else "attention__layer_norm_rms_epsilon"
+    keys = dict(context_length=pick([256, 400]), embedding_length=pick([n_head * d_head, 32, 72]), block_count=pick([1, 2, 5]),
+                feed_forward_length=pick([32, 50, 96]), attention__head_count=n_head, attention__head_count_kv=n_head_kv,
+                attention__key_length=d_head, attention__value_length=d_head)
+    keys[epsilon] = pick([1e-6, 1e-3])
+    if rnd.random() < 0.3:
+        keys["rope__dimension_count"] = pick([4, 8])
+    keys.update(family_keys(rnd, arch))
+    s = families.Shape(arch, pick([5, 33, 101]), [o for o in OPTIONAL if rnd.random() < 0.5], [(32, SHORT), (1, PLAIN)], **keys)
+    f = fx.Writer(path, arch, seed, **keys)
+    fx.add_no_vocabulary(f, s.n_vocab)
+    families.model(f, s)
+    f.close()
+    return s
+
+
 def check(seed, path):
     """(relative difference, description)"""
     rnd = random.Random(seed)
-    s = Shape(rnd)
-    write_model(path, s, seed)
+    if seed % 2:
+        s = write_family(path, rnd, seed)
+    else:
+        s = Shape(rnd)
+        write_model(path, s, seed)
     ids = [rnd.randrange(s.n_vocab) for _ in range(rnd.choice([1, 3, 17, 60, 130, 200]))]
     options = ["--kv", "f32", "--exact", "--batch", rnd.choice([1, 2, 5, 16, 33, 512]), "--threads", rnd.choice([1, 2, 3])]
     wanted = reference.logits_of(path, ids).astype(np.float32).ravel()

@@ -52,8 +52,9 @@ static void each_allocation_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAMILY("llama"), FAMILY("llama-moe"), FAMILY("qwen2"),
-        FAMILY("qwen3"), FAMILY("qwen3moe"),  FAMILY("gemma3"),
+        FAMILY("llama"),   FAMILY("llama-moe"), FAMILY("qwen2"),
+        FAMILY("qwen3"),   FAMILY("qwen3moe"),  FAMILY("gemma3"),
+        FAMILY("granite"), FAMILY("gpt2"),      FAMILY("qwen2moe"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

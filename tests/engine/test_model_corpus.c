@@ -248,13 +248,11 @@ static void none_was_slow_or_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAMILY("llama"),
-        FAMILY("llama-moe"),
-        FAMILY("qwen2"),
-        FAMILY("qwen3"),
-        FAMILY("qwen3moe"),
-        FAMILY("gemma3"),
-        cmocka_unit_test(none_was_slow_or_large),
+        FAMILY("llama"),     FAMILY("llama-moe"), FAMILY("qwen2"),
+        FAMILY("qwen3"),     FAMILY("qwen3moe"),  FAMILY("gemma3"),
+        FAMILY("gemma2"),    FAMILY("qwen2moe"),  FAMILY("granite"),
+        FAMILY("glm4-axes"), FAMILY("cohere2"),   FAMILY("phi3"),
+        FAMILY("falcon"),    FAMILY("gpt2"),      cmocka_unit_test(none_was_slow_or_large),
     };
     run.fd = memfd_create("model", MFD_CLOEXEC);
     snprintf(run.path, sizeof run.path, "/proc/self/fd/%d", run.fd);

@@ -4,9 +4,10 @@
 
 usage: make_fixtures.py [OUT_DIR]        (seeded: the same files on every machine)
 
-Each model is under 300 kB and carries what real files carry and easily gets forgotten: odd sizes, grouped heads,
+Each model is under 400 kB and carries what real files carry and easily gets forgotten: odd sizes, grouped heads,
 head sizes that are not d_model / n_head, tied and untied output, biases, rope_freqs, linear and YaRN scaling, a
-sliding window shorter than the tokens, absent keys. Together they hold every weight format. `llama` has a byte-level
+sliding window shorter than the tokens, absent keys. The first six, written out, hold every weight format;
+the others are made of families.py. `llama` has a byte-level
 BPE vocabulary with a ChatML template, `llama-moe` and `gemma3` SentencePiece vocabularies: `moat run` works on them.
 The logits are those of reference.py (float64 arithmetic on the expanded weights). Needs numpy and gguf.
 """
@@ -18,6 +19,7 @@ import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as T
 
+import families
 import reference
 
 TEXT = """The quick brown fox jumps over the lazy dog. Once upon a time, in a small village by the sea, there lived
@@ -327,12 +329,59 @@ def gemma3(path):
     f.close()
 
 
+# name: (vocabulary, what of the optional tensors there is, sizes and keys as they differ from these)
+USUAL = dict(context_length=96, embedding_length=64, block_count=2, feed_forward_length=96, attention__head_count=4, attention__head_count_kv=2)
+FAMILIES = {
+    "mistral3": (41, ["output biases", "output"], dict(
+        attention__key_length=24, attention__value_length=24, attention__temperature_scale=0.5, rope__scaling__type="yarn",
+        rope__scaling__factor=4.0, rope__scaling__original_context_length=16, rope__scaling__yarn_log_multiplier=0.7)),
+    "granite": (43, ["long factors"], dict(
+        logit_scale=4.0, residual_scale=0.4, embedding_scale=3.0, attention__scale=0.2, expert_count=4, expert_used_count=2,
+        expert_shared_feed_forward_length=32, feed_forward_length=32, rope__scaling__type="longrope", rope__scaling__original_context_length=32)),
+    "internlm2": (44, ["one matrix"], dict(attention__head_count=8, attention__head_count_kv=4)),
+    "smollm3": (45, [], dict(block_count=5, rope__freq_base=5000.0)),
+    "olmo2": (46, [], dict(block_count=4, attention__sliding_window=5, rope__scaling__type="yarn", rope__scaling__factor=2.0,
+                           rope__scaling__original_context_length=24)),
+    "exaone4": (47, ["freqs"], dict(block_count=64, embedding_length=32, feed_forward_length=32, attention__head_count=2,
+                                    attention__head_count_kv=1, attention__sliding_window=6)),
+    "glm4": (48, ["output", "qkv biases"], dict(rope__dimension_count=8)),
+    "glm4-axes": (49, [], dict(rope__dimension_sections=[3, 2, 1, 2])),
+    "qwen2moe": (50, ["qkv biases"], dict(expert_count=5, expert_used_count=3, feed_forward_length=96, expert_shared_feed_forward_length=64)),
+    "gemma": (51, [], dict(attention__key_length=32, attention__value_length=32, attention__head_count_kv=1)),
+    "gemma2": (52, [], dict(block_count=3, attention__sliding_window=7, attn_logit_softcapping=2.0, final_logit_softcapping=1.5)),
+    "phi2": (53, ["qkv biases"], dict(rope__dimension_count=8, attention__head_count_kv=4)),
+    "phi3": (54, ["long factors"], dict(rope__scaling__original_context_length=32, rope__scaling__attn_factor=1.2, attention__sliding_window=8)),
+    "cohere2": (55, [], dict(block_count=4, attention__sliding_window=6, logit_scale=0.25)),
+    "falcon": (56, ["second norm"], dict(attention__head_count_kv=1)),
+    "falcon-tied": (57, [], dict(embedding_length=72, attention__head_count=6, attention__head_count_kv=3, feed_forward_length=50)),
+    "starcoder2": (58, ["qkv biases"], dict(rope__freq_base=100000.0)),
+    "gpt2": (59, [], dict(attention__head_count_kv=4)),
+}
+
+
+def family(path, name, n_vocab, optional, keys):
+    arch = name.split("-")[0]
+    eps = "attention__layer_norm_epsilon" if arch in reference.LAYER_NORM else "attention__layer_norm_rms_epsilon"
+    keys = {**USUAL, eps: 1e-3, **keys}
+    many = keys["block_count"] == 64
+    kinds = [(32, [T.Q4_0])] if many else [(32, [T.Q8_0, T.Q4_0, T.Q5_1, T.Q4_1]), (1, [T.F16])]
+    s = families.Shape(arch, n_vocab, optional, kinds, **keys)
+    f = Writer(path, arch, 200 + n_vocab, **keys)
+    add_no_vocabulary(f, n_vocab)
+    families.model(f, s)
+    f.close()
+
+
 def main():
     out = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "arch")
     os.makedirs(out, exist_ok=True)
-    for name, make in {"llama": llama, "llama-moe": llama_moe, "qwen2": qwen2, "qwen3": qwen3, "qwen3moe": qwen3moe, "gemma3": gemma3}.items():
+    makers = {"llama": llama, "llama-moe": llama_moe, "qwen2": qwen2, "qwen3": qwen3, "qwen3moe": qwen3moe, "gemma3": gemma3}
+    for name in [*makers, *FAMILIES]:
         base = os.path.join(out, name)
-        make(base + ".gguf")
+        if name in makers:
+            makers[name](base + ".gguf")
+        else:
+            family(base + ".gguf", name, *FAMILIES[name])
         n_vocab = len(reference.Model(base + ".gguf", np.float64).get("token_embd.weight"))
         tokens = np.random.default_rng(len(name)).integers(0, n_vocab, 40)
         open(base + ".tokens", "w").write(" ".join(map(str, tokens)) + "\n")

@@ -4,8 +4,7 @@
 
 usage: reference.py MODEL.gguf TOKENS [--out F.f32] [--against F.f32] [--dtype float64|float32] [--kv float16]
 
-Takes    a GGUF of the families llama (dense and mixture of experts), qwen2, qwen3, qwen3moe, gemma3, and
-         a file of token ids separated by blanks.
+Takes    a GGUF of the architectures listed below (NEOX and NEIGHBOURS), and a file of token ids separated by blanks.
 Gives    the logits of every position, raw little-endian f32 [n_tok][n_vocab], with --out; the largest
          absolute difference to another such file with --against.
 Refuses  an unknown family and any tensor in the file that the computation did not read.
@@ -14,7 +13,10 @@ Written from the papers, one function per idea, the whole sequence at once, no K
   RMSNorm   Zhang & Sennrich 2019                 RoPE     Su et al. 2021 (norm: pairs 2i, 2i+1; neox: i, i+d/2)
   SwiGLU    Shazeer 2020                          YaRN     Peng et al. 2023, section 3
   GQA       Ainslie et al. 2023                   Mixtral  Jiang et al. 2024 (softmax over the chosen experts)
-  Llama     Touvron et al. 2023, Llama 3.1 card   Qwen2, Qwen3 technical reports; Gemma 3 technical report
+  Llama     Touvron et al. 2023, Llama 3.1 card   Qwen2, Qwen3 technical reports; Gemma 1 to 3 technical reports
+  LayerNorm Ba et al. 2016                        LongRoPE Ding et al. 2024
+  and the reports or published code of the others: GPT-2, Falcon, Phi, StarCoder2, InternLM2, Granite, OLMo 2, GLM-4,
+  Command R7B, SmolLM3, EXAONE 4, Mistral Small 3.1
 Needs numpy and the gguf package (to open the file and to expand quantised weights); `make test` needs neither.
 """
 import argparse
@@ -23,6 +25,21 @@ import sys
 
 import gguf
 import numpy as np
+
+
+# What each architecture is made of; where none is named, as Llama: RMS norms before a block, SwiGLU, one block after the other.
+NEOX = "qwen2 qwen2moe qwen3 qwen3moe gemma gemma2 gemma3 phi2 phi3 starcoder2 falcon olmo2 exaone4".split()
+NEIGHBOURS = "llama mistral3 granite internlm2 smollm3 cohere2 glm4 gpt2".split()  # gpt2 turns nothing; glm4 may be of the others
+LAYER_NORM = "phi2 starcoder2 gpt2 falcon cohere2".split()
+GELU = "gemma gemma2 gemma3 phi2 starcoder2 gpt2 falcon".split()
+UNGATED = "phi2 starcoder2 gpt2 falcon".split()
+FUSED_FFN = "phi3 glm4".split()  # the first half of ffn_up is the gate
+PARALLEL = "phi2 falcon cohere2".split()  # both blocks read the same norm
+POST_NORM = "gemma2 gemma3 glm4 olmo2 exaone4".split()  # what a block gives is normalised
+NO_PRE_NORM = "olmo2 exaone4".split()
+HEAD_NORM = "qwen3 qwen3moe gemma3 exaone4".split()  # each head of q and k; olmo2: all heads at once
+ROPE_FACTORS = "llama mistral3 granite phi3 exaone4".split()
+EMBED_ROOT = "gemma gemma2 gemma3".split()  # the embedding is multiplied by sqrt(d_model)
 
 
 class Model:
@@ -73,7 +90,7 @@ class Hparams:
         self.n_head_kv = m.key("attention.head_count_kv", self.n_head)
         self.d_head = m.key("attention.key_length", self.d_model // self.n_head)
         self.d_head_v = m.key("attention.value_length", self.d_model // self.n_head)
-        self.eps = m.key("attention.layer_norm_rms_epsilon")
+        self.eps = m.key("attention.layer_norm_epsilon" if m.arch in LAYER_NORM else "attention.layer_norm_rms_epsilon")
         self.n_expert = m.key("expert_count", 0)
         self.n_expert_used = m.key("expert_used_count", 0)
         self.expert_scale = m.key("expert_weights_scale", 0.0) or 1.0
@@ -88,33 +105,80 @@ class Hparams:
         self.yarn_beta_fast = m.key("rope.scaling.yarn_beta_fast", 32.0)
         self.yarn_beta_slow = m.key("rope.scaling.yarn_beta_slow", 1.0)
         self.rope_attn_factor = m.key("rope.scaling.attn_factor", 1.0)
-        self.neox = self.arch != "llama"
+        self.sections = m.key("rope.dimension_sections", []) if self.arch == "glm4" else []
+        self.neox = self.arch in NEOX or len(self.sections) > 1 and min(self.sections[:2]) > 0
+        self.yarn_log_mul = m.key("rope.scaling.yarn_log_multiplier", 0.0) if self.arch == "mistral3" else 0.0
+        self.temperature = m.key("attention.temperature_scale", 0.0) if self.arch == "mistral3" else 0.0
         self.attn_scale = m.key("attention.scale", 0.0) or 1.0 / math.sqrt(self.d_head)
-        self.softcap = m.key("final_logit_softcapping", 0.0)
-        self.attn_softcap = 0.0
+        self.softcap = m.key("final_logit_softcapping", 30.0 if self.arch == "gemma2" else 0.0)
+        self.attn_softcap = m.key("attn_logit_softcapping", 50.0 if self.arch == "gemma2" else 0.0)
+        self.logit_scale = 1.0
+        self.residual_scale = self.embed_scale = 1.0
         self.window = 0
-        self.local = [False] * self.n_layer
-        self.rope_base_local = self.rope_base
-        if self.arch == "gemma3":
-            self.gemma3(m)
+        self.local, self.turns = [False] * self.n_layer, [True] * self.n_layer
+        self.rope_base_local, self.local_scaled = self.rope_base, False
+        if hasattr(self, self.arch):
+            getattr(self, self.arch)(m)
+
+    def gemma2(self, m):
+        self.rope_base_local, self.local_scaled = m.key("rope.freq_base_swa", self.rope_base), True
+        self.attn_scale = 1.0 / math.sqrt(self.d_model // self.n_head if self.n_layer == 46 else self.d_head)
+        self.windows(m, 2, m.key("attention.sliding_window", 4096))
+
+    def olmo2(self, m):
+        self.windows(m, 4)
+
+    def cohere2(self, m):
+        self.windows(m, 4)
+        self.local_scaled = True
+        self.turns = self.local
+        self.logit_scale = m.key("logit_scale") or 1.0
+
+    def exaone4(self, m):
+        if self.n_layer == 64:  # only the 32B is a hybrid
+            self.windows(m, 4, m.key("attention.sliding_window", 4096))
+            self.local_scaled = True
+            self.turns = self.local
+
+    def smollm3(self, m):
+        self.turns = [(i + 1) % 4 != 0 for i in range(self.n_layer)]
+
+    def gpt2(self, m):
+        self.turns = [False] * self.n_layer
+
+    def granite(self, m):
+        self.turns = [bool(m.key("rope.scaling.finetuned", True))] * self.n_layer
+        self.logit_scale = 1.0 / m.key("logit_scale")
+        self.residual_scale = m.key("residual_scale", 0.0) or 1.0
+        self.embed_scale = m.key("embedding_scale", 0.0) or 1.0
 
     def gemma3(self, m):
-        self.window = m.key("attention.sliding_window", 0)
         self.rope_base_local = m.key("rope.freq_base_swa", 10000.0)
-        pattern = m.key("attention.sliding_window_pattern", 6)
+        if self.n_layer == 62 and "gemma3.attention.scale" not in m.meta:  # 27B alone: query_pre_attn_scalar
+            self.attn_scale = 1.0 / math.sqrt(self.d_model / self.n_head)
+        self.windows(m, 6)
+
+    def windows(self, m, default_pattern, window=None):
+        self.window = m.key("attention.sliding_window", 0) if window is None else window
+        pattern = m.key("attention.sliding_window_pattern", default_pattern)
         if isinstance(pattern, list):
             self.local = [bool(x) for x in pattern]
         else:  # of each `pattern` layers the last sees everything; 0: none does
             self.local = [pattern == 0 or i % pattern < pattern - 1 for i in range(self.n_layer)]
         if not self.window:
             self.local = [False] * self.n_layer
-        self.attn_softcap = m.key("attn_logit_softcapping", 0.0)
-        if self.n_layer == 62 and "gemma3.attention.scale" not in m.meta:  # 27B alone: query_pre_attn_scalar
-            self.attn_scale = 1.0 / math.sqrt(self.d_model / self.n_head)
 
 
 def rms_norm(x, weight, eps):
     return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps) * weight
+
+
+def norm(m, h, x, name):
+    weight, bias = m.get(name + ".weight"), m.maybe(name + ".bias")
+    if h.arch in LAYER_NORM:
+        x = x - x.mean(axis=-1, keepdims=True)
+    x = rms_norm(x, weight, h.eps)
+    return x if bias is None else x + bias
 
 
 def silu(x):
@@ -137,6 +201,20 @@ def linear(m, x, name):
     return y if bias is None else y + bias
 
 
+def parts(m, x, names, whole, sizes):
+    """Products with matrices of these names, or with one that holds all their rows."""
+    if not m.has(whole + ".weight"):
+        return [linear(m, x, name) for name in names]
+    return np.split(linear(m, x, whole), np.cumsum(sizes)[:-1], axis=-1)
+
+
+def rope_factors(m, h):
+    if h.arch not in ROPE_FACTORS:
+        return None
+    freqs, long, short = (m.maybe(n + ".weight") for n in ("rope_freqs", "rope_factors_long", "rope_factors_short"))
+    return freqs if freqs is not None else long if h.n_ctx > h.n_ctx_orig else short  # the context is the trained one
+
+
 def yarn_ramp(h, base):
     """1 where a pair turns so fast that its frequency is kept, 0 where it is scaled, a ramp between."""
     def pair_of(turns):
@@ -148,9 +226,10 @@ def yarn_ramp(h, base):
 
 
 def rope(h, x, pos, local, factors):
-    """x [n_tok][heads][d_head]: the first n_rot dimensions of each head turn by the position. Scaling (to reach a longer
-    context) concerns the layers that see the whole context only."""
-    base, scale, length = (h.rope_base_local, 1.0, 1.0) if local else (h.rope_base, h.rope_scale, h.rope_attn_factor)
+    """x [n_tok][heads][d_head]: the first n_rot dimensions of each head turn by the position. In most families scaling
+    (to reach a longer context) concerns the layers that see the whole context only."""
+    base = h.rope_base_local if local else h.rope_base
+    scale, length = (1.0, 1.0) if local and not h.local_scaled else (h.rope_scale, h.rope_attn_factor)
     i = np.arange(h.n_rot // 2)
     freq = base ** (-2.0 * i / h.n_rot)
     if factors is not None:
@@ -158,9 +237,12 @@ def rope(h, x, pos, local, factors):
     if h.yarn:
         keep = yarn_ramp(h, base)
         freq = freq * scale * (1.0 - keep) + freq * keep
-        length *= 1.0 + 0.1 * math.log(1.0 / scale)
+        stretch = 0.1 * max(0.0, math.log(1.0 / scale))
+        length *= (1.0 + stretch) / (1.0 + h.yarn_log_mul * stretch)
     else:
         freq = freq * scale
+    if h.neox and sum(h.sections):  # the axes of an image; text has no position on the fourth
+        freq = np.where(i % sum(h.sections) < sum(h.sections[:3]), freq, 0.0)
     angle = pos[:, None, None] * freq
     cos, sin = np.cos(angle) * length, np.sin(angle) * length
     half = h.n_rot // 2
@@ -175,16 +257,21 @@ def attention(m, h, x, il):
     blk = f"blk.{il}."
     n_tok = len(x)
     pos = np.arange(n_tok)
-    q = linear(m, x, blk + "attn_q").reshape(n_tok, h.n_head, h.d_head)
-    k = linear(m, x, blk + "attn_k").reshape(n_tok, h.n_head_kv, h.d_head)
-    v = linear(m, x, blk + "attn_v").reshape(n_tok, h.n_head_kv, h.d_head_v)
-    if h.arch in ("qwen3", "qwen3moe", "gemma3"):  # over each head alone, before the rotation
+    sizes = h.n_head * h.d_head, h.n_head_kv * h.d_head, h.n_head_kv * h.d_head_v
+    q, k, v = parts(m, x, [f"{blk}attn_{s}" for s in "qkv"], blk + "attn_qkv", sizes)
+    if h.arch == "olmo2":
+        q = rms_norm(q, m.get(blk + "attn_q_norm.weight"), h.eps)
+        k = rms_norm(k, m.get(blk + "attn_k_norm.weight"), h.eps)
+    q, k, v = q.reshape(n_tok, h.n_head, h.d_head), k.reshape(n_tok, h.n_head_kv, h.d_head), v.reshape(n_tok, h.n_head_kv, h.d_head_v)
+    if h.arch in HEAD_NORM:  # before the rotation
         q = rms_norm(q, m.get(blk + "attn_q_norm.weight"), h.eps)
         k = rms_norm(k, m.get(blk + "attn_k_norm.weight"), h.eps)
     local = h.local[il]
-    factors = m.maybe("rope_freqs.weight") if h.arch == "llama" else None
-    q = rope(h, q, pos, local, factors)
-    k = rope(h, k, pos, local, factors)
+    factors = rope_factors(m, h)
+    if h.turns[il]:
+        q, k = rope(h, q, pos, local, factors), rope(h, k, pos, local, factors)
+    if h.temperature:
+        q = q * (np.log(pos // h.n_ctx_orig + 1.0) * h.temperature + 1.0)[:, None, None]
     k, v = k.astype(m.kv).astype(m.dtype), v.astype(m.kv).astype(m.dtype)
     group = h.n_head // h.n_head_kv
     behind = pos[:, None] - pos[None, :]
@@ -200,12 +287,19 @@ def attention(m, h, x, il):
 
 def feed_forward(m, h, x, il):
     blk = f"blk.{il}."
-    act = gelu_tanh if h.arch == "gemma3" else silu
-    return linear(m, act(linear(m, x, blk + "ffn_gate")) * linear(m, x, blk + "ffn_up"), blk + "ffn_down")
+    act = gelu_tanh if h.arch in GELU else silu
+    if h.arch in UNGATED:
+        return linear(m, act(linear(m, x, blk + "ffn_up")), blk + "ffn_down")
+    if h.arch in FUSED_FFN:
+        gate, up = np.split(linear(m, x, blk + "ffn_up"), 2, axis=-1)
+    else:
+        gate, up = linear(m, x, blk + "ffn_gate"), linear(m, x, blk + "ffn_up")
+    return linear(m, act(gate) * up, blk + "ffn_down")
 
 
 def experts(m, h, x, il):
-    """Softmax over all experts, the best n_expert_used kept, their weights made to sum to 1."""
+    """Softmax over all experts, the best n_expert_used kept, their weights made to sum to 1 (but for qwen2moe). What
+    ffn_*_shexp names is an expert for all tokens, which may have a gate."""
     blk = f"blk.{il}."
     weight = softmax(linear(m, x, blk + "ffn_gate_inp"))
     gate, up, down = (m.get(f"{blk}ffn_{s}_exps.weight") for s in ("gate", "up", "down"))
@@ -214,35 +308,49 @@ def experts(m, h, x, il):
     out = np.zeros_like(x)
     for t in range(len(x)):
         chosen = np.argsort(-weight[t], kind="stable")[: h.n_expert_used]
-        share = weight[t, chosen] / weight[t, chosen].sum() * h.expert_scale
+        share = weight[t, chosen] / (1.0 if h.arch == "qwen2moe" else weight[t, chosen].sum()) * h.expert_scale
         for e, s in zip(chosen, share):
             y = silu(gate[e] @ x[t] + bg[e]) * (up[e] @ x[t] + bu[e])
             out[t] += s * (down[e] @ y + bd[e])
+    if m.has(blk + "ffn_up_shexp.weight"):
+        y = linear(m, silu(linear(m, x, blk + "ffn_gate_shexp")) * linear(m, x, blk + "ffn_up_shexp"), blk + "ffn_down_shexp")
+        gate = m.maybe(blk + "ffn_gate_inp_shexp.weight")
+        out += y if gate is None else y / (1.0 + np.exp(-(x @ gate)))[:, None]
     return out
+
+
+def layer(m, h, x, il):
+    blk = f"blk.{il}."
+    n = x if h.arch in NO_PRE_NORM else norm(m, h, x, blk + "attn_norm")
+    second = h.arch == "falcon" and m.has(blk + "attn_norm_2.weight")  # the 40B: attention has a norm of its own
+    a = attention(m, h, norm(m, h, x, blk + "attn_norm_2") if second else n, il)
+    if h.arch in PARALLEL:
+        return x + a + feed_forward(m, h, n, il)
+    if h.arch in POST_NORM:
+        a = norm(m, h, a, blk + "post_attention_norm")
+    x = x + h.residual_scale * a
+    n = x if h.arch in NO_PRE_NORM else norm(m, h, x, blk + "ffn_norm")
+    f = experts(m, h, n, il) if h.n_expert else feed_forward(m, h, n, il)
+    if h.arch in POST_NORM:
+        f = norm(m, h, f, blk + "post_ffw_norm")
+    return x + h.residual_scale * f
 
 
 def forward(m, tokens):
     h = Hparams(m)
-    if h.arch not in ("llama", "qwen2", "qwen3", "qwen3moe", "gemma3"):
+    if h.arch not in NEOX + NEIGHBOURS:
         raise SystemExit(f"architecture {h.arch} is not written down here")
-    gemma = h.arch == "gemma3"
     embd = m.get("token_embd.weight")
-    x = embd[tokens] * (math.sqrt(h.d_model) if gemma else 1.0)
+    x = embd[tokens] * (math.sqrt(h.d_model) if h.arch in EMBED_ROOT else h.embed_scale)
+    if h.arch == "gpt2":
+        x = x + m.get("position_embd.weight")[: len(tokens)]
     for il in range(h.n_layer):
-        blk = f"blk.{il}."
-        a = attention(m, h, rms_norm(x, m.get(blk + "attn_norm.weight"), h.eps), il)
-        if gemma:
-            a = rms_norm(a, m.get(blk + "post_attention_norm.weight"), h.eps)
-        x = x + a
-        f = rms_norm(x, m.get(blk + "ffn_norm.weight"), h.eps)
-        f = experts(m, h, f, il) if h.n_expert else feed_forward(m, h, f, il)
-        if gemma:
-            f = rms_norm(f, m.get(blk + "post_ffw_norm.weight"), h.eps)
-        x = x + f
-    x = rms_norm(x, m.get("output_norm.weight"), h.eps)
+        x = layer(m, h, x, il)
+    x = norm(m, h, x, "output_norm")
     logits = x @ (m.get("output.weight") if m.has("output.weight") else embd).T
     if m.has("output.bias"):
         logits = logits + m.get("output.bias")
+    logits = logits * h.logit_scale
     return np.tanh(logits / h.softcap) * h.softcap if h.softcap else logits
 
 
