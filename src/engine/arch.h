@@ -30,8 +30,8 @@ struct arch {
 #define ARCH_TABLE(X)                                                                              \
     X(llama) X(mistral3) X(granite) X(internlm2) X(smollm3) X(olmo2) X(exaone4) X(glm4)            \
     X(qwen2) X(qwen2moe) X(qwen3) X(qwen3moe) X(gemma) X(gemma2) X(gemma3) X(gpt_oss)              \
-    X(deepseek2) X(phi2) X(phi3) X(cohere2) X(falcon) X(starcoder2) X(gpt2) \
-    X(lfm2) X(lfm2moe) X(qwen3next) X(qwen35) X(qwen35moe)
+    X(deepseek2) X(phi2) X(phi3) X(cohere2) X(falcon) X(starcoder2) X(gpt2)                        \
+    X(granitemoe) X(lfm2) X(lfm2moe) X(qwen3next) X(qwen35) X(qwen35moe)
 /* clang-format on */
 
 #define X(name) extern const struct arch arch_##name;

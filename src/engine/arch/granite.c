@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine/arch/granite: Granite 3 and 4 (IBM 2024), dense or as a mixture of experts.
+/* engine/arch/granite: Granite 3 and 4 (IBM 2024), dense or, as granitemoe, a mixture of experts.
  *
  *   x  = embed_scale * embedding
  *   x += residual_scale * attention(norm(x))   rotary positions over neighbouring pairs, or none
@@ -26,15 +26,13 @@ static const struct tensor_spec model_tensors[] = {
     {0},
 };
 
-static bool read_hparams(struct hparams *h, const struct gguf *g, struct err *e)
+static bool read_scales(struct hparams *h, const struct gguf *g, struct err *e)
 {
     float logits = 0, residual = 0, embed = 0;
-    bool rotated = true;
     if (!hparams_required(g, h, "logit_scale", e) ||
         !hparams_f32(g, h, "logit_scale", &logits, e) ||
         !hparams_f32(g, h, "residual_scale", &residual, e) ||
         !hparams_f32(g, h, "embedding_scale", &embed, e) ||
-        !hparams_bool(g, h, "rope.scaling.finetuned", &rotated, e) ||
         !hparams_u32(g, h, "expert_shared_feed_forward_length", 0, LIMIT_WIDTH, &h->d_ff_shared, e))
         return false;
     if (logits == 0)
@@ -42,8 +40,17 @@ static bool read_hparams(struct hparams *h, const struct gguf *g, struct err *e)
     h->logit_scale = 1 / logits;
     h->residual_scale = residual != 0 ? residual : 1;
     h->embed_scale = embed != 0 ? embed : 1;
-    h->no_positions = !rotated;
     return true;
+}
+
+/* The key says whether there are positions at all, here alone. */
+static bool read_hparams(struct hparams *h, const struct gguf *g, struct err *e)
+{
+    bool rotated = true;
+    if (!hparams_bool(g, h, "rope.scaling.finetuned", &rotated, e))
+        return false;
+    h->no_positions = !rotated;
+    return read_scales(h, g, e);
 }
 
 static void init_layer(const struct model *m, struct layer *l)
@@ -76,6 +83,16 @@ const struct arch arch_granite = {
     .layer_tensors = layer_tensors,
     .model_tensors = model_tensors,
     .init_layer = init_layer,
+    .embed_scale = embed_scale,
+    .layer = layer,
+};
+
+const struct arch arch_granitemoe = {
+    .name = "granitemoe",
+    .rope_neox = false,
+    .read_hparams = read_scales,
+    .layer_tensors = layer_tensors,
+    .model_tensors = model_tensors,
     .embed_scale = embed_scale,
     .layer = layer,
 };
