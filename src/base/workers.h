@@ -22,8 +22,9 @@ uint32_t workers_count(const struct workers *w);
 void workers_run(struct workers *w, void (*fn)(void *arg, uint32_t id), void *arg);
 void workers_barrier(struct workers *w, uint32_t id);
 
-/* Next chunk of a shared job: `job` counts from 0 and is reset by the last arrival at a barrier.
- * Returns false when the n chunks are spent. */
-bool workers_next(struct workers *w, uint32_t n, uint32_t *chunk);
+/* Next chunk of a shared job of n chunks, the same n for all; counted anew after every barrier. A
+ * thread has a run of neighbouring chunks, so that what it reads follows what it read; one that is
+ * done takes over what others have left, from the end. False when all are given out. */
+bool workers_next(struct workers *w, uint32_t id, uint32_t n, uint32_t *chunk);
 
 #endif

@@ -36,7 +36,9 @@ static void overlay(struct kernels *k, const struct kernels *over)
         k->field = over->field;
     X(isa)
     X(form)
-    X(act) X(matmul) X(dot) X(axpy) X(scale) X(gated) X(norm) X(attend) X(from_f16) X(to_f16)
+    X(act)
+    X(matmul)
+    X(gated_matmul) X(dot) X(axpy) X(scale) X(gated) X(norm) X(attend) X(from_f16) X(to_f16)
 #undef X
 }
 

@@ -13,8 +13,6 @@
 #define MATMUL_ROWS   16 /* rows are handed out in multiples of this */
 #define DECODE_TOKENS 8  /* up to so many rows of activations count as decoding */
 
-enum gating { GATE_SILU, GATE_GELU, GATE_CLAMPED };
-
 struct kernels {
     const char *isa;
     /* The form in which this matrix wants n rows of activations; exact: F32 sums. */
@@ -24,6 +22,10 @@ struct kernels {
     /* Rows row0 <= r < row1, row0 a multiple of 16. scratch: kernel_scratch_floats(cols) floats of
      * this thread, 64-byte aligned. */
     void (*matmul)(const struct matmul *m, uint32_t row0, uint32_t row1, float *scratch);
+    /* The same rows (multiples of 32) of gate and up and their gated product at once; false: this
+     * level has no such kernel for these matrices, the caller takes the parts one by one. */
+    bool (*gated_matmul)(const struct gated_matmul *m, uint32_t row0, uint32_t row1,
+                         float *scratch);
     float (*dot)(const float *a, const float *b, uint32_t n);
     void (*axpy)(float *y, float a, const float *x, uint32_t n); /* y += a x */
     void (*scale)(float *y, float a, uint32_t n);                /* y *= a */
@@ -41,7 +43,7 @@ struct kernels {
 const struct kernels *kernel_init(struct err *e) MUST_USE;
 
 #define PANEL_FLOATS                                                                               \
-    (256u * 512u / 2 + 512u * 256u) /* a BF16 panel of 256 rows x 512 k, its sums */
+    (256u * 256u / 2 + 512u * 256u) /* a BF16 panel of 256 rows x 256 k, its sums */
 
 static inline size_t kernel_scratch_floats(uint32_t cols)
 {

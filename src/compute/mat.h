@@ -52,4 +52,14 @@ struct matmul {
     bool add;          /* add to y instead of replacing it */
 };
 
+enum gating { GATE_SILU, GATE_GELU, GATE_CLAMPED };
+
+/* out[t][r] = act(gate) * up, in BF16 tiles: two multiplications of the same x and what becomes the
+ * input of the next. `y` and `add` of both are not used. */
+struct gated_matmul {
+    struct matmul gate, up;
+    enum gating act;
+    const struct act *out; /* out->k == gate.w->rows */
+};
+
 #endif

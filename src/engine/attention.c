@@ -123,6 +123,14 @@ static uint32_t run_length(const struct batch *b, uint32_t i)
     return n;
 }
 
+static uint32_t count_runs(const struct batch *b)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->n; i += run_length(b, i))
+        n++;
+    return n;
+}
+
 void attend(struct task *t, const struct layer *l)
 {
     const struct forward *f = t->f;
@@ -134,16 +142,14 @@ void attend(struct task *t, const struct layer *l)
     task_barrier(t);
     struct attend_query *queries = (struct attend_query *)(void *)t->scratch;
     float *scratch = t->scratch + (size_t)RUN_TOKENS * (h->n_head / h->n_head_kv) * QUERY_FLOATS;
-    uint32_t job = 0, mine = 0;
-    bool more = workers_next(f->workers, UINT32_MAX, &mine);
-    for (uint32_t i = 0, n; i < f->batch.n; i += n) {
-        n = run_length(&f->batch, i);
-        for (uint32_t head = 0; head < h->n_head_kv; head++, job++) {
-            if (!more || job != mine)
-                continue;
-            attend_run(f, l, head, i, n, queries, scratch);
-            more = workers_next(f->workers, UINT32_MAX, &mine);
-        }
+    uint32_t n_jobs = count_runs(&f->batch) * h->n_head_kv, run = 0, i = 0, job;
+    while (task_next(t, n_jobs, &job)) {
+        uint32_t wanted = job / h->n_head_kv;
+        if (wanted < run)
+            run = i = 0;
+        for (; run < wanted; run++)
+            i += run_length(&f->batch, i);
+        attend_run(f, l, job % h->n_head_kv, i, run_length(&f->batch, i), queries, scratch);
     }
     task_barrier(t);
 }

@@ -125,17 +125,21 @@ uint32_t task_chunk_rows(const struct task *t, const struct mat *w, enum act_for
     return share < CHUNK_ROWS ? CHUNK_ROWS : share > PANEL_ROWS ? PANEL_ROWS : share;
 }
 
-static void run_chunk(struct task *t, const struct product *p, enum act_form form, uint32_t row,
-                      uint32_t rows)
+static struct matmul matmul_of(const struct task *t, const struct product *p)
 {
-    struct matmul m = {.w = p->w,
-                       .x = &t->in,
-                       .form = form,
-                       .y = p->y,
-                       .n = t->in.n,
-                       .y_stride = p->w->rows,
-                       .bias = p->bias,
-                       .add = p->add};
+    return (struct matmul){.w = p->w,
+                           .x = &t->in,
+                           .form = task_form(t, p->w),
+                           .y = p->y,
+                           .n = t->in.n,
+                           .y_stride = p->w->rows,
+                           .bias = p->bias,
+                           .add = p->add};
+}
+
+static void run_chunk(struct task *t, const struct product *p, uint32_t row, uint32_t rows)
+{
+    struct matmul m = matmul_of(t, p);
     uint32_t left = p->w->rows - row;
     t->f->kernels->matmul(&m, row, row + (left < rows ? left : rows), t->scratch);
 }
@@ -148,12 +152,12 @@ void block_products(struct task *t, const struct product *p, uint32_t n)
         rows[i] = task_chunk_rows(t, p[i].w, task_form(t, p[i].w));
         end[i] = total += (p[i].w->rows + rows[i] - 1) / rows[i];
     }
-    while (workers_next(t->f->workers, total, &c)) {
+    while (task_next(t, total, &c)) {
         uint32_t i = 0;
         while (c >= end[i])
             i++;
         uint32_t first = i ? end[i - 1] : 0;
-        run_chunk(t, &p[i], task_form(t, p[i].w), (c - first) * rows[i], rows[i]);
+        run_chunk(t, &p[i], (c - first) * rows[i], rows[i]);
     }
     task_barrier(t);
 }
@@ -211,31 +215,48 @@ void block_attention(struct task *t, const struct layer *l, const float *x, floa
     block_products(t, &out, 1);
 }
 
-/* Gate and up of the same rows, then their gated product: one chunk after the other. Without a gate
- * up takes its place. What becomes the input of `down` is converted while it is in the cache. */
+/* Gate and up of rows row..end and their gated product, converted while it is in the cache. Without
+ * a gate, up takes its place. */
+static void gate_chunk(struct task *t, const struct product *gate, const struct product *up,
+                       enum gating act, const struct task *mid, unsigned forms, uint32_t row,
+                       uint32_t end)
+{
+    const bool gated = gate->w->data != NULL;
+    const size_t d_ff = up->w->rows;
+    if (gated)
+        run_chunk(t, gate, row, end - row);
+    run_chunk(t, up, row, end - row);
+    for (uint32_t i = 0; i < t->in.n; i++) {
+        size_t at = i * d_ff + row;
+        t->f->kernels->gated(t->f->act.g + at, gated ? t->f->act.u + at : NULL, act, end - row);
+        convert(mid, forms, i, row, end);
+    }
+}
+
+/* act.mid = act(gate h) * up h in the forms `down` wants. Where it reads nothing but BF16 tiles,
+ * one kernel makes these from the sums of both. */
 static void gate_and_up(struct task *t, const struct layer *l, enum gating act,
                         const struct product *down)
 {
     const struct activations *a = &t->f->act;
-    bool gated = l->w_gate.data != NULL;
+    const bool gated = l->w_gate.data != NULL;
     const struct product up = {.w = &l->w_up, .bias = l->b_up, .y = gated ? a->u : a->g};
     const struct product gate = {.w = &l->w_gate, .bias = l->b_gate, .y = a->g};
     const struct mat *first = gated ? &l->w_gate : &l->w_up;
-    enum act_form form = task_form(t, first), form_up = task_form(t, &l->w_up);
-    uint32_t d_ff = l->w_up.rows, rows = task_chunk_rows(t, first, form), c;
+    uint32_t d_ff = l->w_up.rows, rows = task_chunk_rows(t, first, task_form(t, first)), c;
     unsigned forms = wanted_forms(t, down, 1);
+    bool tiles = gated && forms == 1u << ACT_BF16 && down->w->rows % MATMUL_ROWS == 0;
     struct task mid = *t;
     set_input(&mid, &a->mid, a->g, t->in.n, d_ff);
-    while (workers_next(t->f->workers, (d_ff + rows - 1) / rows, &c)) {
+    struct gated_matmul both = {.up = matmul_of(t, &up), .act = act, .out = &mid.in};
+    if (gated)
+        both.gate = matmul_of(t, &gate);
+    rows = tiles ? rows / 2 : rows;
+    while (task_next(t, (d_ff + rows - 1) / rows, &c)) {
         uint32_t row = c * rows, end = d_ff - row < rows ? d_ff : row + rows;
-        if (gated)
-            run_chunk(t, &gate, form, row, rows);
-        run_chunk(t, &up, form_up, row, rows);
-        for (uint32_t i = 0; i < t->in.n; i++) {
-            size_t at = (size_t)i * d_ff + row;
-            t->f->kernels->gated(a->g + at, gated ? a->u + at : NULL, act, end - row);
-            convert(&mid, forms, i, row, end);
-        }
+        if (!tiles || !t->f->kernels->gated_matmul ||
+            !t->f->kernels->gated_matmul(&both, row, end, t->scratch))
+            gate_chunk(t, &gate, &up, act, &mid, forms, row, end);
     }
     t->in = mid.in;
     task_barrier(t);

@@ -89,6 +89,12 @@ static inline void task_barrier(struct task *t)
     workers_barrier(t->f->workers, t->id);
 }
 
+/* The next of n chunks this thread is to do, see workers_next. */
+static inline bool task_next(const struct task *t, uint32_t n, uint32_t *chunk)
+{
+    return workers_next(t->f->workers, t->id, n, chunk);
+}
+
 static inline enum act_form task_form(const struct task *t, const struct mat *w)
 {
     return t->f->kernels->form(w, batch_kernel_rows(&t->f->batch, t->n_rows),

@@ -83,7 +83,7 @@ static void convolve(struct task *t, const struct layer *l)
         .x = x, .weight = l->conv, .stride = width, .channels = width, .taps = h->conv_taps};
     for (uint32_t i = 0; i < CONV_CHANNELS; i++)
         ones[i] = 1.0f;
-    while (workers_next(t->f->workers, n_chunks, &chunk)) {
+    while (task_next(t, n_chunks, &chunk)) {
         uint32_t from = chunk * CONV_CHANNELS, left = width - from;
         uint32_t n = left < CONV_CHANNELS ? left : CONV_CHANNELS;
         conv_channels(t, l, &conv, from, from + n);
@@ -171,7 +171,7 @@ void block_delta_net(struct task *t, const struct layer *l, bool interleaved, co
     project(t, l, x);
     convolve(t, l);
     normalise_keys(t);
-    while (workers_next(t->f->workers, h->n_delta_v, &head))
+    while (task_next(t, h->n_delta_v, &head))
         run_head(t, l, head, interleaved);
     task_barrier(t);
     block_input(t, t->f->act.spare[SPARE_Z], t->f->batch.n, h->n_delta_v * h->d_delta, &out, 1);

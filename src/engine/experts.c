@@ -144,7 +144,7 @@ static void experts_products(struct task *t, const struct mat *w, const float *b
     const struct activations *a = &t->f->act;
     enum act_form form = task_form(t, w);
     uint32_t rows = task_chunk_rows(t, w, form), per_expert = (w->rows + rows - 1) / rows, c;
-    while (workers_next(t->f->workers, per_expert * w->n_expert, &c)) {
+    while (task_next(t, per_expert * w->n_expert, &c)) {
         uint32_t expert = c / per_expert, row = c % per_expert * rows;
         uint32_t from = a->expert_from[expert], left = w->rows - row;
         if (a->expert_n[expert] == 0)

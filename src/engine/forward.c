@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "base/os.h"
 #include "compute/ops.h"
 #include "compute/pack.h"
 #include "engine/arch.h"
@@ -141,6 +142,7 @@ struct forward *forward_new(const struct model *m, const struct forward_params *
         forward_free(f);
         return NULL;
     }
+    os_use_large_pages(f->memory, f->memory_bytes);
     lay_out(f, f->memory);
     return f;
 }

@@ -119,7 +119,7 @@ static void heads_products(struct task *t, const struct mat *w, float *y, uint32
     enum act_form form = task_form(t, w);
     uint32_t n_head = w->n_expert, chunk = task_chunk_rows(t, w, form), c;
     uint32_t per_head = (w->rows + chunk - 1) / chunk, rows = padded_rows(t);
-    while (workers_next(t->f->workers, per_head * n_head, &c)) {
+    while (task_next(t, per_head * n_head, &c)) {
         uint32_t head = c / per_head, row = c % per_head * chunk, left = w->rows - row;
         struct mat one = mat_expert(w, head);
         struct act x = act_rows(&t->in, head * rows, t->f->batch.n);

@@ -61,7 +61,7 @@ static void make_in_memory(void *arg, uint32_t id)
 {
     struct memory_job *j = arg;
     uint32_t leaf;
-    while (workers_next(j->team, (uint32_t)plan_leaves(j->plan), &leaf)) {
+    while (workers_next(j->team, id, (uint32_t)plan_leaves(j->plan), &leaf)) {
         uint64_t at = (uint64_t)leaf * HASH_LEAF_BYTES, left = j->plan->bytes - at;
         uint64_t n = left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES;
         plan_prepare(j->plan, at, n);
@@ -142,8 +142,7 @@ static void verify_leaves(void *arg, uint32_t id)
 {
     struct verify_job *j = arg;
     uint32_t leaf;
-    (void)id;
-    while (workers_next(j->team, j->n_leaves, &leaf)) {
+    while (workers_next(j->team, id, j->n_leaves, &leaf)) {
         uint64_t at = (uint64_t)leaf * HASH_LEAF_BYTES, left = j->p->bytes - at;
         struct hash h;
         if (!hash_leaf(j->p->data + at, left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES, &h,

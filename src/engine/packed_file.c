@@ -136,7 +136,7 @@ static void make_leaves(void *arg, uint32_t id)
     struct job *j = arg;
     unsigned char *buffer = j->buffers + (size_t)id * HASH_LEAF_BYTES;
     uint32_t leaf;
-    while (!j->failed && workers_next(j->team, (uint32_t)j->h->n_leaves, &leaf)) {
+    while (!j->failed && workers_next(j->team, id, (uint32_t)j->h->n_leaves, &leaf)) {
         if (!make_leaf(j, leaf, buffer, &j->errors[id]))
             j->failed = true;
         else if (id == 0 && j->params->progress)

@@ -42,7 +42,7 @@ void block_short_conv(struct task *t, const struct layer *l, const float *x, flo
         .x = v, .gate = b, .weight = l->conv, .stride = 3 * d, .channels = d, .taps = h->conv_taps};
     block_norm(t, x, l->attn_norm, &in, 1);
     block_products(t, &in, 1);
-    while (workers_next(t->f->workers, n_chunks, &i)) {
+    while (task_next(t, n_chunks, &i)) {
         uint32_t from = i * CONV_CHANNELS, to = d - from < CONV_CHANNELS ? d : from + CONV_CHANNELS;
         conv_channels(t, l, &conv, from, to);
         for (uint32_t r = 0; r < t->f->batch.n; r++)

@@ -86,10 +86,10 @@ static void take_chunks(void *arg, uint32_t id)
 {
     struct shared *s = arg;
     uint32_t chunk;
-    while (workers_next(s->w, CHUNKS, &chunk))
+    while (workers_next(s->w, id, CHUNKS, &chunk))
         s->given[chunk]++;
     workers_barrier(s->w, id);
-    while (workers_next(s->w, CHUNKS / 2, &chunk))
+    while (workers_next(s->w, id, CHUNKS / 2, &chunk))
         s->given[chunk]++;
 }
 

@@ -108,8 +108,8 @@ static void speed_of(const struct kernels *k, const struct shape *s)
     printf("prompt GMAC/s: 16 %6.1f  64 %6.1f  512 %6.1f  512 long %6.1f  exact 64 %6.1f",
            16 * macs * 512 / large.rows / time_of(k, &small, 16, 64, false),
            64 * macs * 512 / large.rows / time_of(k, &small, 64, 64, false),
-           512 * macs * 512 / large.rows / time_of(k, &small, 512, 64, false),
-           512 * 256.0 * LONG / 1e9 / time_of(k, &wide, 512, 64, false),
+           512 * macs * 512 / large.rows / time_of(k, &small, 512, 256, false),
+           512 * 256.0 * LONG / 1e9 / time_of(k, &wide, 512, 256, false),
            64 * macs * 512 / large.rows / time_of(k, &small, 64, 64, true));
     printf("  act %.2f ns\n", 1e9 * act_seconds(k, &small));
     mem_free((void *)(uintptr_t)large.data);

@@ -7,50 +7,32 @@
 #include <math.h>
 
 #include "compute/kernel.h"
-#include "compute/kernel/lanes.h"
+#include "compute/kernel/gate.h"
 #include "compute/ops.h"
 
-/* x sigmoid(a x) */
-INLINE vf swish(vf x, vf a)
+INLINE void gated_vectors(float *g, const float *u, enum gating act, uint32_t n)
 {
-    return vf_div(x, vf_add(vf_exp(vf_mul(vf_sub(vf_zero(), a), x)), vf_all(1.0f)));
+    for (uint32_t i = 0; i + LANES <= n; i += LANES)
+        vf_store(g + i, gated(vf_load(g + i), u ? vf_load(u + i) : vf_all(1.0f), act));
 }
 
-/* SiLU is swish with a = 1; tanh-GELU with a = 2 sqrt(2/pi) (1 + .044715 x^2). */
-INLINE vf gate(vf x, enum gating act)
+static float gated_one(float g, float u, enum gating act)
 {
-    vf a = vf_all(1.0f);
-    if (act == GATE_GELU)
-        a = vf_fma(vf_mul(x, x), vf_all(0.0713548163f), vf_all(1.59576912f));
-    return swish(x, a);
-}
-
-static void clamped_rows(float *g, const float *u, uint32_t n)
-{
-    const vf limit = vf_all(SWIGLU_LIMIT);
-    uint32_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        vf x = vf_min(limit, vf_load(g + i));
-        vf y = vf_max(vf_all(-SWIGLU_LIMIT), vf_min(limit, vf_load(u + i)));
-        vf_store(g + i, vf_mul(swish(x, vf_all(SWIGLU_ALPHA)), vf_add(y, vf_all(1.0f))));
-    }
-    for (; i < n; i++)
-        g[i] = swiglu_clamped(g[i], u[i]);
+    if (act == GATE_CLAMPED)
+        return swiglu_clamped(g, u);
+    return (act == GATE_SILU ? silu(g) : gelu_tanh(g)) * u;
 }
 
 static void gated_rows(float *g, const float *u, enum gating act, uint32_t n)
 {
-    uint32_t i = 0;
-    if (act == GATE_CLAMPED) {
-        clamped_rows(g, u, n);
-        return;
-    }
-    for (; i + LANES <= n; i += LANES) {
-        vf with = u ? vf_load(u + i) : vf_all(1.0f);
-        vf_store(g + i, vf_mul(gate(vf_load(g + i), act), with));
-    }
-    for (; i < n; i++)
-        g[i] = (act == GATE_SILU ? silu(g[i]) : gelu_tanh(g[i])) * (u ? u[i] : 1.0f);
+    if (act == GATE_SILU)
+        gated_vectors(g, u, GATE_SILU, n);
+    else if (act == GATE_GELU)
+        gated_vectors(g, u, GATE_GELU, n);
+    else
+        gated_vectors(g, u, GATE_CLAMPED, n);
+    for (uint32_t i = n / LANES * LANES; i < n; i++)
+        g[i] = gated_one(g[i], u ? u[i] : 1.0f, act);
 }
 
 /* The mean of squares in LANES partial sums. */
