@@ -12,6 +12,8 @@
 #include "cli/packs.h"
 #include "lab/lab.h"
 
+#define KV_UNSET ((enum kv_type) - 1)
+
 struct options {
     const char *model, *tokens, *out;
     struct lab_params lab;
@@ -29,19 +31,23 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
          N_("tokens of context (default: the trained length)"), 1, LIMIT_CONTEXT, NULL},
         {"batch", 0, OPT_U32, &o->lab.n_batch, "N", N_("tokens of one pass (default 512)"), 1,
          LAB_BATCH, NULL},
-        KV_OPTION(&o->lab.kv),
+        {"kv", 0, OPT_CALL, &o->lab.kv, "TYPE",
+         N_("store keys and values as f16 (default) or f32 (default with --exact)"), 0, 0,
+         parse_kv_type},
         EXACT_OPTION(&o->lab.exact),
         THREADS_OPTION(&o->lab.threads),
         {0},
     };
     const char *positional[1 + 1];
     struct args args = {.v = positional};
-    *o = (struct options){.lab = {.n_seq = 1, .n_logits = 16}};
+    *o = (struct options){.lab = {.n_seq = 1, .n_logits = 16, .kv = KV_UNSET}};
     if (!opts_parse(&cmd_logits, (const struct opt *const[]){table, NULL}, argc, argv, &args, 1, 1,
                     &o->helped, e))
         return false;
     if (o->helped)
         return true;
+    if (o->lab.kv == KV_UNSET) /* rounded keys can make a router choose other experts */
+        o->lab.kv = o->lab.exact ? KV_F32 : KV_F16;
     o->model = args.v[0];
     if (!o->tokens || !o->out)
         return fail(e, ERR_USAGE, "moat logits needs --tokens FILE and --out FILE");

@@ -33,8 +33,8 @@ def check(name):
         ok(r.status == 5 and "not supported" in r.err, f"{name} is refused by name: a supported one leaves NOT_YET", r)
         return
     wanted = floats(base + ".logits")
-    compare(base, wanted, "default KV", EXACT, "--exact")
-    compare(base, wanted, "F32 KV", ALMOST, "--exact", "--kv", "f32")
+    compare(base, wanted, "exact", ALMOST, "--exact")
+    compare(base, wanted, "exact, F16 KV", EXACT, "--exact", "--kv", "f16")
     compare(base, wanted, "token by token", EXACT, "--exact", "--batch", "1")
     for isa in ISAS:
         compare(base, wanted, f"default mode, {isa}", DEFAULT, isa=isa)
