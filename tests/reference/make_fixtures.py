@@ -115,10 +115,10 @@ class Writer:
     def vector(self, name, n, mean, std):
         self.w.add_tensor(name, (mean + self.rng.standard_normal(n) * std).astype(np.float32))
 
-    def attention(self, il, kinds, d_model, n_head, n_head_kv, d_head, biases=(), norms=False):
+    def attention(self, il, kinds, d_model, n_head, n_head_kv, d_head, biases=(), norms=False, gated=False):
         blk = f"blk.{il}."
         self.vector(blk + "attn_norm.weight", d_model, 1.0, 0.2)
-        rows = {"q": n_head * d_head, "k": n_head_kv * d_head, "v": n_head_kv * d_head}
+        rows = {"q": n_head * d_head * (2 if gated else 1), "k": n_head_kv * d_head, "v": n_head_kv * d_head}
         for s, kind in zip("qkv", kinds):
             self.put(f"{blk}attn_{s}.weight", kind, (rows[s], d_model), 1.2 / d_model**0.5)
             if s in biases:
@@ -130,9 +130,9 @@ class Writer:
             self.vector(blk + "attn_q_norm.weight", d_head, 1.2, 0.2)
             self.vector(blk + "attn_k_norm.weight", d_head, 1.2, 0.2)
 
-    def feed_forward(self, il, kinds, d_model, d_ff, biases=False):
+    def feed_forward(self, il, kinds, d_model, d_ff, biases=False, norm="ffn_norm"):
         blk = f"blk.{il}."
-        self.vector(blk + "ffn_norm.weight", d_model, 1.0, 0.2)
+        self.vector(f"{blk}{norm}.weight", d_model, 1.0, 0.2)
         for s, kind in zip(("gate", "up", "down"), kinds):
             rows, cols = (d_model, d_ff) if s == "down" else (d_ff, d_model)
             self.put(f"{blk}ffn_{s}.weight", kind, (rows, cols), 1.2 / cols**0.5)
@@ -375,7 +375,9 @@ def family(path, name, n_vocab, optional, keys):
 def main():
     out = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "arch")
     os.makedirs(out, exist_ok=True)
-    makers = {"llama": llama, "llama-moe": llama_moe, "qwen2": qwen2, "qwen3": qwen3, "qwen3moe": qwen3moe, "gemma3": gemma3}
+    import mixer_fixtures  # which needs the Writer above
+    makers = {"llama": llama, "llama-moe": llama_moe, "qwen2": qwen2, "qwen3": qwen3, "qwen3moe": qwen3moe, "gemma3": gemma3,
+              **mixer_fixtures.MODELS}
     for name in [*makers, *FAMILIES]:
         base = os.path.join(out, name)
         if name in makers:

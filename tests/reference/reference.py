@@ -4,7 +4,7 @@
 
 usage: reference.py MODEL.gguf TOKENS [--out F.f32] [--against F.f32] [--dtype float64|float32] [--kv float16]
 
-Takes    a GGUF of the architectures listed below (NEOX and NEIGHBOURS), and a file of token ids separated by blanks.
+Takes    a GGUF of the architectures listed below (NEOX, NEIGHBOURS, and MIXED, which mixers.py computes), and a file of token ids separated by blanks.
 Gives    the logits of every position, raw little-endian f32 [n_tok][n_vocab], with --out; the largest
          absolute difference to another such file with --against.
 Refuses  an unknown family and any tensor in the file that the computation did not read.
@@ -30,6 +30,7 @@ import numpy as np
 # What each architecture is made of; where none is named, as Llama: RMS norms before a block, SwiGLU, one block after the other.
 NEOX = "qwen2 qwen2moe qwen3 qwen3moe gemma gemma2 gemma3 phi2 phi3 starcoder2 falcon olmo2 exaone4".split()
 NEIGHBOURS = "llama mistral3 granite internlm2 smollm3 cohere2 glm4 gpt2".split()  # gpt2 turns nothing; glm4 may be of the others
+MIXED = "deepseek2 gpt-oss lfm2 lfm2moe qwen3next qwen35".split()
 LAYER_NORM = "phi2 starcoder2 gpt2 falcon cohere2".split()
 GELU = "gemma gemma2 gemma3 phi2 starcoder2 gpt2 falcon".split()
 UNGATED = "phi2 starcoder2 gpt2 falcon".split()
@@ -337,6 +338,9 @@ def layer(m, h, x, il):
 
 
 def forward(m, tokens):
+    if m.arch in MIXED:
+        import mixers  # which needs the functions above
+        return mixers.forward(m, tokens)
     h = Hparams(m)
     if h.arch not in NEOX + NEIGHBOURS:
         raise SystemExit(f"architecture {h.arch} is not written down here")
