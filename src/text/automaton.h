@@ -52,6 +52,11 @@ struct automaton_table {
 };
 struct automaton_table automaton_table(const struct automaton *a);
 
+/* A state that allows exactly the same next texts of at most `bytes` bytes (always the same number
+ * in the life of an automaton): counts too far away for such a text are forgotten. */
+bool automaton_blur(struct automaton *a, uint32_t state, uint32_t bytes, uint32_t *to,
+                    struct err *e) MUST_USE;
+
 /* When the memory is used up: forgets all states but *state, which gets a new number, and returns
  * true. Do it between tokens. */
 bool automaton_full(const struct automaton *a);

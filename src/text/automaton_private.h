@@ -68,10 +68,13 @@ struct automaton {
     struct automaton_call *call; /* a heap, lowest rank first */
     size_t n_call, call_cap;
     struct automaton_members members;
+    uint32_t *blurred; /* [n_blurred] by stack: see automaton_blur */
+    size_t n_blurred, blurred_cap;
 };
 
+bool automaton_members_find(struct automaton_members *m, const uint64_t *set, uint32_t *number,
+                            struct err *e) MUST_USE;
 bool automaton_members_init(struct automaton *a, struct err *e) MUST_USE;
-void automaton_members_free(struct automaton *a);
 /* data of an object: the number of its set << 32 | how many keys it has. */
 bool automaton_member_add(struct automaton *a, const struct grammar_object *o, uint64_t *data,
                           uint32_t member, struct err *e) MUST_USE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text/automaton_sets: see automaton_sets.h; and what an automaton forgets. */
+/* text/automaton_sets: see automaton_sets.h. */
 #include "text/automaton_sets.h"
 
 #include <stdlib.h>
@@ -258,8 +258,8 @@ static uint32_t hash_members(const uint64_t *set)
     return (uint32_t)map_hash((struct str){(const char *)set, SET_BYTES});
 }
 
-static bool find_members(struct automaton_members *m, const uint64_t *set, uint32_t *number,
-                         struct err *e)
+bool automaton_members_find(struct automaton_members *m, const uint64_t *set, uint32_t *number,
+                            struct err *e)
 {
     if (2 * (m->n + 1) > m->n_slot) {
         if (!grow_slots(&m->slot, &m->n_slot, e))
@@ -290,7 +290,7 @@ bool automaton_members_init(struct automaton *a, struct err *e)
     static const uint64_t none[GRAMMAR_MEMBER_WORDS];
     uint32_t number;
     a->seen.now = 1;
-    return find_members(&a->members, none, &number, e);
+    return automaton_members_find(&a->members, none, &number, e);
 }
 
 const uint64_t *automaton_member_set(const struct automaton *a, uint64_t data)
@@ -310,108 +310,9 @@ bool automaton_member_add(struct automaton *a, const struct grammar_object *o, u
         uint64_t word[GRAMMAR_MEMBER_WORDS];
         memcpy(word, a->members.word[set], sizeof word);
         word[member / 64] |= 1ull << member % 64;
-        if (!find_members(&a->members, word, &set, e))
+        if (!automaton_members_find(&a->members, word, &set, e))
             return false;
     }
     *data = (uint64_t)set << 32 | count;
     return true;
-}
-
-/* --- forgetting --------------------------------------------------------------------------------
- */
-
-void automaton_free(struct automaton *a)
-{
-    if (!a)
-        return;
-    automaton_sets_clear(&a->stacks);
-    automaton_sets_clear(&a->states);
-    mem_free(a->to);
-    mem_free(a->seen.key);
-    mem_free(a->seen.round);
-    mem_free(a->todo.v);
-    mem_free(a->out.v);
-    mem_free(a->back.v);
-    mem_free(a->call);
-    mem_free(a->members.word);
-    mem_free(a->members.slot);
-    mem_free(a);
-}
-
-bool automaton_full(const struct automaton *a)
-{
-    size_t items = a->stacks.item_cap + a->states.item_cap, sets = a->stacks.n + a->states.n;
-    size_t bytes = a->states.n * a->g->n_class * sizeof *a->to +
-                   items * sizeof(struct automaton_item) + sets * sizeof(struct automaton_set) +
-                   a->members.n * SET_BYTES;
-    return bytes > LIMIT_GRAMMAR_CACHE;
-}
-
-/* Numbers of sets of members, of the stacks that are kept, from a to b. */
-static bool move_item(const struct automaton *a, struct automaton *b, const uint32_t *stack,
-                      struct automaton_item x, struct automaton_list *out, struct err *e)
-{
-    enum grammar_op op = (enum grammar_op)a->g->node[x.node].op;
-    if (op == GRAMMAR_MEMBERS || op == GRAMMAR_CHOICE) {
-        uint32_t set;
-        if (!find_members(&b->members, automaton_member_set(a, x.data), &set, e))
-            return false;
-        x.data = (uint64_t)set << 32 | (uint32_t)x.data;
-    }
-    x.stack = stack[x.stack];
-    if (!mem_grow(&out->v, out->n, &out->cap, sizeof *out->v, e))
-        return false;
-    out->v[out->n++] = x;
-    return true;
-}
-
-/* Marks what a set of items needs, the highest stack first: (A2). */
-static void mark_stacks(const struct automaton *a, uint32_t state, uint32_t *wanted)
-{
-    const struct automaton_set *s = &a->states.set[state];
-    for (uint32_t i = 0; i < s->n; i++)
-        wanted[a->states.item[s->first + i].stack] = 1;
-    for (size_t k = a->stacks.n; k-- > 1;)
-        for (uint32_t i = 0; wanted[k] && i < a->stacks.set[k].n; i++)
-            wanted[a->stacks.item[a->stacks.set[k].first + i].stack] = 1;
-}
-
-static bool move_state(const struct automaton *a, struct automaton *b, uint32_t *state,
-                       uint32_t *stack, struct err *e)
-{
-    struct automaton_list l = {0};
-    bool ok = true;
-    mark_stacks(a, *state, stack);
-    stack[0] = 0;
-    for (size_t k = 1; ok && k < a->stacks.n; k++) {
-        const struct automaton_set *s = &a->stacks.set[k];
-        l.n = 0;
-        if (!stack[k])
-            continue;
-        for (uint32_t i = 0; ok && i < s->n; i++)
-            ok = move_item(a, b, stack, a->stacks.item[s->first + i], &l, e);
-        ok = ok && automaton_sets_find(b, &b->stacks, &l, &stack[k], e);
-    }
-    const struct automaton_set *s = &a->states.set[*state];
-    l.n = 0;
-    for (uint32_t i = 0; ok && i < s->n; i++)
-        ok = move_item(a, b, stack, a->states.item[s->first + i], &l, e);
-    ok = ok && automaton_sets_find(b, &b->states, &l, state, e) && automaton_add_row(b, e);
-    mem_free(l.v);
-    return ok;
-}
-
-bool automaton_trim(struct automaton *a, uint32_t *state, struct err *e)
-{
-    struct automaton *b = automaton_new(a->g, e);
-    uint32_t *stack = mem_new(a->stacks.n, sizeof *stack, e);
-    bool ok = b && stack && move_state(a, b, state, stack, e);
-    mem_free(stack);
-    if (ok) {
-        struct automaton old = *a;
-        *a = *b;
-        *b = old;
-    }
-    automaton_free(b);
-    return ok;
 }

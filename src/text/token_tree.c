@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* text/token_tree: see token_tree.h. Tokens sorted by their bytes are the tree in depth-first
+ * order: each adds the nodes beyond what it shares with the one before. */
+#include "text/token_tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define MOST_BYTES 1024u /* of a token in the tree; a longer one is never allowed */
+
+struct entry {
+    uint64_t head; /* the first bytes, for comparing */
+    struct str bytes;
+    uint32_t id;
+};
+
+static uint64_t head_of(struct str s)
+{
+    uint64_t head = 0;
+    for (size_t i = 0; i < 8; i++)
+        head = head << 8 | (i < s.n ? (unsigned char)s.p[i] : 0);
+    return head;
+}
+
+static int by_bytes(const void *p, const void *q)
+{
+    const struct entry *a = p, *b = q;
+    if (a->head != b->head)
+        return a->head < b->head ? -1 : 1;
+    int c = str_cmp(a->bytes, b->bytes);
+    return c ? c : (a->id > b->id) - (a->id < b->id);
+}
+
+static struct entry *list_tokens(const struct vocab *v, uint32_t *n, struct err *e)
+{
+    struct entry *list = mem_new(v->n_tokens, sizeof *list, e);
+    for (uint32_t id = 0; list && id < v->n_tokens; id++) {
+        struct str bytes = vocab_view(v, id, false);
+        if (bytes.n && bytes.n <= MOST_BYTES && !vocab_ends_answer(v, id))
+            list[(*n)++] = (struct entry){head_of(bytes), bytes, id};
+    }
+    if (list)
+        qsort(list, *n, sizeof *list, by_bytes);
+    return list;
+}
+
+static size_t shared(struct str a, struct str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n, i = 0;
+    while (i < n && a.p[i] == b.p[i])
+        i++;
+    return i;
+}
+
+static bool make_room(struct token_tree *t, const struct entry *list, struct err *e)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < t->n_token; i++) {
+        n += list[i].bytes.n - (i ? shared(list[i - 1].bytes, list[i].bytes) : 0);
+        if (list[i].bytes.n > t->depth)
+            t->depth = (uint32_t)list[i].bytes.n;
+    }
+    t->n = (uint32_t)n; /* at most MOST_BYTES * LIMIT_VOCAB, below 2^32 */
+    t->label = mem_new(n, sizeof *t->label, e);
+    t->level = mem_new(n, sizeof *t->level, e);
+    t->end = mem_new(n, sizeof *t->end, e);
+    t->first = mem_new(n + 1, sizeof *t->first, e);
+    t->chars = mem_new(n, sizeof *t->chars, e);
+    t->id = mem_new(t->n_token, sizeof *t->id, e);
+    return t->label && t->level && t->end && t->first && t->chars && t->id;
+}
+
+/* Nodes; open[d] is the node of d + 1 bytes on the way to the last token. */
+static void fill(struct token_tree *t, const struct entry *list, uint32_t *open)
+{
+    uint32_t n = 0, depth = 0;
+    for (uint32_t i = 0; i < t->n_token; i++) {
+        struct str s = list[i].bytes;
+        size_t keep = i ? shared(list[i - 1].bytes, s) : 0;
+        while (depth > keep)
+            t->end[open[--depth]] = n;
+        for (; depth < s.n; depth++) {
+            t->label[n] = (unsigned char)s.p[depth];
+            t->level[n] = (uint16_t)depth;
+            t->first[n] = i;
+            open[depth] = n++;
+        }
+        t->id[i] = list[i].id;
+    }
+    while (depth)
+        t->end[open[--depth]] = n;
+    t->first[n] = t->n_token;
+}
+
+/* Bytes still to come of the character after this byte; 8: not UTF-8. Exact enough: overlong forms
+ * and surrogates are told apart by the second byte, which is looked at with the first. */
+static unsigned pending_after(unsigned pending, unsigned char before, unsigned char c)
+{
+    if (pending == 8)
+        return 8;
+    if (pending == 0)
+        return c < 0x80 ? 0 : c < 0xc2 ? 8 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 8;
+    if ((c & 0xc0) != 0x80 || (before == 0xe0 && c < 0xa0) || (before == 0xed && c > 0x9f) ||
+        (before == 0xf0 && c < 0x90) || (before == 0xf4 && c > 0x8f))
+        return 8;
+    return pending - 1;
+}
+
+static void note_byte(struct token_tree_chars *x, unsigned char c)
+{
+    if (c < 0x80)
+        x->ascii[c / 64] |= 1ull << c % 64;
+    else
+        x->others = true;
+}
+
+/* pending[i], before and after node i, then what stands in subtrees, from the last node back. */
+static bool describe(struct token_tree *t, struct err *e)
+{
+    uint32_t *up = mem_new((size_t)t->depth + 1, sizeof *up, e); /* node of each level */
+    uint32_t *parent = mem_new(t->n, sizeof *parent, e);
+    uint8_t *after = mem_new(t->n, 1, e);
+    for (uint32_t i = 0; up && parent && after && i < t->n; i++) {
+        uint32_t level = t->level[i];
+        up[level] = i;
+        parent[i] = level ? up[level - 1] : UINT32_MAX;
+        unsigned before = level ? after[parent[i]] : 0;
+        unsigned char last = level ? t->label[parent[i]] : 0;
+        after[i] = (uint8_t)pending_after(before, last, t->label[i]);
+        bool token = t->first[i + 1] > t->first[i];
+        t->chars[i].whole = !(token && after[i] != 0) && after[i] != 8;
+    }
+    for (uint32_t i = t->n; up && parent && after && i-- > 0;) {
+        struct token_tree_chars *x = &t->chars[i];
+        note_byte(x, t->label[i]);
+        if (parent[i] == UINT32_MAX)
+            continue;
+        struct token_tree_chars *p = &t->chars[parent[i]];
+        p->ascii[0] |= x->ascii[0];
+        p->ascii[1] |= x->ascii[1];
+        p->others |= x->others;
+        p->whole &= x->whole;
+    }
+    for (uint32_t i = 0; up && parent && after && i < t->n; i++) /* it begins a character */
+        t->chars[i].whole &= parent[i] == UINT32_MAX || after[parent[i]] == 0;
+    bool ok = up && parent && after;
+    mem_free(up);
+    mem_free(parent);
+    mem_free(after);
+    return ok;
+}
+
+struct token_tree *token_tree_new(const struct vocab *v, struct err *e)
+{
+    struct token_tree *t = mem_new(1, sizeof *t, e);
+    if (!t)
+        return NULL;
+    uint32_t *open = NULL;
+    struct entry *list = list_tokens(v, &t->n_token, e);
+    bool ok = list && make_room(t, list, e) && (open = mem_new(t->depth, sizeof *open, e));
+    if (ok)
+        fill(t, list, open);
+    ok = ok && describe(t, e);
+    mem_free(open);
+    mem_free(list);
+    if (ok)
+        return t;
+    token_tree_free(t);
+    return NULL;
+}
+
+void token_tree_free(struct token_tree *t)
+{
+    if (!t)
+        return;
+    mem_free(t->label);
+    mem_free(t->level);
+    mem_free(t->end);
+    mem_free(t->first);
+    mem_free(t->chars);
+    mem_free(t->id);
+    mem_free(t);
+}
