@@ -7,14 +7,14 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/commands.h"
-#include "text/grammar.h"
+#include "cli/read_grammar.h"
 
 #define NOT_ALLOWED 1 /* exit status: a text is not what the grammar allows */
 #define MOST_INPUTS 256u
 
 struct options {
     const char *file, *input_file;
-    bool lines, json, helped;
+    bool schema, llama, lines, json, helped;
     struct str input[MOST_INPUTS];
     uint32_t n_input;
 };
@@ -34,6 +34,11 @@ static bool add_input(void *out, struct str value, struct err *e)
 static bool parse(struct options *o, int argc, char **argv, struct err *e)
 {
     const struct opt table[] = {
+        {"schema", 0, OPT_FLAG, &o->schema, NULL, N_("the file is a JSON Schema, not GBNF"), 0, 0,
+         NULL},
+        {"llama", 0, OPT_FLAG, &o->llama, NULL,
+         N_("with --schema: read it as llama.cpp does, members in the order of the schema"), 0, 0,
+         NULL},
         {"input", 'i', OPT_CALL, o, "TEXT", N_("a text to try; may be given several times"), 0, 0,
          add_input},
         {"file", 'f', OPT_TEXT, &o->input_file, "FILE",
@@ -54,6 +59,8 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     o->file = args.v[1];
     if (strcmp(args.v[0], "check") != 0)
         return fail(e, ERR_USAGE, "moat grammar knows only check, not \"%s\"", args.v[0]);
+    if (o->llama && !o->schema)
+        return fail(e, ERR_USAGE, "--llama goes only with --schema");
     return !o->lines || o->input_file || fail(e, ERR_USAGE, "--lines goes only with --file");
 }
 
@@ -85,6 +92,8 @@ static void say(struct str text, const struct grammar_verdict *v)
 static bool try_text(struct trial *t, struct str text, struct err *e)
 {
     struct grammar_verdict v;
+    if (t->o->schema) /* blanks around a JSON text mean nothing, and are never generated */
+        text = str_trim(text);
     if (!grammar_match(t->g, text, &v, e))
         return false;
     t->refused |= !v.accepted;
@@ -143,20 +152,6 @@ static bool print(struct trial *t, struct err *e)
     return ok;
 }
 
-static struct grammar *read_grammar(const struct options *o, struct err *e)
-{
-    struct buf source;
-    buf_init(&source, LIMIT_GRAMMAR_BYTES);
-    struct grammar *g = NULL;
-    if (buf_read_file(&source, o->file, e)) {
-        g = grammar_from_gbnf(buf_view(&source), NULL, NULL, e);
-        if (!g)
-            err_at(e, "%s", o->file);
-    }
-    buf_clear(&source);
-    return g;
-}
-
 static int main_grammar(int argc, char **argv)
 {
     static struct options o;
@@ -165,7 +160,8 @@ static int main_grammar(int argc, char **argv)
         return opts_report(&e);
     if (o.helped)
         return 0;
-    struct grammar *g = read_grammar(&o, &e);
+    struct schema_options as = {.llama = o.llama};
+    struct grammar *g = read_grammar(o.file, o.schema ? &as : NULL, NULL, &e);
     struct trial t = {.o = &o, .g = g, .verdicts = json_array()};
     bool ok = g && try_all(&t, &e) && (!o.json || print(&t, &e));
     json_decref(t.verdicts);
@@ -176,11 +172,11 @@ static int main_grammar(int argc, char **argv)
 const struct command cmd_grammar = {
     .name = "grammar",
     .args = "check FILE",
-    .summary = N_("check a grammar, and texts against it"),
-    .detail =
-        N_("FILE is a grammar in GBNF. Without a text only the file is checked. Where a "
-           "grammar mentions tokens, <[10]> in a text is token 10. Exit status 1 means that a "
-           "text is not what the grammar allows.\n\n"
-           "moat grammar check list.gbnf --input \"- milk\""),
+    .summary = N_("check a grammar or JSON Schema, and texts against it"),
+    .detail = N_("FILE is a grammar in GBNF, or with --schema a JSON Schema (draft 2020-12), read "
+                 "as --grammar and --schema of moat run read it. Without a text only the file is "
+                 "checked. Where a grammar mentions tokens, <[10]> in a text is token 10. Exit "
+                 "status 1 means that a text is not what the grammar allows.\n\n"
+                 "moat grammar check list.gbnf --input \"- milk\""),
     .run = main_grammar,
 };

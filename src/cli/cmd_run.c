@@ -20,6 +20,7 @@
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
+#include "cli/read_grammar.h"
 #include "cli/setting_opts.h"
 #include "cli/talk.h"
 #include "cli/term.h"
@@ -31,7 +32,8 @@ static struct run_options {
     enum kv_type kv;
     bool exact, raw, json, verbose, history, helped;
     const char *system, *config;
-    const char *prompt; /* NULL: none given */
+    const char *grammar, *schema; /* files; one at most */
+    const char *prompt;           /* NULL: none given */
     const char *model;
 } o;
 
@@ -55,6 +57,10 @@ static const struct opt own_options[] = {
      N_("give the prompt to the model as it stands, without its chat template"), 0, 0, NULL},
     {"config", 0, OPT_TEXT, &o.config, "FILE",
      N_("settings of the answer from a JSON file; options override them"), 0, 0, NULL},
+    {"grammar", 0, OPT_TEXT, &o.grammar, "FILE",
+     N_("answer only what the grammar in this file allows (GBNF)"), 0, 0, NULL},
+    {"schema", 0, OPT_TEXT, &o.schema, "FILE",
+     N_("answer with JSON that this JSON Schema allows; {} allows any"), 0, 0, NULL},
     {"json", 0, OPT_FLAG, &o.json, NULL, N_("print the answer as one JSON object"), 0, 0, NULL},
     {"verbose", 'v', OPT_FLAG, &o.verbose, NULL, N_("show memory and speed on stderr"), 0, 0, NULL},
     {"no-history", 0, OPT_NO_FLAG, &o.history, NULL,
@@ -182,6 +188,18 @@ static void show_plan(const struct memplan *plan)
     buf_clear(&text);
 }
 
+/* Read after the model: a grammar may name its tokens. */
+static bool bind_answers(struct session *s, struct err *e)
+{
+    static const struct schema_options as = {0};
+    const struct vocab *v = generator_vocab(s->generator);
+    if (!o.grammar && !o.schema)
+        return true;
+    s->grammar = o.schema ? read_grammar(o.schema, &as, v, e) : read_grammar(o.grammar, NULL, v, e);
+    s->settings.grammar = s->grammar;
+    return s->grammar != NULL;
+}
+
 static bool open_session(struct session *s, struct err *e)
 {
     struct packs packs;
@@ -193,7 +211,8 @@ static bool open_session(struct session *s, struct err *e)
         gguf_close(file);
         return false;
     }
-    struct generator_options g = {o.memory, o.threads, o.kv, o.exact, &packs.params};
+    struct generator_options g = {o.memory, o.threads,     o.kv,
+                                  o.exact,  &packs.params, o.grammar || o.schema};
     s->generator = generator_open(file, &s->settings, &g, &s->plan, e);
     packs_done(&packs);
     if (!s->generator) {
@@ -209,11 +228,13 @@ static bool open_session(struct session *s, struct err *e)
     if (notice)
         fprintf(stderr, "moat: %s\n", _(notice));
     s->raw = o.raw || !generator_chat(s->generator);
-    return true;
+    return bind_answers(s, e);
 }
 
 static bool check_options(bool chat, struct err *e)
 {
+    if (o.grammar && o.schema)
+        return fail(e, ERR_USAGE, "give one of --grammar and --schema");
     if (o.system && o.raw)
         return fail(e, ERR_USAGE, "--system needs the chat template, which --raw leaves out");
     if (chat && o.json)
@@ -252,6 +273,7 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
         ok = run_once(&s, status, e);
     }
     generator_close(s.generator);
+    grammar_free(s.grammar);
     settings_clear(&s.settings);
     return ok;
 }

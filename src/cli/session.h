@@ -10,6 +10,7 @@ struct session {
     const char *model; /* as the user named it */
     struct generator *generator;
     struct settings settings;
+    struct grammar *grammar; /* the settings' */
     struct memplan plan;
     double load_s;
     bool raw;     /* no chat template: none in the model, or --raw */

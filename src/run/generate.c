@@ -13,6 +13,7 @@
 #include "run/breakers.h"
 #include "run/stop.h"
 #include "text/detok.h"
+#include "text/token_mask.h"
 #include "text/tokenize.h"
 
 #define DEFAULT_CONTEXT 8192u
@@ -28,6 +29,7 @@ struct generator {
     struct forward *f;
     struct timeline timeline;
     struct tokens prompt;
+    struct token_tree *tree; /* of the vocabulary; made for the first grammar */
 };
 
 const char *finish_name(enum finish f)
@@ -79,6 +81,8 @@ static bool make_plan(const struct generator *g, const struct forward_params *p,
                              .budget_given = o->memory != 0,
                              .n_ctx = p->kv.n_ctx,
                              .kv_type = o->kv};
+    if (o->grammar)
+        plan->text += token_mask_bytes(g->model->h.n_vocab);
     plan->kv_per_token = plan->kv / p->kv.n_ctx;
     memplan_sum(plan);
     return memplan_check(plan, e);
@@ -127,6 +131,7 @@ void generator_close(struct generator *g)
 {
     if (!g)
         return;
+    token_tree_free(g->tree);
     tokens_clear(&g->prompt);
     timeline_free(&g->timeline);
     forward_free(g->f);
@@ -172,6 +177,7 @@ struct journey {
     void *arg;
     struct generation *r;
     struct sampler *sampler;
+    struct token_mask *mask; /* NULL: any token may follow */
     struct breakers breakers;
     struct detok detok;
     struct stop stop;
@@ -262,6 +268,43 @@ static bool deliver(struct journey *j, uint32_t id, enum finish *finish)
     return false;
 }
 
+static bool start_mask(struct journey *j, struct err *e)
+{
+    struct generator *g = j->g;
+    if (!j->s->grammar)
+        return true;
+    if (!g->tree && !(g->tree = token_tree_new(g->vocab, e)))
+        return false;
+    j->mask = token_mask_new(j->s->grammar, g->vocab, g->tree, g->model->h.n_vocab, e);
+    return j->mask != NULL;
+}
+
+static uint32_t tokens_left(const struct journey *j)
+{
+    uint32_t room = generator_context(j->g) - j->g->timeline.n + 1; /* the last is not computed */
+    uint32_t most = j->s->max_tokens ? j->s->max_tokens - j->r->n_generated : UINT32_MAX;
+    return room < most ? room : most;
+}
+
+static bool choose(struct journey *j, uint32_t *id, struct err *e)
+{
+    const uint32_t *mask = NULL;
+    if (j->mask && !token_mask_get(j->mask, tokens_left(j), &mask, e))
+        return false;
+    *id = sample(j->sampler, j->g->timeline.logits, mask);
+    if (*id == UINT32_MAX && mask)
+        return fail(e, ERR_UNSUPPORTED,
+                    "no token of the vocabulary fits the grammar here, or logit_bias bans those "
+                    "that do");
+    if (*id == UINT32_MAX)
+        return fail(e, ERR_CORRUPT,
+                    "no token can follow: the model's logits are not numbers, or logit_bias "
+                    "bans them all");
+    sample_accept(j->sampler, *id);
+    return !j->mask || *id >= j->g->vocab->n_tokens || vocab_ends_answer(j->g->vocab, *id) ||
+           token_mask_accept(j->mask, *id, e);
+}
+
 /* Samples until the answer ends; says why it did. */
 static bool decode(struct journey *j, enum finish *finish, struct err *e)
 {
@@ -271,18 +314,17 @@ static bool decode(struct journey *j, enum finish *finish, struct err *e)
             *finish = FINISH_CANCELLED;
             return true;
         }
-        uint32_t id = sample(j->sampler, t->logits, NULL);
-        if (id == UINT32_MAX)
-            return fail(e, ERR_CORRUPT,
-                        "no token can follow: the model's logits are not numbers, or logit_bias "
-                        "bans them all");
-        sample_accept(j->sampler, id);
+        uint32_t id;
+        if (!choose(j, &id, e))
+            return false;
         j->r->n_generated++;
         *finish = FINISH_END;
         if (id >= j->g->vocab->n_tokens)
             return fail(e, ERR_CORRUPT,
                         "the model chose token %u, for which its vocabulary has no text", id);
         if (vocab_ends_answer(j->g->vocab, id) || !deliver(j, id, finish))
+            return true;
+        if (j->mask && token_mask_over(j->mask))
             return true;
         *finish = FINISH_LENGTH;
         if (j->s->max_tokens && j->r->n_generated >= j->s->max_tokens)
@@ -309,7 +351,7 @@ static void flush(struct journey *j, enum finish finish)
 
 static bool answer(struct journey *j, struct str prompt, struct err *e)
 {
-    if (!tokenize_prompt(j, prompt, e) || !start_sampler(j, e))
+    if (!tokenize_prompt(j, prompt, e) || !start_sampler(j, e) || !start_mask(j, e))
         return false;
     uint64_t t0 = os_now_ns();
     if (!timeline_sync(&j->g->timeline, j->g->prompt.id, (uint32_t)j->g->prompt.n, j->cancel,
@@ -346,6 +388,7 @@ bool generate(struct generator *g, struct str prompt, const struct settings *s,
         stop_init(&j.stop, s->stop_sequences.v, s->stop_sequences.n, e) && answer(&j, prompt, e);
     stop_clear(&j.stop);
     sample_free(j.sampler);
+    token_mask_free(j.mask);
     breakers_clear(&j.breakers);
     buf_clear(&j.text);
     buf_clear(&j.shown);

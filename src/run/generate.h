@@ -24,6 +24,7 @@ struct generator_options {
     enum kv_type kv;
     bool exact;                       /* F32 sums everywhere */
     const struct packed_params *pack; /* NULL: weights stay as the file has them */
+    bool grammar;                     /* answers will be bound by one: plan its memory */
 };
 
 enum finish {
@@ -62,7 +63,10 @@ uint32_t generator_threads(const struct generator *g);
 /* Whole UTF-8 characters as they become certain; false cancels. */
 typedef bool generate_text_fn(void *arg, struct str text);
 
-/* Answers `prompt` (special tokens in it are parsed; BOS is added as the model wants it, unless the
+/* With settings.grammar the answer is what that allows, and is complete unless it was cancelled,
+ * stopped, or the limit of tokens is below the shortest answer.
+ *
+ * Answers `prompt` (special tokens in it are parsed; BOS is added as the model wants it, unless the
  * prompt starts with it). An answer cut by a cancel is a success with FINISH_CANCELLED; a prompt
  * longer than the context is ERR_LIMIT with both counts. */
 bool generate(struct generator *g, struct str prompt, const struct settings *s,

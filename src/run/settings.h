@@ -64,6 +64,7 @@ struct settings {
     struct sample_bias *logit_bias; /* owned */
     uint32_t n_logit_bias;
     enum sample_stage samplers[SAMPLE_STAGE_COUNT];
+    const struct grammar *grammar; /* what answers must be; borrowed, NULL: anything */
 };
 
 extern const struct setting settings_table[];

@@ -98,6 +98,14 @@ static bool call_repeat(struct automaton *a, struct automaton_item x, struct err
     return add_call(a, n->a, (struct automaton_item){back, x.stack, grammar_counts(min, max)}, e);
 }
 
+/* In an ordered object: a member before `i` is required, and not there. */
+static bool passed_over(const struct grammar *g, const struct grammar_object *o, const uint64_t *in,
+                        uint32_t i)
+{
+    i--;
+    return g->member[o->member + i].required && !(in[i / 64] >> i % 64 & 1);
+}
+
 static bool call_members(struct automaton *a, struct automaton_item x, struct err *e)
 {
     const struct grammar *g = a->g;
@@ -108,7 +116,10 @@ static bool call_members(struct automaton *a, struct automaton_item x, struct er
         const uint64_t *in = automaton_member_set(a, x.data);
         uint64_t data = x.data;
         struct grammar_missing missing;
-        if (!m->repeats && in[i / 64] >> i % 64 & 1)
+        bool had = in[i / 64] >> i % 64 & 1;
+        if (o->ordered && i && passed_over(g, o, in, i))
+            break;
+        if (!m->repeats && had)
             continue;
         if (!automaton_member_add(a, o, &data, i, e))
             return false;

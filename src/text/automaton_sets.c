@@ -306,10 +306,12 @@ bool automaton_member_add(struct automaton *a, const struct grammar_object *o, u
     uint32_t most = o->min > 1 ? o->min : 1; /* where more makes no difference */
     if (o->max != GRAMMAR_ALWAYS || count < most)
         count++;
-    if (!m->repeats) {
+    if (!m->repeats || o->ordered) {
         uint64_t word[GRAMMAR_MEMBER_WORDS];
         memcpy(word, a->members.word[set], sizeof word);
-        word[member / 64] |= 1ull << member % 64;
+        for (uint32_t i = o->ordered ? 0 : member; i <= member; i++) /* those before are over */
+            if (!a->g->member[o->member + i].repeats)
+                word[i / 64] |= 1ull << i % 64;
         if (!automaton_members_find(&a->members, word, &set, e))
             return false;
     }

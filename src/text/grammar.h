@@ -20,6 +20,14 @@ typedef bool grammar_token_fn(const void *arg, struct str text, uint32_t *id);
 /* GBNF text, starting from rule `root`. Messages name line and column. */
 struct grammar *grammar_from_gbnf(struct str text, grammar_token_fn *find_token, const void *arg,
                                   struct err *e) MUST_USE;
+/* A JSON Schema (draft 2020-12): JSON texts that it allows, members of objects in any order. Every
+ * keyword is kept or refused by name. docs/SCHEMA.md says what is kept and how. */
+struct schema_options {
+    bool llama; /* as llama.cpp's converter reads schemas: see docs/SCHEMA.md */
+};
+struct grammar *grammar_from_schema(struct str text, const struct schema_options *o,
+                                    struct err *e) MUST_USE;
+
 /* What is made wholly of `text` is allowed, or where it stops being so. Where a grammar mentions
  * tokens, <[10]> in the text is token 10 and every other character a token of its own. */
 struct grammar_verdict {

@@ -54,6 +54,7 @@ struct grammar_member {
 struct grammar_object {
     uint32_t member, n_member; /* of grammar.members */
     uint32_t min, max;         /* members */
+    bool ordered;              /* named members only in their order */
     uint32_t comma;            /* node: calls a rule of "," and blanks, then choice */
     uint32_t choice;           /* node */
 };

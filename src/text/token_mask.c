@@ -43,6 +43,13 @@ static uint32_t slots_for(uint32_t n_word)
     return n < 4 ? 4 : n > 4096 ? 4096 : (uint32_t)n;
 }
 
+uint64_t token_mask_bytes(uint32_t n_bits)
+{
+    uint32_t n_word = (n_bits + 31) / 32;
+    uint64_t tree = (uint64_t)n_bits * 2 * (sizeof(struct token_tree_chars) + 16);
+    return LIMIT_GRAMMAR_CACHE + (uint64_t)slots_for(n_word) * n_word * sizeof(uint32_t) + tree;
+}
+
 struct token_mask *token_mask_new(const struct grammar *g, const struct vocab *v,
                                   const struct token_tree *t, uint32_t n_bits, struct err *e)
 {

@@ -23,6 +23,7 @@ struct token_mask;
 struct token_mask *token_mask_new(const struct grammar *g, const struct vocab *v,
                                   const struct token_tree *t, uint32_t n_bits,
                                   struct err *e) MUST_USE;
+uint64_t token_mask_bytes(uint32_t n_bits); /* the most memory it takes, and a tree with it */
 void token_mask_free(struct token_mask *m);
 
 /* The bits stay valid until the next call. No bit is set where no token fits. */
