@@ -23,10 +23,38 @@ struct sweep {
     uint32_t token, n_tokens; /* <= PANEL_TOKENS */
     uint32_t row, vectors;    /* of the panel */
     uint32_t k0, k1;          /* of the panel */
+    bool last;                /* of k: the sums are complete */
     uint32_t how;             /* Q8: class of dot products */
     uint8_t *panel;           /* Q8: [block][vectors] packed_block; F32: [k][vectors] vf */
     float *sums;              /* [n_tokens][vectors] vf */
 };
+
+/* What T tokens from `token` on (counted in the sweep) have summed up over the k before this panel.
+ * The rows of y lie pages apart: they are fetched while the tile is worked out. */
+INLINE void begin_tile(const struct sweep *s, uint32_t token, uint32_t V, uint32_t T,
+                       vf acc[TILE_VECTORS][TILE_F32])
+{
+    const float *sums = s->sums + (size_t)token * V * LANES;
+    const float *y = s->m->y + (size_t)(s->token + token) * s->m->y_stride + s->row;
+    UNROLL (t, T)
+        UNROLL (v, V) {
+            acc[v][t] = s->k0 ? vf_load(sums + (t * V + v) * LANES) : vf_zero();
+            if (s->last)
+                __builtin_prefetch(y + (size_t)t * s->m->y_stride + v * LANES, 1, 3);
+        }
+}
+
+INLINE void end_tile(const struct sweep *s, uint32_t token, uint32_t V, uint32_t T,
+                     vf acc[TILE_VECTORS][TILE_F32])
+{
+    float *sums = s->sums + (size_t)token * V * LANES;
+    UNROLL (t, T)
+        UNROLL (v, V)
+            if (s->last)
+                store_lanes(s->m, s->token + token + t, s->row + v * LANES, acc[v][t]);
+            else
+                vf_store(sums + (t * V + v) * LANES, acc[v][t]);
+}
 
 /* --- Q8 -----------------------------------------------------------------------------------------
  */
@@ -66,11 +94,8 @@ INLINE void tile_q8(const struct sweep *s, uint32_t token, uint32_t V, uint32_t 
     const struct act *x = s->m->x;
     const size_t per_token = x->k / 32, first = (size_t)(s->token + token) * per_token + s->k0 / 32;
     const uint8_t *w = s->panel;
-    float *sums = s->sums + (size_t)token * V * LANES;
     vf acc[TILE_VECTORS][TILE_F32];
-    UNROLL (t, T)
-        UNROLL (v, V)
-            acc[v][t] = s->k0 ? vf_load(sums + (t * V + v) * LANES) : vf_zero();
+    begin_tile(s, token, V, T, acc);
     for (uint32_t b = 0; b < (s->k1 - s->k0) / 32; b++, w += V * block_bytes(how)) {
         const int8_t *a = x->q + (first + b) * 32;
         vi second[TILE_VECTORS][TILE_F32], one[TILE_VECTORS][TILE_F32];
@@ -89,9 +114,7 @@ INLINE void tile_q8(const struct sweep *s, uint32_t token, uint32_t V, uint32_t 
                              first + t * per_token + b, how);
         }
     }
-    UNROLL (t, T)
-        UNROLL (v, V)
-            vf_store(sums + (t * V + v) * LANES, acc[v][t]);
+    end_tile(s, token, V, T, acc);
 }
 
 INLINE void sweep_q8(const struct sweep *s, uint32_t V, uint32_t how)
@@ -155,11 +178,8 @@ INLINE void tile_f32(const struct sweep *s, uint32_t token, uint32_t V, uint32_t
     const size_t stride = s->m->x->stride;
     const float *x = s->m->x->f32 + (s->token + token) * stride + s->k0;
     const float *w = (const float *)(const void *)s->panel;
-    float *sums = s->sums + (size_t)token * V * LANES;
     vf acc[TILE_VECTORS][TILE_F32];
-    UNROLL (t, T)
-        UNROLL (v, V)
-            acc[v][t] = s->k0 ? vf_load(sums + (t * V + v) * LANES) : vf_zero();
+    begin_tile(s, token, V, T, acc);
     for (uint32_t k = 0; k < s->k1 - s->k0; k++, w += V * LANES) {
         vf wv[TILE_VECTORS];
         UNROLL (v, V)
@@ -168,9 +188,7 @@ INLINE void tile_f32(const struct sweep *s, uint32_t token, uint32_t V, uint32_t
             UNROLL (v, V)
                 acc[v][t] = vf_fma(wv[v], vf_all(x[t * stride + k]), acc[v][t]);
     }
-    UNROLL (t, T)
-        UNROLL (v, V)
-            vf_store(sums + (t * V + v) * LANES, acc[v][t]);
+    end_tile(s, token, V, T, acc);
 }
 
 INLINE void sweep_f32(const struct sweep *s, uint32_t V)
@@ -225,14 +243,6 @@ static void sweep_tokens_q8(const struct sweep *s)
 #undef X
 }
 
-static void store_sums(const struct sweep *s)
-{
-    for (uint32_t t = 0; t < s->n_tokens; t++)
-        for (uint32_t v = 0; v < s->vectors; v++)
-            store_lanes(s->m, s->token + t, s->row + v * LANES,
-                        vf_load(s->sums + (t * s->vectors + v) * LANES));
-}
-
 static uint32_t how_of(enum dtype t)
 {
     switch (t) {
@@ -261,14 +271,13 @@ static void sweep_rows(const struct sweep *all, uint32_t row0, uint32_t row1)
             s.vectors = row1 - row < TILE_ROWS ? TILE_VECTORS / 2 : TILE_VECTORS;
             s.k0 = k;
             s.k1 = m->w->cols - k < k_step ? m->w->cols : k + k_step;
+            s.last = s.k1 == m->w->cols;
             s.sums = all->sums + (size_t)(row - row0) * s.n_tokens;
             fill_panel(&s);
             if (m->form == ACT_Q8)
                 sweep_tokens_q8(&s);
             else
                 sweep_tokens_f32(&s);
-            if (s.k1 == m->w->cols)
-                store_sums(&s);
         }
 }
 

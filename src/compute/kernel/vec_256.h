@@ -13,8 +13,8 @@
 #define LANES  8u
 
 #define TILE_VECTORS    2u
-#define TILE_ONE_SCALE  4u
-#define TILE_TWO_SCALES 4u
+#define TILE_ONE_SCALE  3u
+#define TILE_TWO_SCALES 3u
 #define TILE_F32        6u
 
 #define ATTEND_QUERIES 6u
