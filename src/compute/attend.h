@@ -24,7 +24,26 @@ struct attend_query {
     float *out;           /* [d_v] weighted sum of values, not yet divided by sum */
     float max, sum;       /* -INFINITY and 0 before the first block; or a sink and 1 */
     uint32_t pos;         /* of the query, for the caller */
-    uint32_t first, last; /* keys of the block it sees; first > last: none */
+    uint32_t first, last; /* keys it sees: of the block, or of the run; first > last: none */
 };
+
+/* --- prompts: many queries of one KV head over all their keys at once --- */
+
+#define PROMPT_KEYS 64u /* keys taken together; they start at a multiple of it */
+
+struct attend_run {
+    uint32_t d, d_v;
+    float scale, softcap;
+    uint32_t first, last; /* keys that any of the queries sees */
+    const void *cache;    /* for `block` */
+    /* Keys [d][16] and values [16][d_v], F16, of block b: positions 16 b and following. */
+    void (*block)(const struct attend_run *r, uint32_t b, const uint16_t **k, const uint16_t **v);
+};
+
+/* Floats of scratch for n queries. */
+static inline uint64_t attend_run_floats(uint64_t n, uint64_t d, uint64_t d_v)
+{
+    return ((n + 15) & ~(uint64_t)15) * (d + d_v) + PROMPT_KEYS * (d + d_v) + 32 * PROMPT_KEYS + 64;
+}
 
 #endif

@@ -38,7 +38,8 @@ static void overlay(struct kernels *k, const struct kernels *over)
     X(form)
     X(act)
     X(matmul)
-    X(gated_matmul) X(dot) X(axpy) X(scale) X(gated) X(norm) X(attend) X(from_f16) X(to_f16)
+    X(gated_matmul)
+    X(dot) X(axpy) X(scale) X(gated) X(norm) X(attend) X(attend_run) X(from_f16) X(to_f16)
 #undef X
 }
 

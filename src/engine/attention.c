@@ -93,11 +93,54 @@ static void set_range(const struct layer *l, struct attend_query *q, uint32_t ba
     }
 }
 
-/* queries: room for RUN_TOKENS * group. scratch: two F32 blocks. */
+/* A run whose keys one kernel takes in all. */
+struct prompt_run {
+    struct attend_run r; /* first: what r->block is given is this */
+    const struct layer *l;
+    uint32_t seq, head;
+};
+
+static void prompt_block(const struct attend_run *r, uint32_t b, const uint16_t **k,
+                         const uint16_t **v)
+{
+    const struct prompt_run *p = (const struct prompt_run *)(const void *)r;
+    *k = kv_key_block(r->cache, p->l, p->seq, b, p->head);
+    *v = kv_value_block(r->cache, p->l, p->seq, b, p->head);
+}
+
+static bool attend_prompt(const struct forward *f, const struct layer *l, uint32_t head, uint32_t i,
+                          uint32_t n, struct attend_query *queries, float *scratch)
+{
+    const struct hparams *h = &f->m->h;
+    if (!f->kernels->attend_run || f->p.exact || kv_type_of(f->kv) != KV_F16 ||
+        batch_kernel_rows(&f->batch, f->batch.n) <= DECODE_TOKENS)
+        return false;
+    const struct prompt_run p = {.r = {.d = h->d_head,
+                                       .d_v = h->d_head_v,
+                                       .scale = h->attn_scale,
+                                       .softcap = h->attn_softcap,
+                                       .first = first_key(l, f->batch.pos[i]),
+                                       .last = f->batch.pos[i + n - 1],
+                                       .cache = f->kv,
+                                       .block = prompt_block},
+                                 .l = l,
+                                 .seq = f->batch.seq[i],
+                                 .head = head};
+    uint32_t n_q = start_queries(f, l, head, i, n, queries);
+    for (uint32_t j = 0; j < n_q; j++) {
+        queries[j].first = first_key(l, queries[j].pos);
+        queries[j].last = queries[j].pos;
+    }
+    return f->kernels->attend_run(&p.r, queries, n_q, scratch);
+}
+
+/* queries: room for those of run_tokens. scratch: two F32 blocks, or what attend_prompt wants. */
 static void attend_run(const struct forward *f, const struct layer *l, uint32_t head, uint32_t i,
                        uint32_t n, struct attend_query *queries, float *scratch)
 {
     const struct hparams *h = &f->m->h;
+    if (attend_prompt(f, l, head, i, n, queries, scratch))
+        return;
     uint32_t n_q = start_queries(f, l, head, i, n, queries), seq = f->batch.seq[i];
     uint32_t last_pos = f->batch.pos[i + n - 1];
     struct attend_block block = {
@@ -115,18 +158,18 @@ static void attend_run(const struct forward *f, const struct layer *l, uint32_t 
 }
 
 /* Length of the run that starts at batch row i: same sequence, following positions. */
-static uint32_t run_length(const struct batch *b, uint32_t i)
+static uint32_t run_length(const struct batch *b, uint32_t most, uint32_t i)
 {
     uint32_t n = 1;
-    while (n < RUN_TOKENS && i + n < b->n && b->seq[i + n] == b->seq[i])
+    while (n < most && i + n < b->n && b->seq[i + n] == b->seq[i])
         n++;
     return n;
 }
 
-static uint32_t count_runs(const struct batch *b)
+static uint32_t count_runs(const struct batch *b, uint32_t most)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < b->n; i += run_length(b, i))
+    for (uint32_t i = 0; i < b->n; i += run_length(b, most, i))
         n++;
     return n;
 }
@@ -141,15 +184,17 @@ void attend(struct task *t, const struct layer *l)
         store_rows(t, l, i);
     task_barrier(t);
     struct attend_query *queries = (struct attend_query *)(void *)t->scratch;
-    float *scratch = t->scratch + (size_t)RUN_TOKENS * (h->n_head / h->n_head_kv) * QUERY_FLOATS;
-    uint32_t n_jobs = count_runs(&f->batch) * h->n_head_kv, run = 0, i = 0, job;
+    const uint32_t group = h->n_head / h->n_head_kv, most = run_tokens(group);
+    float *scratch = t->scratch + run_query_floats(group);
+    uint32_t n_jobs = count_runs(&f->batch, most) * h->n_head_kv, run = 0, i = 0, job;
     while (task_next(t, n_jobs, &job)) {
         uint32_t wanted = job / h->n_head_kv;
         if (wanted < run)
             run = i = 0;
         for (; run < wanted; run++)
-            i += run_length(&f->batch, i);
-        attend_run(f, l, job % h->n_head_kv, i, run_length(&f->batch, i), queries, scratch);
+            i += run_length(&f->batch, most, i);
+        uint32_t n = run_length(&f->batch, most, i);
+        attend_run(f, l, job % h->n_head_kv, i, n, queries, scratch);
     }
     task_barrier(t);
 }

@@ -67,11 +67,22 @@ void block_rows(struct task *t, const float *x, uint32_t n_rows, uint32_t k, uin
 /* Runs the products of a list over task.in, chunk by chunk of all of them. */
 void block_products(struct task *t, const struct product *p, uint32_t n);
 
-/* attention.c: the KV write and the attention proper, act.q -> act.a. Its scratch: the state of
- * RUN_TOKENS queries a head of the group, and one block of keys and values as F32. */
-#define RUN_TOKENS   16u /* queries that share a converted block */
+/* attention.c: the KV write and the attention proper, act.q -> act.a. Its scratch: the state of the
+ * queries of a run, then what the kernels want. */
+#define RUN_QUERIES  256u /* queries of one KV head that share its keys and values, about */
 #define QUERY_FLOATS 10u
 void attend(struct task *t, const struct layer *l);
+
+/* Tokens of a run, when `group` query heads share a KV head. */
+static inline uint32_t run_tokens(uint32_t group)
+{
+    return group < RUN_QUERIES / 64 ? 64 : group > RUN_QUERIES ? 1 : RUN_QUERIES / group;
+}
+
+static inline uint64_t run_query_floats(uint32_t group)
+{
+    return ((uint64_t)run_tokens(group) * group * QUERY_FLOATS + 15) & ~(uint64_t)15;
+}
 
 /* Rows of a matrix handed out at once. */
 uint32_t task_chunk_rows(const struct task *t, const struct mat *w, enum act_form form);

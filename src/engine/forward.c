@@ -35,8 +35,10 @@ static uint64_t scratch_floats(const struct hparams *h)
 {
     uint64_t cols = max_u64(max_u64(h->d_model, h->widest), (uint64_t)h->n_head * h->d_head_v);
     uint64_t matmul = kernel_scratch_floats((uint32_t)max_u64(cols, hparams_widest_ffn(h)));
-    uint64_t queries = (uint64_t)RUN_TOKENS * (h->n_head / h->n_head_kv) * QUERY_FLOATS;
-    uint64_t attention = queries + KV_BLOCK * ((uint64_t)h->d_head + h->d_head_v);
+    uint32_t group = h->n_head / h->n_head_kv;
+    uint64_t blocks = KV_BLOCK * ((uint64_t)h->d_head + h->d_head_v);
+    uint64_t run = attend_run_floats((uint64_t)run_tokens(group) * group, h->d_head, h->d_head_v);
+    uint64_t attention = run_query_floats(group) + max_u64(blocks, run);
     return (max_u64(matmul, attention) + 15) & ~(uint64_t)15;
 }
 

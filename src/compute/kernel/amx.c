@@ -9,47 +9,19 @@
  * tenth, 1024 a third. While a panel is swept the packed weights of the next one are prefetched:
  * they lie a row's length apart, which the processor does not foresee.
  *
- * F16 does not fit BF16: a weight is the sum of two BF16 numbers, and the panel is swept twice.
- *
- * gcc 12: the tile intrinsics say nothing about memory, so compiler barriers stand where a tile
- * reads what plain code wrote, and the configuration is static for the same reason. */
+ * F16 does not fit BF16: a weight is the sum of two BF16 numbers, and the panel is swept twice. */
 #include <string.h>
 
 #include "compute/kernel/vec_avx512.h"
 
 #include "compute/kernel.h"
+#include "compute/kernel/amx_tiles.h"
 #include "compute/kernel/formats.h"
 #include "compute/kernel/gate.h"
 
 #define AMX_ROWS   256u
 #define AMX_TOKENS 512u
 #define K_BLOCK    256u
-#define SUM_TILE   256u /* F32 sums in a tile: 16 tokens x 16 rows */
-#define TILE_HALF  512u /* 16-bit numbers in a tile: 16 rows x 32 */
-
-#define BARRIER() __asm__ volatile("" ::: "memory")
-
-static const struct {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} tiles_16x64 = {
-    .palette = 1,
-    .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
-    .rows = {16, 16, 16, 16, 16, 16, 16, 16},
-};
-
-/* Two rows of a BF16 tile: weights 2i, 2i+1 of 16 rows, rounded half away from zero. */
-INLINE void store_pair(uint16_t *tile_row, vf first, vf second)
-{
-    vi half = _mm512_set1_epi32(0x8000);
-    vi a = _mm512_add_epi32(_mm512_castps_si512(first), half);
-    vi b = _mm512_add_epi32(_mm512_castps_si512(second), half);
-    a = _mm512_srli_epi32(a, 16);
-    b = _mm512_ternarylogic_epi32(_mm512_set1_epi32((int)0xffff0000u), b, a,
-                                  0xea); /* (m & b) | a */
-    _mm512_store_si512(tile_row, b);
-}
 
 /* Tile of 16 rows x 32 k from one unpacked block. */
 INLINE void expand_block(const struct unpacked *w, uint16_t *tile)
@@ -402,4 +374,5 @@ const struct kernels kernels_amx = {
     .act = act,
     .matmul = matmul,
     .gated_matmul = matmul_gated,
+    .attend_run = amx_attend_run,
 };
