@@ -14,9 +14,13 @@ SHARED = os.environ.get("MOAT_SHARED", os.path.join(os.path.dirname(ROOT), "shar
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "moat")
 REAL = {"smollm2.gguf": "SmolLM2 135M Q4_1 (real)", "gemma3.gguf": "Gemma 3 270M Q4_K_M (real)"}
 
-# label, file, shape and mix of a made model (None: real), prompt, decode, depth
+# The peer of a row that lowers moat's level (MOAT_ISA) is built for no more than that.
+LEVELS = {"avx2": "-DGGML_NATIVE=OFF -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON"}
+
+# label, file, shape and mix of a made model (None: real), prompt, decode, depth[, level]
 ROWS = [
     ("qwen2.5-1.5b Q4_K_M", "qwen2.5-1.5b-q4_k_m.gguf", ("qwen2.5-1.5b", "q4_k_m"), 512, 64, 0),
+    ("qwen2.5-1.5b Q4_K_M, AVX2 only", "qwen2.5-1.5b-q4_k_m.gguf", ("qwen2.5-1.5b", "q4_k_m"), 512, 64, 0, "avx2"),
     ("qwen2.5-1.5b Q4_0", "qwen2.5-1.5b-q4_0.gguf", ("qwen2.5-1.5b", "q4_0"), 512, 64, 0),
     ("qwen2.5-1.5b Q8_0", "qwen2.5-1.5b-q8_0.gguf", ("qwen2.5-1.5b", "q8_0"), 512, 64, 0),
     ("qwen2.5-1.5b BF16", "qwen2.5-1.5b-bf16.gguf", ("qwen2.5-1.5b", "bf16"), 512, 32, 0),
@@ -49,11 +53,24 @@ def model_path(o, file, made, python):
     return path
 
 
-def versus(o, path, row, peer, python):
-    _, _, _, p, n, d = row
+def peer_python(o, level):
+    """The peer's interpreter; installs the peer where it is absent. pip would take a wheel built for another level from its cache."""
+    folder = o.peers.rstrip("/") + (f"-{level}" if level else "")
+    python = os.path.join(folder, "bin", "python")
+    if not os.path.exists(python):
+        script = open(f"{SHARED}/bench/peer.sh").read()
+        if level and "-DGGML_NATIVE=ON" not in script:
+            sys.exit("bench/run.py cannot build the peer for a level: peer.sh has no -DGGML_NATIVE=ON")
+        script = script.replace("-DGGML_NATIVE=ON", LEVELS[level]) if level else script
+        subprocess.run(["bash", "-c", script, f"{SHARED}/bench/peer.sh", folder], check=True, env=dict(os.environ, PIP_NO_CACHE_DIR="1"))
+    return python
+
+
+def versus(o, path, row, peer, python, level):
+    _, _, _, p, n, d = row[:6]
     cmd = [python, f"{SHARED}/bench/versus.py", "--moat", f"{ROOT}/build/moat", "--peer-python", python, path, "--peer", peer,
            "-p", str(p), "-n", str(n), "-d", str(d), "--rounds", str(o.rounds)]
-    out = subprocess.run(cmd, capture_output=True, text=True)
+    out = subprocess.run(cmd, capture_output=True, text=True, env=dict(os.environ, **({"MOAT_ISA": level} if level else {})))
     if out.returncode:
         print(out.stderr[-400:], file=sys.stderr)
         return None
@@ -72,14 +89,13 @@ def main():
     o = ap.parse_args()
     if not os.path.isdir(SHARED):
         sys.exit("bench/run.py needs the evaluation data beside the project; see MOAT_SHARED")
-    python = os.path.join(o.peers, "bin", "python")
-    if not os.path.exists(python):
-        subprocess.run([f"{SHARED}/bench/peer.sh", o.peers], check=True)
     lines = []
     for row in ROWS:
-        if o.only not in row[0]:
+        level = row[6] if len(row) > 6 else None
+        if o.only not in row[0] or level and (o.peer != "llama_cpp" or platform.machine() != "x86_64"):
             continue
-        r = versus(o, model_path(o, row[1], row[2], python), row, o.peer, python)
+        path = model_path(o, row[1], row[2], peer_python(o, None))
+        r = versus(o, path, row, o.peer, peer_python(o, level), level)
         if r:
             lines += [table_row(row[0], f"prefill {row[3]}", r["prefill_tps"]), table_row(row[0], f"decode {row[4]}", r["decode_tps"])]
             print("\n".join(lines[-2:]), flush=True)
