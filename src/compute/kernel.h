@@ -8,6 +8,7 @@
 #define MOAT_COMPUTE_KERNEL_H
 
 #include "compute/attend.h"
+#include "compute/delta.h"
 #include "compute/mat.h"
 
 #define MATMUL_ROWS   16 /* rows are handed out in multiples of this */
@@ -38,6 +39,7 @@ struct kernels {
      * has no such kernel for these sizes. scratch: attend_run_floats, 64-byte aligned. */
     bool (*attend_run)(const struct attend_run *r, struct attend_query *q, uint32_t n,
                        float *scratch);
+    void (*delta)(const struct delta_token *t);
     void (*from_f16)(const uint16_t *h, float *out, uint32_t n);
     void (*to_f16)(const float *x, uint16_t *out, uint32_t n);
 };

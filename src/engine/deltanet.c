@@ -78,17 +78,15 @@ static void convolve(struct task *t, const struct layer *l)
     const struct hparams *h = &t->f->m->h;
     uint32_t width = h->d_delta * (2 * h->n_delta_k + h->n_delta_v), chunk;
     uint32_t n_chunks = (width + CONV_CHANNELS - 1) / CONV_CHANNELS;
-    float *x = t->f->act.spare[SPARE_QKV], ones[CONV_CHANNELS];
+    float *x = t->f->act.spare[SPARE_QKV];
     const struct conv conv = {
         .x = x, .weight = l->conv, .stride = width, .channels = width, .taps = h->conv_taps};
-    for (uint32_t i = 0; i < CONV_CHANNELS; i++)
-        ones[i] = 1.0f;
     while (task_next(t, n_chunks, &chunk)) {
         uint32_t from = chunk * CONV_CHANNELS, left = width - from;
         uint32_t n = left < CONV_CHANNELS ? left : CONV_CHANNELS;
         conv_channels(t, l, &conv, from, from + n);
         for (size_t i = 0; i < t->f->batch.n; i++)
-            t->f->kernels->gated(x + i * width + from, ones, GATE_SILU, n);
+            t->f->kernels->gated(x + i * width + from, NULL, GATE_SILU, n);
     }
     task_barrier(t);
 }
@@ -110,19 +108,6 @@ static void normalise_keys(struct task *t)
 
 /* --- the rule -----------------------------------------------------------------------------------
  */
-
-/* One token of one head; v becomes what comes out. */
-static void step(const struct kernels *kernels, float *state, const float *q, const float *k,
-                 float *v, uint32_t d, float decay, float beta)
-{
-    float scale = 1.0f / sqrtf((float)d);
-    for (uint32_t j = 0; j < d; j++) {
-        float *row = state + (size_t)j * d;
-        kernels->scale(row, decay, d);
-        kernels->axpy(row, beta * (v[j] - kernels->dot(row, k, d)), k, d);
-        v[j] = scale * kernels->dot(row, q, d);
-    }
-}
 
 /* Where a row's beta and alpha of a value head lie. */
 static void gates(const struct task *t, const struct layer *l, uint32_t row, uint32_t head,
@@ -154,9 +139,15 @@ static void run_head(struct task *t, const struct layer *l, uint32_t head, bool 
         float *v = row + 2 * keys + head * d, beta, alpha;
         float *z = f->act.spare[SPARE_Z] + ((size_t)i * h->n_delta_v + head) * d;
         gates(t, l, i, head, &beta, &alpha);
-        step(f->kernels, kv_state(f->kv, l, f->batch.seq[i]) + skip, row + key * d,
-             row + keys + key * d, v, d,
-             expf(l->delta_a[head] * softplus(alpha + l->delta_dt[head])), sigmoid(beta));
+        struct delta_token token = {
+            .state = kv_state(f->kv, l, f->batch.seq[i]) + skip,
+            .q = row + key * d,
+            .k = row + keys + key * d,
+            .v = v,
+            .d = d,
+            .decay = expf(l->delta_a[head] * softplus(alpha + l->delta_dt[head])),
+            .beta = sigmoid(beta)};
+        f->kernels->delta(&token);
         f->kernels->norm(v, l->delta_norm, h->norm_eps, v, d);
         f->kernels->gated(z, v, GATE_SILU, d);
     }

@@ -148,6 +148,21 @@ static bool bind_values(struct loader *l, const struct gguf_tensor *t, uint64_t 
     return true;
 }
 
+static bool bind_columns(struct loader *l, const struct gguf_tensor *t, const float **out,
+                         struct err *e)
+{
+    uint64_t rows = t->ne[1], cols = t->ne[0];
+    const float *v;
+    float *turned = arena_new(&l->m->arena, rows * cols, sizeof *turned, e);
+    if (!turned || !bind_values(l, t, 0, &v, e))
+        return false;
+    for (uint64_t r = 0; r < rows; r++)
+        for (uint64_t c = 0; c < cols; c++)
+            turned[c * rows + r] = v[r * cols + c];
+    *out = turned;
+    return true;
+}
+
 /* Near ties of a router decide which experts run: it, and weights of plain formats before it, are
  * not worth rounding further. Quantised ones are: they have moved the ties already. */
 static bool is_precise(const struct hparams *h, const struct tensor_spec *s,
@@ -184,6 +199,8 @@ static bool take(struct loader *l, const struct tensor_spec *s, bool fused,
     *used = 1;
     if (s->kind == TENSOR_VALUES)
         return bind_values(l, t, first, field, e);
+    if (s->kind == TENSOR_COLUMNS)
+        return bind_columns(l, t, field, e);
     bind_matrix(t, first, dim_size(h, s->rows), is_precise(h, s, t), field);
     return true;
 }

@@ -45,7 +45,7 @@ struct layer {
     struct mat delta_qkv, delta_z, delta_mixed, delta_beta, delta_alpha, delta_ba, delta_out;
     const float *delta_dt, *delta_a, *delta_norm;
 
-    /* A short convolution [channels][taps], and what leads to it and from it. */
+    /* A short convolution [taps][channels], and what leads to it and from it. */
     const float *conv;
     struct mat conv_in, conv_out;
 

@@ -52,7 +52,7 @@ static void add_all(struct packed_plan *p, const struct tensor_spec *specs, cons
     char name[LIMIT_GGUF_TENSOR_NAME];
     for (const struct tensor_spec *s = specs; s->name; s++) {
         struct mat *w = (struct mat *)((char *)base + s->offset);
-        if (s->kind == TENSOR_VALUES || w == &p->m->embed || w == &p->m->positions)
+        if (tensor_is_values(s) || w == &p->m->embed || w == &p->m->positions)
             continue;
         snprintf(name, sizeof name, "%s%s", prefix, s->name);
         add(p, name, w);

@@ -25,7 +25,7 @@ void block_gated_attention(struct task *t, const struct layer *l, const float *x
                            bool add);
 
 /* A causal convolution of `taps` along the sequence for channels from..to of x [n][stride], in
- * place. weight [channels][taps]; of the layer's state the first [taps - 1][channels] floats. gate
+ * place. weight [taps][channels]; of the layer's state the first [taps - 1][channels] floats. gate
  * [n][stride], or NULL, multiplies what comes in. */
 struct conv {
     float *x;
@@ -62,7 +62,7 @@ bool hparams_gated_experts(struct hparams *h, const struct gguf *g, struct err *
     LAYER_MAT(delta_qkv, "attn_qkv.weight", DIM_DELTA_QKV, DIM_MODEL, (need) | IF_RECURRENT),      \
         LAYER_MAT(delta_z, "attn_gate.weight", DIM_DELTA_VALUES, DIM_MODEL,                        \
                   (need) | IF_RECURRENT),                                                          \
-        LAYER_VALUES(conv, "ssm_conv1d.weight", DIM_DELTA_QKV, DIM_TAPS, IF_RECURRENT),            \
+        LAYER_COLUMNS(conv, "ssm_conv1d.weight", DIM_DELTA_QKV, DIM_TAPS, IF_RECURRENT),           \
         LAYER_VEC(delta_dt, "ssm_dt.bias", DIM_DELTA_HEADS, IF_RECURRENT),                         \
         LAYER_VEC(delta_a, "ssm_a", DIM_DELTA_HEADS, IF_RECURRENT),                                \
         LAYER_VEC(delta_norm, "ssm_norm.weight", DIM_DELTA_HEAD, IF_RECURRENT),                    \

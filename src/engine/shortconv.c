@@ -4,31 +4,50 @@
 
 #include <string.h>
 
-/* One row: the newest value of each channel against its last taps - 1, which then move on. */
-static void conv_row(const struct conv *c, float *x, const float *gate, float *state, uint32_t from,
-                     uint32_t to)
+#define LOT 16u /* channels whose loops have a fixed length, for the compiler's vectors */
+
+/* The newest value of n channels against their last taps - 1, which then move on. */
+static inline void conv_some(const struct conv *c, float *restrict x, const float *restrict gate,
+                             float *restrict state, const float *restrict w, uint32_t n)
 {
+    float in[LOT], sum[LOT];
     uint32_t past = c->taps - 1;
-    for (uint32_t ch = from; ch < to; ch++) {
-        const float *w = c->weight + (size_t)ch * c->taps;
-        float in = gate ? x[ch] * gate[ch] : x[ch], sum = 0;
-        for (uint32_t j = 0; j < past; j++)
-            sum += w[j] * state[(size_t)j * c->channels + ch];
-        for (uint32_t j = 0; j + 1 < past; j++)
-            state[(size_t)j * c->channels + ch] = state[(size_t)(j + 1) * c->channels + ch];
-        if (past)
-            state[(size_t)(past - 1) * c->channels + ch] = in;
-        x[ch] = sum + w[past] * in;
-    }
+    const float *newest = w + (size_t)past * c->channels;
+    for (uint32_t ch = 0; ch < n; ch++)
+        in[ch] = gate ? x[ch] * gate[ch] : x[ch];
+    for (uint32_t ch = 0; ch < n; ch++)
+        sum[ch] = newest[ch] * in[ch];
+    for (uint32_t j = 0; j < past; j++)
+        for (uint32_t ch = 0; ch < n; ch++)
+            sum[ch] += w[(size_t)j * c->channels + ch] * state[(size_t)j * c->channels + ch];
+    for (uint32_t j = 0; j + 1 < past; j++)
+        memcpy(state + (size_t)j * c->channels, state + (size_t)(j + 1) * c->channels,
+               n * sizeof *state);
+    if (past)
+        memcpy(state + (size_t)(past - 1) * c->channels, in, n * sizeof *state);
+    memcpy(x, sum, n * sizeof *x);
+}
+
+static void conv_row(const struct conv *c, float *x, const float *gate, float *state, uint32_t n)
+{
+    uint32_t ch = 0;
+    for (; ch + LOT <= n; ch += LOT)
+        conv_some(c, x + ch, gate ? gate + ch : NULL, state + ch, c->weight + ch, LOT);
+    if (ch < n)
+        conv_some(c, x + ch, gate ? gate + ch : NULL, state + ch, c->weight + ch, n - ch);
 }
 
 void conv_channels(const struct task *t, const struct layer *l, const struct conv *c, uint32_t from,
                    uint32_t to)
 {
     const struct forward *f = t->f;
-    for (uint32_t i = 0; i < f->batch.n; i++)
-        conv_row(c, c->x + (size_t)i * c->stride, c->gate ? c->gate + (size_t)i * c->stride : NULL,
-                 kv_state(f->kv, l, f->batch.seq[i]), from, to);
+    struct conv here = *c;
+    here.weight += from;
+    for (uint32_t i = 0; i < f->batch.n; i++) {
+        size_t at = (size_t)i * c->stride + from;
+        conv_row(&here, c->x + at, c->gate ? c->gate + at : NULL,
+                 kv_state(f->kv, l, f->batch.seq[i]) + from, to - from);
+    }
 }
 
 void block_short_conv(struct task *t, const struct layer *l, const float *x, float *y, bool add)

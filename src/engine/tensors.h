@@ -71,6 +71,7 @@ enum tensor_kind {
     TENSOR_MAT,
     TENSOR_EXPERTS, /* a stack: [n_expert][rows][cols] */
     TENSOR_HEADS,   /* the same of n_head */
+    TENSOR_COLUMNS, /* converted to F32 and transposed: [cols][rows] */
     TENSOR_VALUES,  /* converted to F32: [rows][cols], or [cols] with DIM_NONE */
 };
 
@@ -86,6 +87,11 @@ struct tensor_spec {
     enum dim whole, first;
 };
 
+static inline bool tensor_is_values(const struct tensor_spec *s)
+{
+    return s->kind == TENSOR_VALUES || s->kind == TENSOR_COLUMNS;
+}
+
 #define TENSOR_OF(of, field, name, rows, cols, kind, need, fused, whole, first)                    \
     {                                                                                              \
         name, offsetof(struct of, field), rows, cols, kind, need, fused, whole, first              \
@@ -100,6 +106,8 @@ struct tensor_spec {
     TENSOR_WHOLE(layer, field, name, rows, cols, TENSOR_HEADS, need)
 #define LAYER_VALUES(field, name, rows, cols, need)                                                \
     TENSOR_WHOLE(layer, field, name, rows, cols, TENSOR_VALUES, need)
+#define LAYER_COLUMNS(field, name, rows, cols, need)                                               \
+    TENSOR_WHOLE(layer, field, name, rows, cols, TENSOR_COLUMNS, need)
 #define LAYER_VEC(field, name, n, need) LAYER_VALUES(field, name, DIM_NONE, n, need)
 #define LAYER_MAT_OR(field, name, rows, cols, need, fused, whole, first)                           \
     TENSOR_OF(layer, field, name, rows, cols, TENSOR_MAT, need, fused, whole, first)

@@ -274,6 +274,43 @@ static void rows_of_floats(void **state)
     }
 }
 
+/* Some tokens of the gated delta rule against the same in double precision. */
+static void delta_tokens(void **state)
+{
+    const struct kernels *k = *state;
+    enum { N = 130 };
+    static float s[N * N];
+    static double want[N * N];
+    static const uint32_t widths[] = {1, 3, 8, 16, 17, 33, 64, 100, 128, N};
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
+        uint32_t d = widths[w];
+        float q[N], key[N], v[N];
+        for (uint32_t i = 0; i < d * d; i++)
+            want[i] = (double)(s[i] = random_float());
+        for (int token = 0; token < 5; token++) {
+            struct delta_token t = {s, q, key, v, d, 0.5f + 0.1f * (float)token, 0.7f};
+            double out[N];
+            for (uint32_t i = 0; i < d; i++)
+                q[i] = random_float(), key[i] = random_float() / (float)d, v[i] = random_float();
+            for (uint32_t j = 0; j < d; j++) {
+                double says = 0;
+                out[j] = 0;
+                for (uint32_t i = 0; i < d; i++)
+                    says += (want[i * d + j] *= (double)t.decay) * (double)key[i];
+                for (uint32_t i = 0; i < d; i++) {
+                    want[i * d + j] += (double)key[i] * (double)t.beta * ((double)v[j] - says);
+                    out[j] += want[i * d + j] * (double)q[i] / sqrt(d);
+                }
+            }
+            k->delta(&t);
+            for (uint32_t j = 0; j < d; j++)
+                assert_true(fabs((double)v[j] - out[j]) <= 64 * U * (double)d);
+        }
+        for (uint32_t i = 0; i < d * d; i++)
+            assert_true(fabs((double)s[i] - want[i]) <= 64 * U);
+    }
+}
+
 static void half_floats(void **state)
 {
     const struct kernels *k = *state;
@@ -330,13 +367,14 @@ static void unknown_levels(void **state)
 
 static int run_all(void)
 {
-    enum { N_TITLES = 7 };
+    enum { N_TITLES = 8 };
     static struct kernels tables[N_ISA];
     static char names[N_ISA][N_TITLES][40];
     static void (*const functions[])(void **) = {
-        sums, plain_rows, activations, rows_of_floats, half_floats, norms, attention};
-    static const char *const titles[] = {
-        "sums", "plain_rows", "activations", "rows_of_floats", "half_floats", "norms", "attention"};
+        sums, plain_rows, activations, rows_of_floats, half_floats, norms, attention, delta_tokens};
+    static const char *const titles[] = {"sums",           "plain_rows",  "activations",
+                                         "rows_of_floats", "half_floats", "norms",
+                                         "attention",      "delta_tokens"};
     struct CMUnitTest tests[N_ISA * N_TITLES + 1] = {cmocka_unit_test(unknown_levels)};
     size_t n = 1;
     for (size_t i = 0; i < N_ISA; i++)

@@ -3,6 +3,7 @@
 #include "compute/kernel/vec_avx2.h"
 
 #include "compute/kernel/attend.h"
+#include "compute/kernel/delta.h"
 #include "compute/kernel/dense.h"
 #include "compute/kernel/rows.h"
 #include "compute/kernel/tile_steps.h"
@@ -19,6 +20,7 @@ const struct kernels kernels_avx2 = {
     .axpy = axpy,
     .gated = gated_rows,
     .norm = norm_row,
+    .delta = delta_rule,
     .attend = attend_keys,
     .scale = scale,
     .from_f16 = from_f16,

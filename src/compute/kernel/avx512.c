@@ -3,6 +3,7 @@
 #include "compute/kernel/vec_avx512.h"
 
 #include "compute/kernel/attend.h"
+#include "compute/kernel/delta.h"
 #include "compute/kernel/rows.h"
 #include "compute/kernel/tile_steps.h"
 
@@ -16,5 +17,6 @@ const struct kernels kernels_avx512 = {
     .matmul = matmul,
     .gated = gated_rows,
     .norm = norm_row,
+    .delta = delta_rule,
     .attend = attend_keys,
 };

@@ -96,6 +96,15 @@ static void attend_one(const struct attend_block *b, struct attend_query *q)
     q->max = max;
 }
 
+static void delta(const struct delta_token *t)
+{
+    float kq = 0;
+    for (uint32_t i = 0; i < t->d; i++)
+        kq += t->k[i] * t->q[i];
+    for (uint32_t at = 0; at < t->d; at++)
+        delta_value(t, at, kq);
+}
+
 static void attend(const struct attend_block *b, struct attend_query *q, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -110,6 +119,7 @@ const struct kernels kernels_ref = {
     .gated = gated,
     .norm = rms_norm,
     .attend = attend,
+    .delta = delta,
     .matmul = matmul,
     .dot = dot,
     .axpy = axpy,

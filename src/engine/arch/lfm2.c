@@ -13,7 +13,7 @@
 static const struct tensor_spec layer_tensors[] = {
     TENSORS_SOME_ATTENTION(DIM_Q, DIM_QK, DIM_QKV),
     LAYER_MAT(conv_in, "shortconv.in_proj.weight", DIM_MODEL3, DIM_MODEL, IF_RECURRENT),
-    LAYER_VALUES(conv, "shortconv.conv.weight", DIM_MODEL, DIM_TAPS, IF_RECURRENT),
+    LAYER_COLUMNS(conv, "shortconv.conv.weight", DIM_MODEL, DIM_TAPS, IF_RECURRENT),
     LAYER_MAT(conv_out, "shortconv.out_proj.weight", DIM_MODEL, DIM_MODEL, IF_RECURRENT),
     LAYER_VEC(ffn_norm.weight, "ffn_norm.weight", DIM_MODEL, REQUIRED),
     TENSORS_FFN(IF_DENSE),
