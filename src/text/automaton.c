@@ -234,6 +234,7 @@ static bool enter(struct automaton *a, struct err *e)
     if (stack == UINT32_MAX && !automaton_sets_find(a, &a->stacks, &a->back, &stack, e))
         return false;
     const struct grammar_rule *r = &a->g->rule[rule];
+    a->stacks.set[stack].border |= r->border;
     return visit(a, (struct automaton_item){r->start, stack, r->data}, e) && follow_all(a, true, e);
 }
 
@@ -409,4 +410,89 @@ bool automaton_has_mentions(const struct automaton *a, uint32_t state)
 struct automaton_table automaton_table(const struct automaton *a)
 {
     return (struct automaton_table){a->to, a->g->n_class, a->g->class_of};
+}
+
+/* --- cutting -----------------------------------------------------------------------------------
+ */
+
+#define MOST_CUT 64u /* stacks above the cut */
+
+struct cut {
+    uint32_t stack[MOST_CUT + 1], moved[MOST_CUT + 1]; /* descending; (A2): callers come after */
+    uint32_t n, done; /* stacks met; of them, those whose callers were added */
+};
+
+static bool note_stack(struct cut *c, uint32_t stack)
+{
+    uint32_t i = c->n;
+    for (uint32_t k = 0; k < c->n; k++)
+        if (c->stack[k] == stack)
+            return true;
+    if (c->n > MOST_CUT - 1)
+        return false;
+    for (; i > 0 && c->stack[i - 1] < stack; i--)
+        c->stack[i] = c->stack[i - 1];
+    c->stack[i] = stack;
+    c->n++;
+    return true;
+}
+
+/* Goes up from the innermost stacks until one is left, through which all pass, at a border. */
+static bool find_common(const struct automaton *a, uint32_t state, struct cut *c)
+{
+    const struct automaton_set *s = &a->states.set[state];
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct automaton_item *x = &a->states.item[s->first + i];
+        if (x->node == 0 || !note_stack(c, x->stack))
+            return false;
+    }
+    for (c->done = 0;; c->done++) {
+        bool last = c->done + 1 == c->n;
+        if (c->done == c->n || (last && c->stack[c->done] == 0))
+            return false;
+        if (last && a->stacks.set[c->stack[c->done]].border)
+            return true;
+        const struct automaton_set *k = &a->stacks.set[c->stack[c->done]];
+        for (uint32_t i = 0; i < k->n; i++)
+            if (!note_stack(c, a->stacks.item[k->first + i].stack))
+                return false;
+    }
+}
+
+/* The items of a set with the common stack as the bottom. */
+static bool move_set(struct automaton *a, struct automaton_sets *s, uint32_t number,
+                     const struct cut *c, uint32_t *to, struct err *e)
+{
+    struct automaton_set x = s->set[number];
+    a->back.n = 0;
+    for (uint32_t i = 0; i < x.n; i++) {
+        struct automaton_item item = s->item[x.first + i];
+        uint32_t k = 0;
+        while (c->stack[k] != item.stack)
+            k++;
+        item.stack = c->moved[k];
+        if (!push(&a->back, item, e))
+            return false;
+    }
+    return automaton_sets_find(a, s, &a->back, to, e);
+}
+
+bool automaton_cut(struct automaton *a, uint32_t state, struct automaton_cut *out, struct err *e)
+{
+    struct cut c = {.n = 0};
+    *out = (struct automaton_cut){state, AUTOMATON_DEAD, 0};
+    if (!find_common(a, state, &c))
+        return true;
+    uint32_t common = c.stack[c.done];
+    c.moved[c.done] = 0;
+    for (uint32_t i = c.done; i-- > 0;) {
+        if (!move_set(a, &a->stacks, c.stack[i], &c, &c.moved[i], e))
+            return false;
+        a->stacks.set[c.moved[i]].border |= a->stacks.set[c.stack[i]].border;
+    }
+    if (!move_set(a, &a->states, state, &c, &out->here, e) || !automaton_add_row(a, e))
+        return false;
+    begin(a);
+    out->left = a->stacks.set[common].left;
+    return leave(a, common, e) && close_state(a, &out->after, e);
 }

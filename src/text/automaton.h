@@ -57,6 +57,16 @@ struct automaton_table automaton_table(const struct automaton *a);
 bool automaton_blur(struct automaton *a, uint32_t state, uint32_t bytes, uint32_t *to,
                     struct err *e) MUST_USE;
 
+/* Cuts what the state does from what is done after: `here` is the rules in progress that all of its
+ * readings pass through, as if they were the whole grammar (it accepts where they end), `after` the
+ * state when they end, `left` the bytes that then at least follow. Many states have the same
+ * `here`. Where there is nothing to cut, here is the state itself and after AUTOMATON_DEAD. */
+struct automaton_cut {
+    uint32_t here, after, left;
+};
+bool automaton_cut(struct automaton *a, uint32_t state, struct automaton_cut *out,
+                   struct err *e) MUST_USE;
+
 /* When the memory is used up: forgets all states but *state, which gets a new number, and returns
  * true. Do it between tokens. */
 bool automaton_full(const struct automaton *a);

@@ -80,6 +80,8 @@ static bool move_state(const struct automaton *a, struct automaton *b, uint32_t 
         for (uint32_t i = 0; ok && i < s->n; i++)
             ok = move_item(a, b, stack, a->stacks.item[s->first + i], &l, e);
         ok = ok && automaton_sets_find(b, &b->stacks, &l, &stack[k], e);
+        if (ok)
+            b->stacks.set[stack[k]].border |= s->border;
     }
     const struct automaton_set *s = &a->states.set[*state];
     l.n = 0;
@@ -142,6 +144,7 @@ bool automaton_blur(struct automaton *a, uint32_t state, uint32_t bytes, uint32_
             !mem_grow(&a->blurred, a->n_blurred, &a->blurred_cap, sizeof *a->blurred, e))
             return false;
         a->blurred[a->n_blurred] = stack;
+        a->stacks.set[stack].border |= a->stacks.set[a->n_blurred].border;
     }
     return blur_set(a, &a->states, state, bytes, to, e) && automaton_add_row(a, e);
 }

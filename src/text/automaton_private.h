@@ -22,6 +22,7 @@ struct automaton_set {
     uint32_t first, n; /* of items */
     uint32_t left;     /* bytes of the shortest completion of the whole text */
     uint32_t hash;
+    bool border; /* of a stack: what a border rule returns to */
 };
 
 struct automaton_sets { /* stacks, or states */

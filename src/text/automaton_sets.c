@@ -167,8 +167,8 @@ bool automaton_sets_find(struct automaton *a, struct automaton_sets *s, struct a
         }
     if (list->n)
         memcpy(s->item + s->n_item, list->v, list->n * sizeof *list->v);
-    s->set[s->n] =
-        (struct automaton_set){(uint32_t)s->n_item, (uint32_t)list->n, list_left(a, list), hash};
+    s->set[s->n] = (struct automaton_set){(uint32_t)s->n_item, (uint32_t)list->n,
+                                          list_left(a, list), hash, false};
     s->n_item += list->n;
     *number = (uint32_t)s->n++;
     s->slot[at] = *number + 1;

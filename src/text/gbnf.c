@@ -389,6 +389,7 @@ static bool find_rule(struct gbnf *p, struct str name, size_t from, uint32_t *ru
     struct place x = place_of(p, from);
     p->g->rule[*rule].line = x.line;
     p->g->rule[*rule].column = x.column;
+    p->g->rule[*rule].border = true;
     return map_put(&p->rules, name, *rule, p->e);
 }
 

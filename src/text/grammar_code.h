@@ -39,7 +39,8 @@ struct grammar_rule {
     uint64_t data;
     uint32_t line, column; /* where it is first named, for messages; 0: made by us */
     uint32_t rank;         /* a rule called before any byte has a higher one */
-    bool nullable, infinite;
+    bool nullable;
+    bool border;       /* a good place to cut what follows off: see automaton_cut */
     uint32_t shortest; /* bytes of the shortest text from the start */
 };
 

@@ -45,6 +45,9 @@ uint32_t schema_rule(struct schema *s, const struct schema_element *v, uint32_t 
         return 0;
     at = (uint32_t)s->n_wanted++;
     s->wanted[at] = (struct schema_wanted){copy, used, grammar_add_rule(s->g, STR(""))};
+    if (s->g->bad)
+        return 0;
+    s->g->rule[s->wanted[at].rule].border = true;
     return map_put(&s->rules, key, at, s->e) ? s->wanted[at].rule : 0;
 }
 

@@ -137,6 +137,7 @@ static bool start_rule(struct schema *s, uint32_t rule, uint32_t start)
     if (s->g->bad || !start)
         return false;
     s->g->rule[rule].start = start;
+    s->g->rule[rule].border = true;
     return true;
 }
 

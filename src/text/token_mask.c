@@ -8,20 +8,36 @@
 #include "base/mem.h"
 #include "text/automaton.h"
 
-/* What a walk needs to know about a state beside its row of the table. */
+/* What a walk needs to know about a state beside its row of the table. Many characters may lead
+ * from it to one other state, `next`, and from there on again, as in a text of bounded length, or
+ * back to itself, as in one without: whole subtrees of such characters are taken at once. */
 struct state_facts {
     bool known;
-    bool loops;        /* some character leads back to it */
-    bool others;       /* every whole character from 0x80 on leads back to it */
-    uint64_t ascii[2]; /* characters below 0x80 that lead back to it */
-    uint32_t slot;     /* its mask, number + 1; 0: none */
-    uint32_t blurred;  /* the state whose mask is the same, + 1; 0: not looked for yet */
+    bool others;       /* every whole character from 0x80 on leads to next */
+    uint64_t ascii[2]; /* characters below 0x80 that do */
+    uint32_t next;
+    uint32_t chain;   /* how many such characters may follow each other */
+    uint32_t slot;    /* its mask, number + 1; 0: none */
+    uint32_t part;    /* its mask as the inner part of others, number + 1; 0: none */
+    uint32_t blurred; /* the state whose mask is the same, + 1; 0: not looked for yet */
 };
 
 struct mask_slot {
     uint32_t state; /* + 1; 0: free */
     uint32_t reach; /* the most bytes that completing takes after any of its tokens */
 };
+
+/* Of a state cut off from what follows (automaton_cut): the tokens that stay inside, and the nodes
+ * of the tree at which a token may leave it. */
+struct mask_part {
+    uint32_t state, reach; /* as above */
+    uint32_t *bits;        /* [n_word] */
+    uint32_t *leaving;     /* [n] */
+    size_t n, cap;
+};
+
+#define N_PART      384u
+#define WORTH_NODES 512u
 
 struct token_mask {
     const struct vocab *v;
@@ -34,7 +50,10 @@ struct token_mask {
     struct mask_slot *slot;
     uint32_t *bits; /* [n_slot][n_word] */
     uint32_t n_slot, next_slot;
-    uint32_t *own; /* [n_word] a mask that is not remembered */
+    struct mask_part part[N_PART];
+    uint32_t next_part;
+    struct mask_part rest[2]; /* only what leaves them */
+    uint32_t *own;            /* [n_word] a mask that is not remembered */
 };
 
 static uint32_t slots_for(uint32_t n_word)
@@ -47,7 +66,8 @@ uint64_t token_mask_bytes(uint32_t n_bits)
 {
     uint32_t n_word = (n_bits + 31) / 32;
     uint64_t tree = (uint64_t)n_bits * 2 * (sizeof(struct token_tree_chars) + 16);
-    return LIMIT_GRAMMAR_CACHE + (uint64_t)slots_for(n_word) * n_word * sizeof(uint32_t) + tree;
+    uint64_t masks = ((uint64_t)slots_for(n_word) + N_PART * 3 / 2) * n_word * sizeof(uint32_t);
+    return LIMIT_GRAMMAR_CACHE + masks + tree;
 }
 
 struct token_mask *token_mask_new(const struct grammar *g, const struct vocab *v,
@@ -79,6 +99,12 @@ void token_mask_free(struct token_mask *m)
     automaton_free(m->a);
     if (m->bits)
         mem_free_lazy(m->bits, (size_t)m->n_slot * m->n_word, sizeof *m->bits);
+    for (uint32_t i = 0; i < N_PART; i++) {
+        mem_free(m->part[i].bits);
+        mem_free(m->part[i].leaving);
+    }
+    mem_free(m->rest[0].leaving);
+    mem_free(m->rest[1].leaving);
     mem_free(m->facts);
     mem_free(m->path);
     mem_free(m->slot);
@@ -136,7 +162,8 @@ static bool leads_home(struct token_mask *m, uint32_t state, unsigned lo, unsign
 }
 
 /* Table 3-7 of Unicode; a first byte with a narrower second one is looked at by itself. */
-static bool others_lead_home(struct token_mask *m, uint32_t s, bool *yes, struct err *e)
+static bool others_lead_to(struct token_mask *m, uint32_t s, uint32_t home, bool *yes,
+                           struct err *e)
 {
     static const struct {
         unsigned char lo, hi, n;
@@ -148,7 +175,7 @@ static bool others_lead_home(struct token_mask *m, uint32_t s, bool *yes, struct
     for (size_t i = 0; *yes && i < sizeof rows / sizeof *rows; i++) {
         uint32_t to;
         if (rows[i].second_lo == 0) {
-            if (!leads_home(m, s, rows[i].lo, rows[i].hi, rows[i].n, s, yes, e))
+            if (!leads_home(m, s, rows[i].lo, rows[i].hi, rows[i].n, home, yes, e))
                 return false;
             continue;
         }
@@ -156,32 +183,88 @@ static bool others_lead_home(struct token_mask *m, uint32_t s, bool *yes, struct
             return false;
         *yes = to != AUTOMATON_DEAD;
         if (*yes &&
-            !leads_home(m, to, rows[i].second_lo, rows[i].second_hi, rows[i].n - 1u, s, yes, e))
+            !leads_home(m, to, rows[i].second_lo, rows[i].second_hi, rows[i].n - 1u, home, yes, e))
             return false;
     }
     return true;
 }
 
-static bool learn(struct token_mask *m, uint32_t state, struct err *e)
+#define MOST_CHAIN 1024u
+
+static uint32_t count_bits(const uint64_t x[2])
 {
-    struct state_facts f = {.known = true}, *at;
-    for (unsigned c = 0; c < 0x80; c++) {
-        uint32_t to;
-        if (!automaton_step(m->a, state, (unsigned char)c, &to, e))
+    return (uint32_t)(__builtin_popcountll(x[0]) + __builtin_popcountll(x[1]));
+}
+
+/* All but the chain: which characters lead to one state. */
+static bool look_at(struct token_mask *m, uint32_t state, struct state_facts *f, struct err *e)
+{
+    static const char common[] = "ae 0";
+    uint32_t to[0x80];
+    *f = (struct state_facts){.known = true};
+    for (unsigned c = 0; c < 0x80; c++)
+        if (!automaton_step(m->a, state, (unsigned char)c, &to[c], e))
             return false;
-        if (to == state)
-            f.ascii[c / 64] |= 1ull << c % 64;
+    for (size_t i = 0; i < sizeof common - 1 && f->next == AUTOMATON_DEAD; i++)
+        f->next = to[(unsigned char)common[i]];
+    for (unsigned c = 0; c < 0x80; c++)
+        if (to[c] == f->next && f->next != AUTOMATON_DEAD)
+            f->ascii[c / 64] |= 1ull << c % 64;
+    if (count_bits(f->ascii) < 8) { /* not worth it */
+        f->ascii[0] = f->ascii[1] = 0;
+        f->next = AUTOMATON_DEAD;
+        return true;
     }
-    if (f.ascii[0] | f.ascii[1]) {
-        f.loops = f.others = true;
-        if (!others_lead_home(m, state, &f.others, e))
-            return false;
-    }
+    f->others = true;
+    return others_lead_to(m, state, f->next, &f->others, e);
+}
+
+static bool goes_on_like(const struct state_facts *x, const struct state_facts *next)
+{
+    return (x->ascii[0] & ~next->ascii[0]) == 0 && (x->ascii[1] & ~next->ascii[1]) == 0 &&
+           (!x->others || next->others);
+}
+
+static bool keep_facts(struct token_mask *m, uint32_t state, struct state_facts f, struct err *e)
+{
+    struct state_facts *at;
     if (!facts_of(m, state, &at, e))
         return false;
     f.slot = at->slot;
+    f.part = at->part;
     f.blurred = at->blurred;
     *at = f;
+    return true;
+}
+
+/* Follows the states from one to the next, then counts back. */
+static bool learn(struct token_mask *m, uint32_t state, struct err *e)
+{
+    uint32_t chain[MOST_CHAIN], n = 0, last = state;
+    struct state_facts f, *at;
+    for (; n < MOST_CHAIN; last = f.next) {
+        if (!facts_of(m, last, &at, e))
+            return false;
+        if (at->known)
+            break;
+        if (!look_at(m, last, &f, e) || !keep_facts(m, last, f, e))
+            return false;
+        chain[n++] = last;
+        if (f.next == AUTOMATON_DEAD || f.next == last)
+            break;
+    }
+    while (n) {
+        at = &m->facts[chain[--n]];
+        const struct state_facts *next = &m->facts[at->next < m->n_facts ? at->next : 0];
+        if (at->next == AUTOMATON_DEAD)
+            at->chain = 0;
+        else if (at->next == chain[n])
+            at->chain = UINT32_MAX;
+        else if (!next->known || !goes_on_like(at, next))
+            at->chain = 1;
+        else
+            at->chain = next->chain == UINT32_MAX ? UINT32_MAX : next->chain + 1;
+    }
     return true;
 }
 
@@ -210,6 +293,8 @@ struct walk {
     uint32_t *bits;
     uint32_t most; /* bytes a completion may take after the token */
     uint32_t reach;
+    uint32_t beyond;        /* bytes that at least follow what is walked over */
+    struct mask_part *part; /* of what is walked over, or NULL: where it may be left is noted */
 };
 
 /* What a byte below a node leads to: the row of the table is asked first. */
@@ -227,7 +312,7 @@ static inline bool step(struct token_mask *m, struct automaton_table *table, uin
 static void take_tokens(struct token_mask *m, struct walk *w, uint32_t node, uint32_t end,
                         uint32_t state)
 {
-    uint32_t left = automaton_left(m->a, state);
+    uint32_t left = automaton_left(m->a, state) + w->beyond;
     if (left > w->most)
         return;
     if (left > w->reach)
@@ -245,36 +330,60 @@ static bool know(struct token_mask *m, uint32_t state, struct state_facts *out, 
     return true;
 }
 
-static bool walk_tree(struct token_mask *m, uint32_t state, struct walk *w, struct err *e)
+static bool note_leaving(struct mask_part *p, uint32_t node, struct err *e)
+{
+    if (!mem_grow(&p->leaving, p->n, &p->cap, sizeof *p->leaving, e))
+        return false;
+    p->leaving[p->n++] = node;
+    return true;
+}
+
+/* After a node's byte: its tokens, and whether what is walked over may be left. */
+static bool arrive(struct token_mask *m, struct walk *w, uint32_t i, uint32_t to, struct err *e)
+{
+    const struct token_tree *t = m->t;
+    m->path[t->level[i] + 1] = to;
+    if (t->first[i] < t->first[i + 1])
+        take_tokens(m, w, i, i + 1, to);
+    return !w->part || t->end[i] == i + 1 || !automaton_accepts(m->a, to) ||
+           note_leaving(w->part, i, e);
+}
+
+/* Facts cost a step for each character: only where many nodes may be saved. */
+static bool worth_learning(const struct token_mask *m, uint32_t state, uint32_t n_node)
+{
+    return n_node >= WORTH_NODES || (state < m->n_facts && m->facts[state].known);
+}
+
+/* The nodes [i, end), which lie below nodes whose states are in the path. */
+static bool walk_tree(struct token_mask *m, uint32_t i, uint32_t end, struct walk *w, struct err *e)
 {
     const struct token_tree *t = m->t;
     struct automaton_table table = automaton_table(m->a);
     struct state_facts f = {0};
     uint32_t facts_for = AUTOMATON_UNKNOWN;
-    m->path[0] = state;
-    for (uint32_t i = 0; i < t->n;) {
+    while (i < end) {
         uint32_t from = m->path[t->level[i]], to;
         if (from != facts_for) {
-            if (!know(m, from, &f, e))
+            facts_for = worth_learning(m, from, t->end[i] - i) ? from : AUTOMATON_UNKNOWN;
+            f.chain = 0;
+            if (facts_for == from && !know(m, from, &f, e))
                 return false;
+            if (w->part && automaton_accepts(m->a, from)) /* it may be left on the way */
+                f.chain = 0;
             table = automaton_table(m->a);
-            facts_for = from;
         }
-        if (f.loops && all_lead_home(&f, &t->chars[i])) {
+        if (t->tall[i] <= f.chain && all_lead_home(&f, &t->chars[i])) {
             take_tokens(m, w, i, t->end[i], from);
             i = t->end[i];
             continue;
         }
         if (!step(m, &table, from, t->label[i], &to, e))
             return false;
-        if (to == AUTOMATON_DEAD) {
+        if (to == AUTOMATON_DEAD)
             i = t->end[i];
-            continue;
-        }
-        m->path[t->level[i] + 1] = to;
-        if (t->first[i] < t->first[i + 1])
-            take_tokens(m, w, i, i + 1, to);
-        i++;
+        else if (!arrive(m, w, i++, to, e))
+            return false;
     }
     return true;
 }
@@ -298,17 +407,101 @@ static void add_mention(void *arg, uint32_t id, bool not )
             set_bit(x->bits, i);
 }
 
-static bool fill(struct token_mask *m, uint32_t state, struct walk *w, struct err *e)
+/* The tokens that a state allows and that are no text of its own. */
+static void add_others(struct token_mask *m, uint32_t state, uint32_t *bits)
 {
-    struct mention x = {m, w->bits};
-    memset(w->bits, 0, m->n_word * sizeof *w->bits);
-    w->reach = 0;
-    if (!walk_tree(m, state, w, e))
-        return false;
+    struct mention x = {m, bits};
     automaton_mentions(m->a, state, add_mention, &x);
     for (uint32_t id = 0; automaton_accepts(m->a, state) && id < m->v->n_tokens; id++)
         if (vocab_ends_answer(m->v, id))
-            set_bit(w->bits, id);
+            set_bit(bits, id);
+}
+
+/* --- parts -------------------------------------------------------------------------------------
+ */
+
+static bool find_part(struct token_mask *m, uint32_t state, struct mask_part **out, struct err *e)
+{
+    struct state_facts *f;
+    if (!facts_of(m, state, &f, e))
+        return false;
+    if (f->part) {
+        *out = &m->part[f->part - 1];
+        return true;
+    }
+    uint32_t number = m->next_part++ % N_PART;
+    struct mask_part *p = *out = &m->part[number];
+    if (p->state)
+        m->facts[p->state - 1].part = 0;
+    p->state = 0;
+    p->n = 0;
+    if (!p->bits && !(p->bits = mem_new(m->n_word, sizeof *p->bits, e)))
+        return false;
+    memset(p->bits, 0, m->n_word * sizeof *p->bits);
+    struct walk w = {.bits = p->bits, .most = UINT32_MAX, .part = p};
+    m->path[0] = state;
+    if (!walk_tree(m, 0, m->t->n, &w, e))
+        return false;
+    p->state = state + 1;
+    p->reach = w.reach;
+    m->facts[state].part = number + 1;
+    return true;
+}
+
+/* Below the nodes at which tokens left a part: the next part, which again may be left below some
+ * nodes. No state of the whole is walked over, so states that differ only far outside share all
+ * that is found out here. */
+static bool add_outer(struct token_mask *m, uint32_t state, const struct mask_part *left,
+                      struct walk *w, struct err *e)
+{
+    for (uint32_t turn = 0; left->n; turn ^= 1) {
+        struct automaton_cut cut;
+        struct mask_part *next = &m->rest[turn];
+        next->n = 0;
+        if (!automaton_cut(m->a, state, &cut, e))
+            return false;
+        w->part = cut.after == AUTOMATON_DEAD ? NULL : next;
+        w->beyond = cut.left;
+        for (size_t i = 0; i < left->n; i++) {
+            uint32_t node = left->leaving[i];
+            m->path[m->t->level[node] + 1] = cut.here;
+            if (!walk_tree(m, node + 1, m->t->end[node], w, e))
+                return false;
+        }
+        left = next;
+        state = cut.after;
+    }
+    return true;
+}
+
+/* What a state allows: what its inner part does, and what comes after that. */
+static bool join_parts(struct token_mask *m, const struct automaton_cut *cut, struct walk *w,
+                       struct err *e)
+{
+    struct mask_part *p;
+    if (!find_part(m, cut->here, &p, e))
+        return false;
+    memcpy(w->bits, p->bits, m->n_word * sizeof *w->bits);
+    w->reach = p->reach + cut->left;
+    return add_outer(m, cut->after, p, w, e);
+}
+
+static bool fill(struct token_mask *m, uint32_t state, struct walk *w, struct err *e)
+{
+    struct automaton_cut cut = {.after = AUTOMATON_DEAD};
+    if (w->most == UINT32_MAX && !automaton_cut(m->a, state, &cut, e))
+        return false;
+    if (cut.after != AUTOMATON_DEAD) {
+        if (!join_parts(m, &cut, w, e))
+            return false;
+    } else {
+        memset(w->bits, 0, m->n_word * sizeof *w->bits);
+        w->reach = 0;
+        m->path[0] = state;
+        if (!walk_tree(m, 0, m->t->n, w, e))
+            return false;
+    }
+    add_others(m, state, w->bits);
     return true;
 }
 
@@ -323,6 +516,8 @@ static bool forget(struct token_mask *m, struct err *e)
     if (m->facts)
         memset(m->facts, 0, m->n_facts * sizeof *m->facts);
     memset(m->slot, 0, m->n_slot * sizeof *m->slot);
+    for (uint32_t i = 0; i < N_PART; i++)
+        m->part[i].state = 0;
     return true;
 }
 

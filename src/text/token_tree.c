@@ -65,11 +65,12 @@ static bool make_room(struct token_tree *t, const struct entry *list, struct err
     t->n = (uint32_t)n; /* at most MOST_BYTES * LIMIT_VOCAB, below 2^32 */
     t->label = mem_new(n, sizeof *t->label, e);
     t->level = mem_new(n, sizeof *t->level, e);
+    t->tall = mem_new(n, sizeof *t->tall, e);
     t->end = mem_new(n, sizeof *t->end, e);
     t->first = mem_new(n + 1, sizeof *t->first, e);
     t->chars = mem_new(n, sizeof *t->chars, e);
     t->id = mem_new(t->n_token, sizeof *t->id, e);
-    return t->label && t->level && t->end && t->first && t->chars && t->id;
+    return t->label && t->level && t->tall && t->end && t->first && t->chars && t->id;
 }
 
 /* Nodes; open[d] is the node of d + 1 bytes on the way to the last token. */
@@ -135,8 +136,11 @@ static bool describe(struct token_tree *t, struct err *e)
     for (uint32_t i = t->n; up && parent && after && i-- > 0;) {
         struct token_tree_chars *x = &t->chars[i];
         note_byte(x, t->label[i]);
+        t->tall[i]++;
         if (parent[i] == UINT32_MAX)
             continue;
+        if (t->tall[i] > t->tall[parent[i]])
+            t->tall[parent[i]] = t->tall[i];
         struct token_tree_chars *p = &t->chars[parent[i]];
         p->ascii[0] |= x->ascii[0];
         p->ascii[1] |= x->ascii[1];
@@ -177,6 +181,7 @@ void token_tree_free(struct token_tree *t)
         return;
     mem_free(t->label);
     mem_free(t->level);
+    mem_free(t->tall);
     mem_free(t->end);
     mem_free(t->first);
     mem_free(t->chars);

@@ -19,6 +19,7 @@ struct token_tree {
     uint32_t n, n_token, depth;     /* nodes, tokens, bytes of the longest token */
     unsigned char *label;           /* [n] */
     uint16_t *level;                /* [n] bytes before it */
+    uint16_t *tall;                 /* [n] bytes of the longest way down, its own included */
     uint32_t *end;                  /* [n] */
     uint32_t *first;                /* [n + 1] its tokens are id[first[i] .. first[i + 1]) */
     struct token_tree_chars *chars; /* [n] */
