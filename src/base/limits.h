@@ -26,7 +26,7 @@
 #define LIMIT_GRAMMAR_ITEMS    65536u         /* steps that a text may take next */
 #define LIMIT_GRAMMAR_READINGS 512u           /* ways to read a text side by side */
 #define LIMIT_GRAMMAR_CACHE    (32u << 20)    /* bytes of states remembered */
-#define LIMIT_MASK_CACHE       (8u << 20)    /* bytes of token masks remembered */
+#define LIMIT_MASK_CACHE       (8u << 20)     /* bytes of token masks remembered */
 #define LIMIT_JSON_BYTES       (64u << 20)    /* a JSON document */
 #define LIMIT_JSON_DEPTH       64u            /* its nesting */
 #define LIMIT_CONFIG_BYTES     (1u << 20)     /* a configuration file */
