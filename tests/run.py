@@ -64,6 +64,7 @@ def main():
     env = dict(os.environ, MOAT=os.path.join(build, "moat"), MOAT_BUILD=build, MOAT_SHARED=shared,
                MOAT_TEST_MODELS=os.environ.get("MOAT_TEST_MODELS", os.path.join(
                    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "moat", "test-models")),
+               XDG_DATA_HOME=os.path.join(build, "test-data"),  # packs of test models stay out of the user's store
                MOAT_LOCALEDIR=os.path.join(build, "locale"), CMOCKA_MESSAGE_OUTPUT="TAP", LC_ALL="C.UTF-8")
     total = [0, 0, 0]
     for path in tests(build, o.long):
