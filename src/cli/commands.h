@@ -9,6 +9,8 @@ extern const struct command cmd_bench;
 
 extern const struct command cmd_completion;
 
+extern const struct command cmd_embed;
+
 extern const struct command cmd_grammar;
 
 extern const struct command cmd_import;

@@ -19,6 +19,8 @@ static const struct row {
     {N_("Daily use"), NULL},
     {NULL, &cmd_run},
 
+    {NULL, &cmd_embed},
+
     {NULL, &cmd_list},
 
     {NULL, &cmd_show},

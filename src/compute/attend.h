@@ -23,7 +23,7 @@ struct attend_query {
     const float *q;       /* [d] */
     float *out;           /* [d_v] weighted sum of values, not yet divided by sum */
     float max, sum;       /* -INFINITY and 0 before the first block; or a sink and 1 */
-    uint32_t pos;         /* of the query, for the caller */
+    uint32_t from, to;    /* keys it sees of its sequence, for the caller */
     uint32_t first, last; /* keys it sees: of the block, or of the run; first > last: none */
 };
 

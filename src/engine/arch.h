@@ -12,6 +12,7 @@ struct task; /* one thread's view of a running forward pass, engine/forward.h */
 struct arch {
     const char *name; /* general.architecture */
     bool rope_neox;
+    bool encoder;       /* embeds texts: no output matrix, no cause and effect between tokens */
     bool recurrent;     /* some layers are, engine/recurrent.h */
     bool layer_norm;    /* norms are layer norms; else RMS norms */
     bool norm_whole_qk; /* q and k are normalised over all their heads at once */
@@ -31,7 +32,8 @@ struct arch {
     X(llama) X(mistral3) X(granite) X(internlm2) X(smollm3) X(olmo2) X(exaone4) X(glm4)            \
     X(qwen2) X(qwen2moe) X(qwen3) X(qwen3moe) X(gemma) X(gemma2) X(gemma3) X(gpt_oss)              \
     X(deepseek2) X(phi2) X(phi3) X(cohere2) X(falcon) X(starcoder2) X(gpt2)                        \
-    X(granitemoe) X(lfm2) X(lfm2moe) X(qwen3next) X(qwen35) X(qwen35moe)
+    X(granitemoe) X(lfm2) X(lfm2moe) X(qwen3next) X(qwen35) X(qwen35moe) X(bert)                   \
+    X(nomic_bert)
 /* clang-format on */
 
 #define X(name) extern const struct arch arch_##name;

@@ -61,6 +61,12 @@ static uint32_t first_key(const struct layer *l, uint32_t pos)
     return l->window && pos + 1 > l->window ? pos + 1 - l->window : 0;
 }
 
+/* The last key a query at pos sees: its own, or the end of the text. */
+static uint32_t last_key(const struct forward *f, uint32_t seq, uint32_t pos)
+{
+    return f->m->h.bidirectional ? kv_length(f->kv, seq) - 1 : pos;
+}
+
 /* Queries of one KV head for tokens i .. i+n of one sequence. */
 static uint32_t start_queries(const struct forward *f, const struct layer *l, uint32_t head,
                               uint32_t i, uint32_t n, struct attend_query *q)
@@ -76,18 +82,18 @@ static uint32_t start_queries(const struct forward *f, const struct layer *l, ui
                                       .out = out,
                                       .max = l->sinks ? l->sinks[j] : -INFINITY,
                                       .sum = l->sinks ? 1.0f : 0.0f,
-                                      .pos = f->batch.pos[t]};
+                                      .from = first_key(l, f->batch.pos[t]),
+                                      .to = last_key(f, f->batch.seq[t], f->batch.pos[t])};
         }
     return n_q;
 }
 
 /* Which keys of the block at `base` a query sees. */
-static void set_range(const struct layer *l, struct attend_query *q, uint32_t base)
+static void set_range(struct attend_query *q, uint32_t base)
 {
-    uint32_t from = first_key(l, q->pos);
-    q->first = from > base ? from - base : 0;
-    q->last = q->pos - base < KV_BLOCK ? q->pos - base : KV_BLOCK - 1;
-    if (q->pos < base || from >= base + KV_BLOCK) {
+    q->first = q->from > base ? q->from - base : 0;
+    q->last = q->to - base < KV_BLOCK ? q->to - base : KV_BLOCK - 1;
+    if (q->to < base || q->from >= base + KV_BLOCK) {
         q->first = 1;
         q->last = 0;
     }
@@ -115,21 +121,22 @@ static bool attend_prompt(const struct forward *f, const struct layer *l, uint32
     if (!f->kernels->attend_run || f->p.exact || kv_type_of(f->kv) != KV_F16 ||
         batch_kernel_rows(&f->batch, f->batch.n) <= DECODE_TOKENS)
         return false;
-    const struct prompt_run p = {.r = {.d = h->d_head,
-                                       .d_v = h->d_head_v,
-                                       .scale = h->attn_scale,
-                                       .softcap = h->attn_softcap,
-                                       .first = first_key(l, f->batch.pos[i]),
-                                       .last = f->batch.pos[i + n - 1],
-                                       .cache = f->kv,
-                                       .block = prompt_block},
-                                 .l = l,
-                                 .seq = f->batch.seq[i],
-                                 .head = head};
+    const struct prompt_run p = {
+        .r = {.d = h->d_head,
+              .d_v = h->d_head_v,
+              .scale = h->attn_scale,
+              .softcap = h->attn_softcap,
+              .first = first_key(l, f->batch.pos[i]),
+              .last = last_key(f, f->batch.seq[i], f->batch.pos[i + n - 1]),
+              .cache = f->kv,
+              .block = prompt_block},
+        .l = l,
+        .seq = f->batch.seq[i],
+        .head = head};
     uint32_t n_q = start_queries(f, l, head, i, n, queries);
     for (uint32_t j = 0; j < n_q; j++) {
-        queries[j].first = first_key(l, queries[j].pos);
-        queries[j].last = queries[j].pos;
+        queries[j].first = queries[j].from;
+        queries[j].last = queries[j].to;
     }
     return f->kernels->attend_run(&p.r, queries, n_q, scratch);
 }
@@ -142,15 +149,15 @@ static void attend_run(const struct forward *f, const struct layer *l, uint32_t 
     if (attend_prompt(f, l, head, i, n, queries, scratch))
         return;
     uint32_t n_q = start_queries(f, l, head, i, n, queries), seq = f->batch.seq[i];
-    uint32_t last_pos = f->batch.pos[i + n - 1];
+    uint32_t last = last_key(f, seq, f->batch.pos[i + n - 1]);
     struct attend_block block = {
         .d = h->d_head, .d_v = h->d_head_v, .scale = h->attn_scale, .softcap = h->attn_softcap};
-    for (uint32_t b = first_key(l, f->batch.pos[i]) / KV_BLOCK; b <= last_pos / KV_BLOCK; b++) {
+    for (uint32_t b = first_key(l, f->batch.pos[i]) / KV_BLOCK; b <= last / KV_BLOCK; b++) {
         block.k = block_f32(f, kv_key_block(f->kv, l, seq, b, head), KV_BLOCK * h->d_head, scratch);
         block.v = block_f32(f, kv_value_block(f->kv, l, seq, b, head), KV_BLOCK * h->d_head_v,
                             scratch + (size_t)KV_BLOCK * h->d_head);
         for (uint32_t j = 0; j < n_q; j++)
-            set_range(l, &queries[j], b * KV_BLOCK);
+            set_range(&queries[j], b * KV_BLOCK);
         f->kernels->attend(&block, queries, n_q);
     }
     for (uint32_t j = 0; j < n_q; j++)

@@ -106,6 +106,16 @@ void block_add_normed(struct task *t, const float *o, struct norm norm, float *x
     task_barrier(t);
 }
 
+void block_normalise(struct task *t, float *x, struct norm norm)
+{
+    size_t d_model = t->f->m->h.d_model;
+    uint32_t from, to;
+    task_share(t, t->f->batch.n, &from, &to);
+    for (uint32_t i = from; i < to; i++)
+        row_norm(t->f, x + i * d_model, norm, x + i * d_model);
+    task_barrier(t);
+}
+
 void block_add_scaled(struct task *t, const float *o, float scale, float *x)
 {
     size_t d_model = t->f->m->h.d_model;

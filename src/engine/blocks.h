@@ -34,6 +34,8 @@ void block_ffn_normed(struct task *t, const struct layer *l, enum gating act, fl
 
 /* x += norm(o): the residual of architectures that normalise a block's output. */
 void block_add_normed(struct task *t, const float *o, struct norm norm, float *x);
+/* x = norm(x): the residual of architectures that normalise the sum. */
+void block_normalise(struct task *t, float *x, struct norm norm);
 /* x += scale * o */
 void block_add_scaled(struct task *t, const float *o, float scale, float *x);
 

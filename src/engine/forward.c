@@ -3,6 +3,7 @@
 #include "engine/forward.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/os.h"
@@ -166,7 +167,7 @@ static struct task task_of(struct forward *f, uint32_t id, uint32_t n_rows)
         .f = f, .id = id, .n_rows = n_rows, .scratch = f->scratch + id * f->scratch_floats};
 }
 
-/* A token's embedding, and what its position adds where positions are learned. */
+/* A token's embedding, and what its position and type add where the model has these. */
 static void embed_row(struct task *t, uint32_t i, float *x)
 {
     const struct forward *f = t->f;
@@ -177,11 +178,15 @@ static void embed_row(struct task *t, uint32_t i, float *x)
     mat_decode_row(&m->embed, f->batch.token[i], x, t->scratch);
     if (scale != 1.0f)
         f->kernels->scale(x, scale, m->h.d_model);
-    if (!m->positions.data)
-        return;
-    must(f->batch.pos[i] < m->positions.rows);
-    mat_decode_row(&m->positions, f->batch.pos[i], position, t->scratch);
-    f->kernels->axpy(x, 1.0f, position, m->h.d_model);
+    if (m->positions.data) {
+        must(f->batch.pos[i] < m->positions.rows);
+        mat_decode_row(&m->positions, f->batch.pos[i], position, t->scratch);
+        f->kernels->axpy(x, 1.0f, position, m->h.d_model);
+    }
+    if (m->token_types)
+        f->kernels->axpy(x, 1.0f, m->token_types, m->h.d_model);
+    if (m->embed_norm.weight)
+        row_norm(f, x, m->embed_norm, x);
 }
 
 /* Token embeddings into x, rotation angles of every row. */
@@ -208,9 +213,14 @@ static void final_norm(struct task *t)
     const struct hparams *h = &f->m->h;
     uint32_t from, to;
     task_share(t, f->batch.n_out, &from, &to);
-    for (uint32_t i = from; i < to; i++)
-        row_norm(f, f->act.x + (size_t)f->batch.out[i] * h->d_model, f->m->output_norm,
-                 f->hidden + (size_t)i * h->d_model);
+    for (uint32_t i = from; i < to; i++) {
+        const float *x = f->act.x + (size_t)f->batch.out[i] * h->d_model;
+        float *out = f->hidden + (size_t)i * h->d_model;
+        if (f->m->output_norm.weight)
+            row_norm(f, x, f->m->output_norm, out);
+        else
+            memcpy(out, x, h->d_model * sizeof *out);
+    }
 }
 
 static void run_layers(void *arg, uint32_t id)

@@ -167,6 +167,32 @@ static bool read_attention(struct hparams *h, const struct gguf *g, struct err *
     return true;
 }
 
+/* What a model says of texts as a whole. */
+static bool read_text(struct hparams *h, const struct gguf *g, struct err *e)
+{
+    char key[128];
+    bool causal = !h->arch->encoder;
+    uint32_t pooling = POOLING_UNSTATED;
+    const struct gguf_kv *labels = gguf_find(g, full_key(h, "classifier.output_labels", key));
+    h->n_labels = 1;
+    if (!hparams_bool(g, h, "attention.causal", &causal, e) ||
+        !gguf_get_u32(g, full_key(h, "pooling_type", key), &pooling, e) ||
+        !gguf_get_u32(g, "tokenizer.ggml.token_type_count", &h->n_token_types, e))
+        return false;
+    h->bidirectional = !causal;
+    h->pooling = (enum pooling)pooling;
+    if (pooling > POOLING_UNSTATED || (pooling == POOLING_UNSTATED && gguf_find(g, key)))
+        return fail(e, ERR_UNSUPPORTED, "%s %u is not supported (0 to 4 are)", key, pooling);
+    if (h->n_token_types > LIMIT_WIDTH)
+        return fail(e, ERR_CORRUPT, "tokenizer.ggml.token_type_count is out of range");
+    if (labels && labels->type == GGUF_ARRAY) {
+        if (labels->n == 0 || labels->n > LIMIT_WIDTH)
+            return fail(e, ERR_CORRUPT, "the model's list of labels is empty or too long");
+        h->n_labels = (uint32_t)labels->n;
+    }
+    return true;
+}
+
 static bool read_rope_scaling(struct hparams *h, const struct gguf *g, struct err *e)
 {
     char key[128];
@@ -303,8 +329,8 @@ bool hparams_read(struct hparams *h, const struct gguf *g, struct err *e)
 {
     *h = (struct hparams){0};
     bool ok = find_arch(h, g, e) && read_sizes(h, g, e) && read_attention(h, g, e) &&
-              read_rope(h, g, e) && read_experts(h, g, e) && read_vocab(h, g, e) &&
-              (!h->arch->read_hparams || h->arch->read_hparams(h, g, e));
+              read_text(h, g, e) && read_rope(h, g, e) && read_experts(h, g, e) &&
+              read_vocab(h, g, e) && (!h->arch->read_hparams || h->arch->read_hparams(h, g, e));
     if (!ok)
         return false;
     /* what no tensor vouches for must not size memory */

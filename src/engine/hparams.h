@@ -8,6 +8,7 @@
 #define MOAT_ENGINE_HPARAMS_H
 
 #include "base/limits.h"
+#include "engine/pooling.h"
 #include "gguf/gguf.h"
 
 struct arch;
@@ -40,6 +41,13 @@ struct hparams {
     float attn_scale;                     /* attention.scale, default 1/sqrt(d_head) */
     float logit_softcap;                  /* final_logit_softcapping, 0: none */
     float attn_softcap;                   /* attn_logit_softcapping, 0: none */
+
+    /* attention.causal is false: a token sees the whole text, also what follows it. The text must
+     * be in one batch then. */
+    bool bidirectional;
+    enum pooling pooling;
+    uint32_t n_token_types; /* tokenizer.ggml.token_type_count; 0: none */
+    uint32_t n_labels;      /* classifier.output_labels, 1 */
 
     /* What single architectures have: */
     float logit_scale;    /* of the output, 1 */

@@ -64,6 +64,10 @@ static uint64_t dim_size(const struct hparams *h, enum dim d)
         return 3 * (uint64_t)h->d_model;
     case DIM_TAPS:
         return h->conv_taps;
+    case DIM_TYPES:
+        return h->n_token_types;
+    case DIM_LABELS:
+        return h->n_labels;
     case DIM_Q2:
         return 2 * (uint64_t)h->n_head * h->d_head;
     case DIM_Q2K:
@@ -264,6 +268,16 @@ static bool is_draft(const struct hparams *h, struct str name)
            layer - h->n_layer < h->n_layer_draft;
 }
 
+/* A window lets go of keys that a later token no longer sees; here earlier ones would miss them. */
+static bool check_window(const struct model *m, const struct layer *y, struct err *e)
+{
+    if (!m->h.bidirectional || !y->window)
+        return true;
+    return fail(e, ERR_UNSUPPORTED,
+                "layer %u sees a window of the text on both sides, which is not supported yet",
+                y->index);
+}
+
 static bool check_all_used(const struct loader *l, struct err *e)
 {
     uint64_t n_unused = 0, first = 0;
@@ -316,7 +330,7 @@ static bool load(struct loader *l, struct err *e)
     m->layers = arena_new(&m->arena, m->h.n_layer, sizeof *m->layers, e);
     if (!m->layers || !bind_all(l, m->h.arch->model_tensors, "", 0, m, e))
         return false;
-    if (!m->output.data)
+    if (!m->output.data && !m->h.arch->encoder)
         m->output = m->embed;
     if (!init_ropes(m, e))
         return false;
@@ -325,11 +339,19 @@ static bool load(struct loader *l, struct err *e)
         snprintf(prefix, sizeof prefix, "blk.%u.", i);
         init_layer(m, i);
         if (!bind_all(l, m->h.arch->layer_tensors, prefix, i, &m->layers[i], e) ||
-            !check_experts(&m->layers[i], e) ||
+            !check_experts(&m->layers[i], e) || !check_window(m, &m->layers[i], e) ||
             (m->h.arch->check_layer && !m->h.arch->check_layer(&m->layers[i], e)))
             return false;
     }
     return check_all_used(l, e);
+}
+
+bool model_can_generate(const struct model *m, struct err *e)
+{
+    if (!m->h.arch->encoder && !m->h.bidirectional)
+        return true;
+    return fail(e, ERR_UNSUPPORTED,
+                "the model turns texts into vectors and cannot write any; use moat embed");
 }
 
 struct model *model_new(const struct gguf *g, struct err *e)

@@ -66,9 +66,15 @@ enum { KV_SLOTS_STATE = 2 };
 struct model {
     struct hparams h;
     struct mat embed;     /* [n_vocab][d_model] */
-    struct mat output;    /* [n_vocab][d_model]; may be the embedding itself */
+    struct mat output;    /* [n_vocab][d_model]; may be the embedding itself; none in an encoder */
     struct mat positions; /* [n_ctx_train][d_model] learned, added to the embedding; or none */
+    const float *token_types; /* [n_token_types][d_model], the first added too; or NULL */
+    struct norm embed_norm;   /* of their sum */
     struct norm output_norm;
+    /* The classifier of POOLING_RANK: [d_model][d_model], which may be none, and
+     * [n_labels][d_model]
+     */
+    const float *pooler, *pooler_bias, *classifier, *classifier_bias;
     const float *output_bias;
     const float *rope_factors;           /* [n_rot / 2]: divides frequencies (Llama 3), or NULL */
     const float *rope_short, *rope_long; /* the same for contexts up to h.rope_n_ctx, and beyond */
@@ -81,6 +87,8 @@ struct model {
 };
 
 struct model *model_new(const struct gguf *g, struct err *e) MUST_USE;
+/* ERR_UNSUPPORTED for a model that only embeds. */
+bool model_can_generate(const struct model *m, struct err *e) MUST_USE;
 void model_free(struct model *m);
 
 #endif

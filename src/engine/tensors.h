@@ -32,6 +32,8 @@ enum dim {
     DIM_ROT2,   /* n_rot / 2 */
     DIM_MODEL3, /* 3 * d_model */
     DIM_TAPS,   /* conv_taps */
+    DIM_TYPES,  /* n_token_types */
+    DIM_LABELS, /* n_labels */
     /* Latent attention, engine/mla. */
     DIM_Q_RANK,
     DIM_KV_RANK,
@@ -115,6 +117,8 @@ static inline bool tensor_is_values(const struct tensor_spec *s)
     TENSOR_OF(layer, field, name, DIM_NONE, n, TENSOR_VALUES, need, fused, whole, first)
 #define MODEL_MAT(field, name, rows, cols, need)                                                   \
     TENSOR_WHOLE(model, field, name, rows, cols, TENSOR_MAT, need)
+#define MODEL_VALUES(field, name, rows, cols, need)                                                \
+    TENSOR_WHOLE(model, field, name, rows, cols, TENSOR_VALUES, need)
 #define MODEL_VEC(field, name, n, need)                                                            \
     TENSOR_WHOLE(model, field, name, DIM_NONE, n, TENSOR_VALUES, need)
 

@@ -4,12 +4,26 @@
 
 #include "base/os.h"
 
+#define EMBED_CONTEXT 8192u /* tokens of a text, where nothing else is asked for */
+#define EMBED_TEXTS   16u   /* of one pass */
+
+/* A model that sees the whole text needs it in one pass; several short ones share it. */
+static void choose_embedding(const struct model *m, uint32_t n_ctx, struct kv_params *p)
+{
+    bool whole = m->h.bidirectional;
+    if (n_ctx == 0 && p->n_ctx > EMBED_CONTEXT)
+        p->n_ctx = EMBED_CONTEXT;
+    p->n_seq = whole ? EMBED_TEXTS : 1;
+    p->n_batch = whole && p->n_ctx > LAB_BATCH ? p->n_ctx : LAB_BATCH;
+}
+
 bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct err *e)
 {
     *l = (struct lab){.g = g};
     uint32_t threads = p->threads ? p->threads : os_cpu_count();
     l->m = model_new(g, e);
-    if (l->m && packed_open_threads(&l->packed, l->m, g, p->pack, threads, e)) {
+    bool ok = l->m && (p->embedding || model_can_generate(l->m, e));
+    if (ok && packed_open_threads(&l->packed, l->m, g, p->pack, threads, e)) {
         struct forward_params fp = {.kv = {.type = p->kv,
                                            .n_ctx = p->n_ctx ? p->n_ctx : l->m->h.n_ctx_train,
                                            .n_seq = p->n_seq,
@@ -17,6 +31,8 @@ bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct 
                                     .n_threads = threads,
                                     .n_logits = p->n_logits,
                                     .exact = p->exact};
+        if (p->embedding)
+            choose_embedding(l->m, p->n_ctx, &fp.kv);
         l->f = forward_new(l->m, &fp, e);
     }
     if (!l->f)

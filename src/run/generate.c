@@ -97,8 +97,9 @@ static bool open_parts(struct generator *g, const struct settings *s,
         .n_logits = 1,
         .exact = o->exact,
     };
-    if (!(g->model = model_new(g->g, e)) || !choose_context(g->model, s, &p.kv.n_ctx, e) ||
-        !make_plan(g, &p, o, plan, e) || !(g->vocab = vocab_new(g->g, e)))
+    if (!(g->model = model_new(g->g, e)) || !model_can_generate(g->model, e) ||
+        !choose_context(g->model, s, &p.kv.n_ctx, e) || !make_plan(g, &p, o, plan, e) ||
+        !(g->vocab = vocab_new(g->g, e)))
         return false;
     if (g->vocab->n_tokens > g->model->h.n_vocab)
         return fail(e, ERR_CORRUPT, "the vocabulary has %u tokens, but the model only %u",
