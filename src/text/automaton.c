@@ -106,26 +106,41 @@ static bool passed_over(const struct grammar *g, const struct grammar_object *o,
     return g->member[o->member + i].required && !(in[i / 64] >> i % 64 & 1);
 }
 
-static bool call_members(struct automaton *a, struct automaton_item x, struct err *e)
+/* May member i come next? Then *data is what the object has after it. */
+static bool may_come(struct automaton *a, const struct grammar_object *o, uint32_t i,
+                     uint64_t *data, bool *yes, struct err *e)
 {
     const struct grammar *g = a->g;
-    const struct grammar_node *n = &g->node[x.node];
-    const struct grammar_object *o = &g->object[n->a];
-    for (uint32_t i = 0; i < o->n_member; i++) {
-        const struct grammar_member *m = &g->member[o->member + i];
-        const uint64_t *in = automaton_member_set(a, x.data);
-        uint64_t data = x.data;
-        struct grammar_missing missing;
-        bool had = in[i / 64] >> i % 64 & 1;
-        if (o->ordered && i && passed_over(g, o, in, i))
+    const struct grammar_member *m = &g->member[o->member + i];
+    const uint64_t *in = automaton_member_set(a, *data);
+    struct grammar_missing missing;
+    *yes = (m->repeats || !(in[i / 64] >> i % 64 & 1)) &&
+           g->shortest[g->rule[m->rule].start] != GRAMMAR_ALWAYS;
+    if (!*yes)
+        return true;
+    if (!automaton_member_add(a, o, data, i, e))
+        return false;
+    *yes = grammar_object_missing(g, o, automaton_member_set(a, *data), (uint32_t)*data, &missing);
+    return true;
+}
+
+/* Calls the members that may come next; where `x` is NULL only asks whether there are any. */
+static bool each_member(struct automaton *a, const struct grammar_node *n, uint64_t had,
+                        const struct automaton_item *x, bool *any, struct err *e)
+{
+    const struct grammar_object *o = &a->g->object[n->a];
+    *any = false;
+    for (uint32_t i = 0; i < o->n_member && (x || !*any); i++) {
+        uint64_t data = had;
+        bool yes;
+        if (o->ordered && i && passed_over(a->g, o, automaton_member_set(a, had), i))
             break;
-        if (!m->repeats && had)
-            continue;
-        if (!automaton_member_add(a, o, &data, i, e))
+        if (!may_come(a, o, i, &data, &yes, e))
             return false;
-        if (!grammar_object_missing(g, o, automaton_member_set(a, data), (uint32_t)data, &missing))
-            continue;
-        if (!add_call(a, m->rule, (struct automaton_item){n->next, x.stack, data}, e))
+        *any |= yes;
+        if (yes && x &&
+            !add_call(a, a->g->member[o->member + i].rule,
+                      (struct automaton_item){n->next, x->stack, data}, e))
             return false;
     }
     return true;
@@ -141,7 +156,10 @@ static bool visit_members(struct automaton *a, struct automaton_item x, struct e
         return true;
     if (m.n == 0 && !visit(a, (struct automaton_item){n->next, x.stack, x.data}, e))
         return false;
-    if (count >= o->max)
+    bool any;
+    if (count >= o->max || !each_member(a, n, x.data, NULL, &any, e))
+        return count >= o->max;
+    if (!any)
         return true;
     x.node = count ? o->comma : o->choice;
     return visit(a, x, e);
@@ -165,6 +183,7 @@ static bool follow(struct automaton *a, struct automaton_item x, bool entered, s
 {
     const struct grammar_node *n = &a->g->node[x.node];
     struct automaton_item next = {n->next, x.stack, x.data};
+    bool any;
     switch ((enum grammar_op)n->op) {
     case GRAMMAR_ACCEPT:
     case GRAMMAR_RANGE:
@@ -184,7 +203,7 @@ static bool follow(struct automaton *a, struct automaton_item x, bool entered, s
     case GRAMMAR_MEMBERS:
         return visit_members(a, x, e);
     case GRAMMAR_CHOICE:
-        return call_members(a, x, e);
+        return each_member(a, n, x.data, &x, &any, e);
     case GRAMMAR_END:
         break;
     case GRAMMAR_FAIL:

@@ -312,7 +312,8 @@ static inline bool step(struct token_mask *m, struct automaton_table *table, uin
 static void take_tokens(struct token_mask *m, struct walk *w, uint32_t node, uint32_t end,
                         uint32_t state)
 {
-    uint32_t left = automaton_left(m->a, state) + w->beyond;
+    uint32_t left = automaton_left(m->a, state);
+    left = left > UINT32_MAX - w->beyond ? UINT32_MAX : left + w->beyond;
     if (left > w->most)
         return;
     if (left > w->reach)
@@ -482,7 +483,7 @@ static bool join_parts(struct token_mask *m, const struct automaton_cut *cut, st
     if (!find_part(m, cut->here, &p, e))
         return false;
     memcpy(w->bits, p->bits, m->n_word * sizeof *w->bits);
-    w->reach = p->reach + cut->left;
+    w->reach = p->reach > UINT32_MAX - cut->left ? UINT32_MAX : p->reach + cut->left;
     return add_outer(m, cut->after, p, w, e);
 }
 
