@@ -8,13 +8,19 @@
 #define EMBED_TEXTS   16u   /* of one pass */
 
 /* A model that sees the whole text needs it in one pass; several short ones share it. */
-static void choose_embedding(const struct model *m, uint32_t n_ctx, struct kv_params *p)
+static bool choose_embedding(const struct model *m, uint32_t n_ctx, struct kv_params *p,
+                             struct err *e)
 {
     bool whole = m->h.bidirectional;
+    if (n_ctx > m->h.n_ctx_train)
+        return fail(e, ERR_LIMIT,
+                    "a context of %u tokens is more than the %u the model was trained for", n_ctx,
+                    m->h.n_ctx_train);
     if (n_ctx == 0 && p->n_ctx > EMBED_CONTEXT)
         p->n_ctx = EMBED_CONTEXT;
     p->n_seq = whole ? EMBED_TEXTS : 1;
     p->n_batch = whole && p->n_ctx > LAB_BATCH ? p->n_ctx : LAB_BATCH;
+    return true;
 }
 
 bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct err *e)
@@ -31,9 +37,8 @@ bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct 
                                     .n_threads = threads,
                                     .n_logits = p->n_logits,
                                     .exact = p->exact};
-        if (p->embedding)
-            choose_embedding(l->m, p->n_ctx, &fp.kv);
-        l->f = forward_new(l->m, &fp, e);
+        if (!p->embedding || choose_embedding(l->m, p->n_ctx, &fp.kv, e))
+            l->f = forward_new(l->m, &fp, e);
     }
     if (!l->f)
         lab_close(l);
