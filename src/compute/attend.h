@@ -23,8 +23,8 @@ struct attend_query {
     const float *q;       /* [d] */
     float *out;           /* [d_v] weighted sum of values, not yet divided by sum */
     float max, sum;       /* -INFINITY and 0 before the first block; or a sink and 1 */
-    uint32_t from, to;    /* keys it sees of its sequence, for the caller */
-    uint32_t first, last; /* keys it sees: of the block, or of the run; first > last: none */
+    uint32_t from, to;    /* keys it sees of its sequence */
+    uint32_t first, last; /* of them those in the block, for `attend`; first > last: none */
 };
 
 /* --- prompts: many queries of one KV head over all their keys at once --- */

@@ -114,8 +114,9 @@ static void prompt_block(const struct attend_run *r, uint32_t b, const uint16_t 
     *v = kv_value_block(r->cache, p->l, p->seq, b, p->head);
 }
 
+/* n_q queries of tokens i .. i+n; false: not for one kernel. */
 static bool attend_prompt(const struct forward *f, const struct layer *l, uint32_t head, uint32_t i,
-                          uint32_t n, struct attend_query *queries, float *scratch)
+                          uint32_t n, struct attend_query *queries, uint32_t n_q, float *scratch)
 {
     const struct hparams *h = &f->m->h;
     if (!f->kernels->attend_run || f->p.exact || kv_type_of(f->kv) != KV_F16 ||
@@ -133,11 +134,6 @@ static bool attend_prompt(const struct forward *f, const struct layer *l, uint32
         .l = l,
         .seq = f->batch.seq[i],
         .head = head};
-    uint32_t n_q = start_queries(f, l, head, i, n, queries);
-    for (uint32_t j = 0; j < n_q; j++) {
-        queries[j].first = queries[j].from;
-        queries[j].last = queries[j].to;
-    }
     return f->kernels->attend_run(&p.r, queries, n_q, scratch);
 }
 
@@ -146,9 +142,9 @@ static void attend_run(const struct forward *f, const struct layer *l, uint32_t 
                        uint32_t n, struct attend_query *queries, float *scratch)
 {
     const struct hparams *h = &f->m->h;
-    if (attend_prompt(f, l, head, i, n, queries, scratch))
-        return;
     uint32_t n_q = start_queries(f, l, head, i, n, queries), seq = f->batch.seq[i];
+    if (attend_prompt(f, l, head, i, n, queries, n_q, scratch))
+        return;
     uint32_t last = last_key(f, seq, f->batch.pos[i + n - 1]);
     struct attend_block block = {
         .d = h->d_head, .d_v = h->d_head_v, .scale = h->attn_scale, .softcap = h->attn_softcap};

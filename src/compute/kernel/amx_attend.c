@@ -166,7 +166,7 @@ INLINE float seen_scores(const struct work *w, const struct attend_query *q, uin
                          uint32_t base, vf s[KEY_BLOCKS])
 {
     const vi lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    const vi first = _mm512_set1_epi32((int)q->first), last = _mm512_set1_epi32((int)q->last);
+    const vi first = _mm512_set1_epi32((int)q->from), last = _mm512_set1_epi32((int)q->to);
     vf max = vf_all(-INFINITY);
     UNROLL (j, KEY_BLOCKS) {
         vi key = _mm512_add_epi32(lane, _mm512_set1_epi32((int)(base + j * ATTEND_KEYS)));
@@ -240,7 +240,7 @@ static void attend_tile(const struct work *w, struct attend_query *q, uint32_t n
     float *out = w->out + (size_t)tile * QUERIES * r->d_v;
     bool seen = false;
     for (uint32_t i = 0; i < n; i++)
-        seen |= q[i].first < base + PROMPT_KEYS && q[i].last >= base;
+        seen |= q[i].from < base + PROMPT_KEYS && q[i].to >= base;
     if (!seen)
         return;
     score(w, w->q + (size_t)tile * QUERIES * r->d * 2);
