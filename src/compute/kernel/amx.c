@@ -64,11 +64,8 @@ static void expand_halves(const struct mat *w, const uint8_t *group, uint32_t k0
         }
         vf first = vf_first_f16(v), second = vf_second_f16(v);
         if (low) { /* 11 bits less the 8 that `high` kept */
-            vi mask = _mm512_set1_epi32((int)0xffff0000u), half = _mm512_set1_epi32(0x8000);
-            vi a = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(first), half), mask);
-            vi b = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(second), half), mask);
-            first = _mm512_sub_ps(first, _mm512_castsi512_ps(a));
-            second = _mm512_sub_ps(second, _mm512_castsi512_ps(b));
+            first = _mm512_sub_ps(first, vf_round_bf16(first));
+            second = _mm512_sub_ps(second, vf_round_bf16(second));
         }
         store_pair(tiles, first, second);
     }

@@ -39,13 +39,6 @@ static void lay_out(struct work *w, const struct attend_run *r, uint32_t n, floa
     memset(w->weight, 0, KEY_BLOCKS * TILE_HALF * sizeof *w->weight);
 }
 
-/* x as the nearest BF16 number, in F32. */
-INLINE vf vf_round_bf16(vf x)
-{
-    vi v = _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000));
-    return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32((int)0xffff0000u)));
-}
-
 /* 32 numbers -> a row of a tile of what BF16 keeps of them, and the same row of one of the rest. */
 INLINE void split_row(uint16_t *row, vf a, vf b)
 {

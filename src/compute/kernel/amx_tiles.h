@@ -25,6 +25,13 @@ static const struct {
     .rows = {16, 16, 16, 16, 16, 16, 16, 16},
 };
 
+/* x as the nearest BF16 number, half away from zero, in F32. */
+INLINE vf vf_round_bf16(vf x)
+{
+    vi v = _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000));
+    return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32((int)0xffff0000u)));
+}
+
 /* Two rows of a BF16 tile: weights 2i, 2i+1 of 16 rows, rounded half away from zero. */
 INLINE void store_pair(uint16_t *tile_row, vf first, vf second)
 {
