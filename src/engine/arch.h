@@ -40,6 +40,11 @@ struct arch {
 ARCH_TABLE(X)
 #undef X
 
+/* init_layer of those whose windowed layers rotate by m->rope_local, the others by m->rope. */
+void arch_init_windowed(const struct model *m, struct layer *l);
+/* embed_scale of the Gemmas: sqrt(d_model). */
+float arch_embed_scale(const struct hparams *h);
+
 const struct arch *arch_find(struct str name); /* NULL: not supported */
 void arch_names(char *out, size_t cap);        /* "llama, qwen2, ..." for messages */
 

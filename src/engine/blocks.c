@@ -286,3 +286,9 @@ void block_ffn_normed(struct task *t, const struct layer *l, enum gating act, fl
     gate_and_up(t, l, act, &down);
     block_products(t, &down, 1);
 }
+
+void block_ffn_or_experts(struct task *t, const struct layer *l, enum gating act, const float *x,
+                          float *y, bool add)
+{
+    (t->f->m->h.n_expert ? block_experts : block_ffn)(t, l, act, x, y, add);
+}

@@ -28,6 +28,9 @@ void block_ffn(struct task *t, const struct layer *l, enum gating act, const flo
  * say, plus the shared expert where there is one. */
 void block_experts(struct task *t, const struct layer *l, enum gating act, const float *x, float *y,
                    bool add);
+/* One or the other, as the model has it. */
+void block_ffn_or_experts(struct task *t, const struct layer *l, enum gating act, const float *x,
+                          float *y, bool add);
 
 /* The same of rows that are in task.in already. */
 void block_ffn_normed(struct task *t, const struct layer *l, enum gating act, float *y, bool add);

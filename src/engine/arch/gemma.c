@@ -4,8 +4,6 @@
  *   x  = sqrt(d_model) * embedding
  *   x += attention(norm(x))      rotary positions over halves
  *   x += ffn(norm(x))            GELU-gated; the output matrix is the embedding */
-#include <math.h>
-
 #include "engine/arch.h"
 #include "engine/blocks.h"
 
@@ -22,11 +20,6 @@ static const struct tensor_spec model_tensors[] = {
     {0},
 };
 
-static float embed_scale(const struct hparams *h)
-{
-    return sqrtf((float)h->d_model);
-}
-
 static void layer(struct task *t, const struct layer *l)
 {
     struct activations *a = &t->f->act;
@@ -39,6 +32,6 @@ const struct arch arch_gemma = {
     .rope_neox = true,
     .layer_tensors = layer_tensors,
     .model_tensors = model_tensors,
-    .embed_scale = embed_scale,
+    .embed_scale = arch_embed_scale,
     .layer = layer,
 };

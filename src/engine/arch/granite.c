@@ -69,10 +69,7 @@ static void layer(struct task *t, const struct layer *l)
     float scale = t->f->m->h.residual_scale;
     block_attention(t, l, a->x, a->o, false);
     block_add_scaled(t, a->o, scale, a->x);
-    if (t->f->m->h.n_expert)
-        block_experts(t, l, GATE_SILU, a->x, a->o, false);
-    else
-        block_ffn(t, l, GATE_SILU, a->x, a->o, false);
+    block_ffn_or_experts(t, l, GATE_SILU, a->x, a->o, false);
     block_add_scaled(t, a->o, scale, a->x);
 }
 

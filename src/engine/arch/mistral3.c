@@ -34,10 +34,7 @@ static void layer(struct task *t, const struct layer *l)
 {
     struct activations *a = &t->f->act;
     block_attention(t, l, a->x, a->x, true);
-    if (t->f->m->h.n_expert)
-        block_experts(t, l, GATE_SILU, a->x, a->x, true);
-    else
-        block_ffn(t, l, GATE_SILU, a->x, a->x, true);
+    block_ffn_or_experts(t, l, GATE_SILU, a->x, a->x, true);
 }
 
 const struct arch arch_mistral3 = {

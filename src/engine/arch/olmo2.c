@@ -32,13 +32,6 @@ static bool read_hparams(struct hparams *h, const struct gguf *g, struct err *e)
     return hparams_window_pattern(h, g, DEFAULT_PATTERN, e);
 }
 
-static void init_layer(const struct model *m, struct layer *l)
-{
-    bool local = m->h.windowed[l->index];
-    l->window = local ? m->h.window : 0;
-    l->rope = local ? &m->rope_local : &m->rope;
-}
-
 static void layer(struct task *t, const struct layer *l)
 {
     struct activations *a = &t->f->act;
@@ -55,6 +48,6 @@ const struct arch arch_olmo2 = {
     .read_hparams = read_hparams,
     .layer_tensors = layer_tensors,
     .model_tensors = model_tensors,
-    .init_layer = init_layer,
+    .init_layer = arch_init_windowed,
     .layer = layer,
 };
