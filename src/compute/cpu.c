@@ -47,6 +47,11 @@ bool cpu_has_avx512_vnni(void)
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
 }
 
+bool cpu_has_avx512_bf16(void)
+{
+    return cpu_has_avx512_vnni() && leaf_7_1(AVX512_BF16);
+}
+
 static unsigned long long xcr0(void)
 {
     unsigned low, high;
@@ -64,11 +69,11 @@ static bool tiles_granted(void)
 bool cpu_has_amx_bf16(void)
 {
     unsigned a, b, c, d;
-    if (!cpu_has_avx512_vnni() || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
+    if (!cpu_has_avx512_bf16() || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return false;
     bool amx = (d >> 22 & 1) && (d >> 24 & 1); /* AMX-BF16, AMX-TILE */
     bool saved = (xcr0() >> 17 & 3) == 3;      /* TILECFG, TILEDATA */
-    return amx && saved && leaf_7_1(AVX512_BF16) && tiles_granted();
+    return amx && saved && tiles_granted();
 }
 #elif defined(__aarch64__)
 #include <asm/hwcap.h>

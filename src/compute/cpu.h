@@ -10,7 +10,8 @@ bool cpu_any(void);
 bool cpu_has_avx2(void);        /* AVX2, FMA, F16C */
 bool cpu_has_avx_vnni(void);    /* the above and AVX-VNNI */
 bool cpu_has_avx512_vnni(void); /* AVX-512 F, BW, VL, DQ, VNNI */
-bool cpu_has_amx_bf16(void);    /* AMX tiles and BF16, AVX-512 BF16, and the kernel's permission */
+bool cpu_has_avx512_bf16(void); /* the above and AVX-512 BF16 */
+bool cpu_has_amx_bf16(void);    /* the above, AMX tiles and BF16, and the kernel's permission */
 
 /* AArch64 */
 bool cpu_has_dotprod(void); /* SDOT */

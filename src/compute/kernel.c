@@ -18,6 +18,7 @@ static const struct {
     {&kernels_avx2, cpu_has_avx2},
     {&kernels_avxvnni, cpu_has_avx_vnni},
     {&kernels_avx512, cpu_has_avx512_vnni},
+    {&kernels_avx512bf16, cpu_has_avx512_bf16},
     {&kernels_amx, cpu_has_amx_bf16},
 #elif defined(__aarch64__)
     {&kernels_neon, cpu_any},

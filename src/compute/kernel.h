@@ -58,7 +58,8 @@ static inline size_t kernel_scratch_floats(uint32_t cols)
 }
 
 extern const struct kernels kernels_ref;
-extern const struct kernels kernels_avx2, kernels_avxvnni, kernels_avx512, kernels_amx; /* x86-64 */
+extern const struct kernels kernels_avx2, kernels_avxvnni, kernels_avx512, kernels_avx512bf16,
+    kernels_amx;                                                         /* x86-64 */
 extern const struct kernels kernels_neon, kernels_dotprod, kernels_i8mm; /* AArch64 */
 
 #endif

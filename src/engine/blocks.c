@@ -261,7 +261,7 @@ static void gate_and_up(struct task *t, const struct layer *l, enum gating act,
     struct gated_matmul both = {.up = matmul_of(t, &up), .act = act, .out = &mid.in};
     if (gated)
         both.gate = matmul_of(t, &gate);
-    rows = tiles ? rows / 2 : rows;
+    rows = tiles ? (rows / 2 + 31) & ~31u : rows; /* whole tiles of the next input */
     while (task_next(t, (d_ff + rows - 1) / rows, &c)) {
         uint32_t row = c * rows, end = d_ff - row < rows ? d_ff : row + rows;
         if (!tiles || !t->f->kernels->gated_matmul ||

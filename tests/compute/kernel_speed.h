@@ -132,7 +132,7 @@ static bool is_named(const char *name, int n, char **names, size_t first, size_t
 
 static void kernel_speed(const struct kernels *k, int n, char **names)
 {
-    static const char *isa[] = {"ref", "avx2", "avxvnni", "avx512",
+    static const char *isa[] = {"ref", "avx2", "avxvnni", "avx512", "avx512bf16",
                                 "amx", "neon", "dotprod", "i8mm"};
     const char *types[N_SHAPES];
     for (size_t i = 0; i < N_SHAPES; i++)

@@ -337,7 +337,7 @@ static void half_floats(void **state)
 
 /* --- the levels ---------------------------------------------------------------------------------
  */
-static const char *const isa_names[] = {"ref", "avx2", "avxvnni", "avx512",
+static const char *const isa_names[] = {"ref", "avx2", "avxvnni", "avx512", "avx512bf16",
                                         "amx", "neon", "dotprod", "i8mm"};
 enum { N_ISA = sizeof isa_names / sizeof *isa_names };
 

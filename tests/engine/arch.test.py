@@ -14,7 +14,7 @@ from tap import *  # noqa: E402,F403
 NOT_YET = []
 EXACT, ALMOST = 1e-3, 3e-4  # the second with an F32 KV cache: the reference looks GELU up in a table of half precision
 DEFAULT = 5e-3
-ISAS = ["ref", "avx2", "avxvnni", "avx512", "amx", "neon", "dotprod", "i8mm"]
+ISAS = ["ref", "avx2", "avxvnni", "avx512", "avx512bf16", "amx", "neon", "dotprod", "i8mm"]
 FOLDER = os.path.join(SHARED, "conformance", "arch")
 
 

@@ -4,7 +4,7 @@ import json
 
 from tap import moat
 
-ISAS = ["ref", "avx2", "avxvnni", "avx512", "amx", "neon", "dotprod", "i8mm"]
+ISAS = ["ref", "avx2", "avxvnni", "avx512", "avx512bf16", "amx", "neon", "dotprod", "i8mm"]
 EXACT, DEFAULT = 2e-5, 5e-3  # the second of vectors of length 1
 NO_ISA = ("this CPU has no", "not an instruction set of this build")
 

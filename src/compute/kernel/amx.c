@@ -10,89 +10,15 @@
  * they lie a row's length apart, which the processor does not foresee.
  *
  * F16 does not fit BF16: a weight is the sum of two BF16 numbers, and the panel is swept twice. */
-#include <string.h>
-
 #include "compute/kernel/vec_avx512.h"
 
 #include "compute/kernel.h"
 #include "compute/kernel/amx_tiles.h"
-#include "compute/kernel/formats.h"
+#include "compute/kernel/bf16_panel.h"
 #include "compute/kernel/gate.h"
 
 #define AMX_ROWS   256u
 #define AMX_TOKENS 512u
-#define K_BLOCK    256u
-
-/* Tile of 16 rows x 32 k from one unpacked block. */
-INLINE void expand_block(const struct unpacked *w, uint16_t *tile)
-{
-    for (uint32_t s = 0; s < 8; s++) {
-        vf f[4];
-        for (unsigned j = 0; j < 4; j++)
-            f[j] = vf_fma(w->s[s / 4], vf_of_byte(w->u[s], j), w->o[s / 4]);
-        store_pair(tile + s * 64, f[0], f[1]);
-        store_pair(tile + s * 64 + 32, f[2], f[3]);
-    }
-}
-
-/* Blocks from..to of one group -> tiles, one after the other. */
-INLINE void expand_blocks(const struct mat *w, const uint8_t *group, uint32_t from, uint32_t to,
-                          uint16_t *tiles, uint32_t block_bytes, unpack_fn *unpack)
-{
-    const uint32_t n_blocks = w->cols / 32;
-    for (uint32_t b = from; b < to; b++) {
-        uint32_t record = b & ~7u, nb = n_blocks - record < 8 ? n_blocks - record : 8;
-        struct unpacked u;
-        unpack(group + (size_t)record * block_bytes, nb, b - record, 0, &u);
-        expand_block(&u, tiles + (size_t)(b - from) * TILE_HALF);
-    }
-}
-
-/* k0..k1 of a group of 16-bit weights -> tiles; `low`: what BF16 left of F16. */
-static void expand_halves(const struct mat *w, const uint8_t *group, uint32_t k0, uint32_t k1,
-                          uint16_t *tiles, bool low)
-{
-    for (uint32_t k = k0; k < k1; k += 2, tiles += 32) {
-        if (k >= w->cols) {
-            memset(tiles, 0, 64);
-            continue;
-        }
-        vi v = vi_load(group + (size_t)k * 32);
-        if (w->type == DTYPE_BF16) {
-            _mm512_store_si512(tiles, v);
-            continue;
-        }
-        vf first = vf_first_f16(v), second = vf_second_f16(v);
-        if (low) { /* 11 bits less the 8 that `high` kept */
-            first = _mm512_sub_ps(first, vf_round_bf16(first));
-            second = _mm512_sub_ps(second, vf_round_bf16(second));
-        }
-        store_pair(tiles, first, second);
-    }
-}
-
-static void expand_group(const struct mat *w, uint32_t row, uint32_t k0, uint32_t k1,
-                         uint16_t *tiles, bool low)
-{
-    const uint8_t *group = w->data + (size_t)row * w->row_bytes;
-    switch (w->type) {
-#define X(type, bytes, two, fn)                                                                    \
-    case type:                                                                                     \
-        expand_blocks(w, group, k0 / 32, k1 / 32, tiles, bytes, fn);                               \
-        break;
-        EACH_PACKED_FORMAT(X)
-#undef X
-    default:
-        expand_halves(w, group, k0, k1, tiles, low);
-    }
-}
-
-static void expand_panel(const struct mat *w, uint32_t row, uint32_t n_rows, uint32_t k0,
-                         uint32_t k1, uint16_t *panel, bool low)
-{
-    for (uint32_t r = 0; r < n_rows; r += 16)
-        expand_group(w, row + r, k0, k1, panel + (size_t)r * K_BLOCK, low);
-}
 
 /* Sums of 32 tokens x 32 rows over n_tiles of k, added to the four tiles of c, or their start. */
 INLINE void sweep_2x2(const uint16_t *a, size_t a_step, const uint16_t *b, size_t b_step,
@@ -148,7 +74,7 @@ struct sweep {
     uint32_t n_mats;
     uint32_t row, n_rows;     /* of each, whole groups */
     uint32_t token, n_tokens; /* from a multiple of 16 */
-    uint16_t *panel;          /* [n_mats][n_rows/16][K_BLOCK/32] tiles */
+    uint16_t *panel;          /* [n_mats][n_rows/16][PANEL_K/32] tiles */
     float *sums;              /* [n_tokens/16][n_mats][n_rows/16] tiles of 16 tokens x 16 rows */
 };
 
@@ -172,7 +98,7 @@ static struct ahead next_panel(const struct sweep *s, uint32_t k1)
         a = (struct ahead){s->row + s->n_rows, left < s->n_rows ? left & ~15u : s->n_rows, 0,
                            w->cols};
     }
-    a.k1 = a.k1 - a.k0 < K_BLOCK ? a.k1 : a.k0 + K_BLOCK;
+    a.k1 = a.k1 - a.k0 < PANEL_K ? a.k1 : a.k0 + PANEL_K;
     return a;
 }
 
@@ -193,7 +119,7 @@ static void prefetch_part(const struct mat *w, const struct ahead *a, uint32_t p
 static void sweep_panel(const struct sweep *s, uint32_t tile0, uint32_t n_tiles, bool start)
 {
     const size_t a_step = (size_t)(s->m[0]->w->cols + 31) / 32 * TILE_HALF;
-    const size_t b_step = (size_t)K_BLOCK * 16, c_step = (size_t)panel_rows(s) / 16 * SUM_TILE;
+    const size_t b_step = (size_t)PANEL_K * 16, c_step = (size_t)panel_rows(s) / 16 * SUM_TILE;
     const uint16_t *a = s->m[0]->x->bf16 + s->token / 16 * a_step + (size_t)tile0 * TILE_HALF;
     const uint32_t r_end = panel_rows(s) / 16, t_end = (s->n_tokens + 15) / 16; /* in tiles */
     const uint32_t n_parts = (r_end + 1) / 2 * ((t_end + 1) / 2);
@@ -213,12 +139,6 @@ static void sweep_panel(const struct sweep *s, uint32_t tile0, uint32_t n_tiles,
                     sweep_1x1(a + i * a_step, s->panel + j * b_step, n_tiles,
                               s->sums + i * c_step + j * SUM_TILE, start);
         }
-}
-
-/* The line of row t that holds value k. */
-INLINE uint16_t *act_tile_row(const struct act *a, uint32_t t, uint32_t k)
-{
-    return a->bf16 + ((size_t)(t / 16) * ((a->k + 31) / 32) + k / 32) * TILE_HALF + t % 16 * 32;
 }
 
 /* Sums -> y, with what it is to be added to. */
@@ -258,12 +178,12 @@ static void run_sweep(const struct sweep *s)
     const struct mat *w = s->m[0]->w;
     const uint32_t k_end = (w->cols + 31) & ~31u;
     const int n_parts = w->type == DTYPE_F16 ? 2 : 1;
-    for (uint32_t k = 0; k < k_end; k += K_BLOCK) {
-        uint32_t end = k_end - k < K_BLOCK ? k_end : k + K_BLOCK;
+    for (uint32_t k = 0; k < k_end; k += PANEL_K) {
+        uint32_t end = k_end - k < PANEL_K ? k_end : k + PANEL_K;
         for (int part = 0; part < n_parts; part++) {
             for (uint32_t i = 0; i < s->n_mats; i++)
                 expand_panel(s->m[i]->w, s->row, s->n_rows, k, end,
-                             s->panel + (size_t)i * s->n_rows * K_BLOCK, part);
+                             s->panel + (size_t)i * s->n_rows * PANEL_K, part);
             BARRIER();
             sweep_panel(s, k / 32, (end - k) / 32, k == 0 && part == 0);
             BARRIER();
@@ -287,7 +207,7 @@ static void matmul_bf16(const struct matmul *m, uint32_t row0, uint32_t row1, fl
     struct sweep s = {.m = {m},
                       .n_mats = 1,
                       .panel = (uint16_t *)(void *)scratch,
-                      .sums = scratch + AMX_ROWS * K_BLOCK / 2};
+                      .sums = scratch + AMX_ROWS * PANEL_K / 2};
     _tile_loadconfig(&tiles_16x64);
     for (uint32_t r = row0; r < row1; r += AMX_ROWS)
         for (uint32_t t = 0; t < m->n; t += AMX_TOKENS) {
@@ -319,7 +239,7 @@ static bool matmul_gated(const struct gated_matmul *g, uint32_t row0, uint32_t r
     struct sweep s = {.m = {&g->gate, &g->up},
                       .n_mats = 2,
                       .panel = (uint16_t *)(void *)scratch,
-                      .sums = scratch + AMX_ROWS * K_BLOCK / 2};
+                      .sums = scratch + AMX_ROWS * PANEL_K / 2};
     _tile_loadconfig(&tiles_16x64);
     for (uint32_t r = row0; r < row1; r += AMX_ROWS / 2)
         for (uint32_t t = 0; t < g->gate.n; t += AMX_TOKENS) {
@@ -355,14 +275,7 @@ static void act(const struct act *a, enum act_form f, uint32_t row, uint32_t k0,
         kernels_avx512.act(a, f, row, k0, k1);
         return;
     }
-    const float *x = a->f32 + (size_t)row * a->stride;
-    for (uint32_t k = k0; k < k1; k += 32) {
-        uint32_t left = k1 - k < 32 ? k1 - k : 32;
-        __mmask32 m = left == 32 ? 0xffffffffu : (1u << left) - 1;
-        __m512 low = _mm512_maskz_loadu_ps((__mmask16)m, x + k);
-        __m512 high = _mm512_maskz_loadu_ps((__mmask16)(m >> 16), x + k + 16);
-        _mm512_store_si512(act_tile_row(a, row, k), (__m512i)_mm512_cvtne2ps_pbh(high, low));
-    }
+    act_bf16(a, row, k0, k1);
 }
 
 const struct kernels kernels_amx = {

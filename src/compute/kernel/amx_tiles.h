@@ -8,10 +8,9 @@
 #define MOAT_COMPUTE_KERNEL_AMX_TILES_H
 
 #include "compute/attend.h"
-#include "compute/kernel/vec_avx512.h"
+#include "compute/kernel/bf16.h"
 
-#define SUM_TILE  256u /* F32 sums in a tile: 16 tokens x 16 rows */
-#define TILE_HALF 512u /* 16-bit numbers in a tile: 16 rows x 32 */
+#define SUM_TILE 256u /* F32 sums in a tile: 16 tokens x 16 rows */
 
 #define BARRIER() __asm__ volatile("" ::: "memory")
 
@@ -24,25 +23,6 @@ static const struct {
     .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
     .rows = {16, 16, 16, 16, 16, 16, 16, 16},
 };
-
-/* x as the nearest BF16 number, half away from zero, in F32. */
-INLINE vf vf_round_bf16(vf x)
-{
-    vi v = _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000));
-    return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32((int)0xffff0000u)));
-}
-
-/* Two rows of a BF16 tile: weights 2i, 2i+1 of 16 rows, rounded half away from zero. */
-INLINE void store_pair(uint16_t *tile_row, vf first, vf second)
-{
-    vi half = _mm512_set1_epi32(0x8000);
-    vi a = _mm512_add_epi32(_mm512_castps_si512(first), half);
-    vi b = _mm512_add_epi32(_mm512_castps_si512(second), half);
-    a = _mm512_srli_epi32(a, 16);
-    b = _mm512_ternarylogic_epi32(_mm512_set1_epi32((int)0xffff0000u), b, a,
-                                  0xea); /* (m & b) | a */
-    _mm512_store_si512(tile_row, b);
-}
 
 /* amx_attend.c */
 bool amx_attend_run(const struct attend_run *r, struct attend_query *q, uint32_t n, float *scratch);
