@@ -177,6 +177,20 @@ static uint32_t count_runs(const struct batch *b, uint32_t most)
     return n;
 }
 
+/* Whether a row of i .. i+n is one whose logits are wanted. */
+static bool any_wanted(const struct batch *b, uint32_t i, uint32_t n)
+{
+    uint32_t low = 0, high = b->n_out;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (b->out[middle] < i)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < b->n_out && b->out[low] < i + n;
+}
+
 void attend(struct task *t, const struct layer *l)
 {
     const struct forward *f = t->f;
@@ -197,6 +211,8 @@ void attend(struct task *t, const struct layer *l)
         for (; run < wanted; run++)
             i += run_length(&f->batch, most, i);
         uint32_t n = run_length(&f->batch, most, i);
+        if (task_narrows(t, l) && !any_wanted(&f->batch, i, n))
+            continue;
         attend_run(f, l, job % h->n_head_kv, i, n, queries, scratch);
     }
     task_barrier(t);

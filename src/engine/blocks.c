@@ -3,6 +3,7 @@
 #include "engine/blocks.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "compute/ops.h"
 #include "engine/arch.h"
@@ -56,14 +57,14 @@ void block_norm(struct task *t, const float *x, struct norm norm, const struct p
 {
     const struct hparams *h = &t->f->m->h;
     if (!norm.weight) {
-        block_input(t, x, t->f->batch.n, h->d_model, p, n);
+        block_input(t, x, t->n_tok, h->d_model, p, n);
         return;
     }
     struct activations *a = &t->f->act;
     unsigned forms = wanted_forms(t, p, n);
     uint32_t from, to;
-    set_input(t, &a->in, a->h, t->f->batch.n, h->d_model);
-    task_share(t, t->f->batch.n, &from, &to);
+    set_input(t, &a->in, a->h, t->n_tok, h->d_model);
+    task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         size_t at = (size_t)i * h->d_model;
         row_norm(t->f, x + at, norm, a->h + at);
@@ -93,11 +94,34 @@ void block_rows(struct task *t, const float *x, uint32_t n_rows, uint32_t k, uin
     task_barrier(t);
 }
 
+/* Rows move towards the front, so that columns can be shared out: nobody writes what others read.
+ */
+static void keep_rows(const struct task *t, float *x, uint32_t width, uint32_t stride)
+{
+    const struct batch *b = &t->f->batch;
+    uint32_t from, to;
+    task_share(t, width, &from, &to);
+    for (uint32_t i = 0; i < b->n_out && from < to; i++)
+        memmove(x + (size_t)i * stride + from, x + (size_t)b->out[i] * stride + from,
+                (to - from) * sizeof *x);
+}
+
+void block_keep_wanted(struct task *t, const struct layer *l, float *a, uint32_t width,
+                       uint32_t stride)
+{
+    if (!task_narrows(t, l))
+        return;
+    keep_rows(t, t->f->act.x, t->f->m->h.d_model, t->f->m->h.d_model);
+    keep_rows(t, a, width, stride);
+    t->n_tok = t->f->batch.n_out;
+    task_barrier(t);
+}
+
 void block_add_normed(struct task *t, const float *o, struct norm norm, float *x)
 {
     const struct hparams *h = &t->f->m->h;
     uint32_t from, to;
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         size_t at = (size_t)i * h->d_model;
         row_norm(t->f, o + at, norm, t->scratch);
@@ -110,7 +134,7 @@ void block_normalise(struct task *t, float *x, struct norm norm)
 {
     size_t d_model = t->f->m->h.d_model;
     uint32_t from, to;
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++)
         row_norm(t->f, x + i * d_model, norm, x + i * d_model);
     task_barrier(t);
@@ -120,7 +144,7 @@ void block_add_scaled(struct task *t, const float *o, float scale, float *x)
 {
     size_t d_model = t->f->m->h.d_model;
     uint32_t from, to;
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++)
         t->f->kernels->axpy(x + i * d_model, scale, o + i * d_model, (uint32_t)d_model);
     task_barrier(t);
@@ -162,7 +186,7 @@ void block_products(struct task *t, const struct product *p, uint32_t n)
         rows[i] = task_chunk_rows(t, p[i].w, task_form(t, p[i].w));
         end[i] = total += (p[i].w->rows + rows[i] - 1) / rows[i];
     }
-    while (task_next(t, total, &c)) {
+    while (t->in.n && task_next(t, total, &c)) {
         uint32_t i = 0;
         while (c >= end[i])
             i++;
@@ -214,14 +238,15 @@ void block_attention(struct task *t, const struct layer *l, const float *x, floa
     uint32_t from, to;
     block_norm(t, x, l->attn_norm, qkv, 3);
     block_products(t, qkv, 3);
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         norm_and_rotate(t, l, i, a->q, h->n_head, l->q_norm);
         norm_and_rotate(t, l, i, a->k, h->n_head_kv, l->k_norm);
         warm_query(t, i, a->q + (size_t)i * h->n_head * h->d_head, h->n_head * h->d_head);
     }
     attend(t, l);
-    block_input(t, a->a, t->f->batch.n, h->n_head * h->d_head_v, &out, 1);
+    block_keep_wanted(t, l, a->a, h->n_head * h->d_head_v, h->n_head * h->d_head_v);
+    block_input(t, a->a, t->n_tok, h->n_head * h->d_head_v, &out, 1);
     block_products(t, &out, 1);
 }
 
@@ -262,7 +287,7 @@ static void gate_and_up(struct task *t, const struct layer *l, enum gating act,
     if (gated)
         both.gate = matmul_of(t, &gate);
     rows = tiles ? (rows / 2 + 31) & ~31u : rows; /* whole tiles of the next input */
-    while (task_next(t, (d_ff + rows - 1) / rows, &c)) {
+    while (t->in.n && task_next(t, (d_ff + rows - 1) / rows, &c)) {
         uint32_t row = c * rows, end = d_ff - row < rows ? d_ff : row + rows;
         if (!tiles || !t->f->kernels->gated_matmul ||
             !t->f->kernels->gated_matmul(&both, row, end, t->scratch))

@@ -3,7 +3,8 @@
  *
  * Every function is called by all threads of the team with the same arguments, does its share, and
  * returns after a barrier, so the next one may read what this one wrote. Buffers are those of
- * struct activations; "all rows" means the tokens of the batch.
+ * struct activations; "all rows" means the n_tok of the task: the tokens of the batch, or late in
+ * the last layer those whose logits are wanted.
  *
  * Activations are converted to the forms the next matrices want (compute/act.h) by whoever makes
  * them: once, however many matrices read them, and without a barrier of its own. */
@@ -72,6 +73,12 @@ void block_rows(struct task *t, const float *x, uint32_t n_rows, uint32_t k, uin
 /* Runs the products of a list over task.in, chunk by chunk of all of them. */
 void block_products(struct task *t, const struct product *p, uint32_t n);
 
+/* In the last layer, once keys and values (or the state) have all tokens: leaves in act.x and in a
+ * [n_tok][width], rows `stride` apart, the rows whose logits are wanted. What follows is done for
+ * these alone. */
+void block_keep_wanted(struct task *t, const struct layer *l, float *a, uint32_t width,
+                       uint32_t stride);
+
 /* attention.c: the KV write and the attention proper, act.q -> act.a. Its scratch: the state of the
  * queries of a run, then what the kernels want. */
 #define RUN_QUERIES  256u /* queries of one KV head that share its keys and values, about */
@@ -98,6 +105,12 @@ static inline void task_share(const struct task *t, uint32_t n, uint32_t *from, 
     uint32_t threads = workers_count(t->f->workers);
     *from = (uint32_t)((uint64_t)n * t->id / threads);
     *to = (uint32_t)((uint64_t)n * (t->id + 1) / threads);
+}
+
+/* Whether block_keep_wanted leaves some rows out in this layer. */
+static inline bool task_narrows(const struct task *t, const struct layer *l)
+{
+    return l->index + 1 == t->f->m->h.n_layer && t->f->batch.n_out < t->f->batch.n;
 }
 
 static inline void task_barrier(struct task *t)

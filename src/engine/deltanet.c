@@ -35,7 +35,7 @@ static void unmix(struct task *t)
     size_t d = h->d_delta, keys = d * h->n_delta_k, values = d * h->n_delta_v;
     size_t share = values / h->n_delta_k, group = 2 * d + 2 * share;
     uint32_t from, to;
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (size_t i = from; i < to; i++)
         for (size_t j = 0; j < h->n_delta_k; j++) {
             const float *in = a->spare[SPARE_MIXED] + (i * h->n_delta_k + j) * group;
@@ -53,7 +53,7 @@ static void project(struct task *t, const struct layer *l, const float *x)
 {
     const struct activations *a = &t->f->act;
     const struct hparams *h = &t->f->m->h;
-    float *beta = a->spare[SPARE_BA], *alpha = beta + (size_t)t->f->batch.n * h->n_delta_v;
+    float *beta = a->spare[SPARE_BA], *alpha = beta + (size_t)t->n_tok * h->n_delta_v;
     bool mixed = !l->delta_qkv.data, joint = l->delta_ba.data != NULL;
     struct product p[4];
     uint32_t n = 0;
@@ -85,7 +85,7 @@ static void convolve(struct task *t, const struct layer *l)
         uint32_t from = chunk * CONV_CHANNELS, left = width - from;
         uint32_t n = left < CONV_CHANNELS ? left : CONV_CHANNELS;
         conv_channels(t, l, &conv, from, from + n);
-        for (size_t i = 0; i < t->f->batch.n; i++)
+        for (size_t i = 0; i < t->n_tok; i++)
             t->f->kernels->gated(x + i * width + from, NULL, GATE_SILU, n);
     }
     task_barrier(t);
@@ -96,7 +96,7 @@ static void normalise_keys(struct task *t)
 {
     const struct hparams *h = &t->f->m->h;
     uint32_t d = h->d_delta, width = d * (2 * h->n_delta_k + h->n_delta_v), from, to;
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (size_t i = from; i < to; i++)
         for (size_t j = 0; j < 2 * h->n_delta_k; j++) {
             float *x = t->f->act.spare[SPARE_QKV] + i * width + j * d;
@@ -158,14 +158,16 @@ void block_delta_net(struct task *t, const struct layer *l, bool interleaved, co
 {
     const struct hparams *h = &t->f->m->h;
     const struct product out = {.w = &l->delta_out, .y = y, .add = add};
-    uint32_t head;
+    uint32_t values = h->n_delta_v * h->d_delta, head;
+    float *z = t->f->act.spare[SPARE_Z];
     project(t, l, x);
     convolve(t, l);
     normalise_keys(t);
     while (task_next(t, h->n_delta_v, &head))
         run_head(t, l, head, interleaved);
     task_barrier(t);
-    block_input(t, t->f->act.spare[SPARE_Z], t->f->batch.n, h->n_delta_v * h->d_delta, &out, 1);
+    block_keep_wanted(t, l, z, values, values);
+    block_input(t, z, t->n_tok, values, &out, 1);
     block_products(t, &out, 1);
 }
 
@@ -186,7 +188,7 @@ void block_gated_attention(struct task *t, const struct layer *l, const float *x
     uint32_t from, to;
     block_norm(t, x, l->attn_norm, qkv, 3);
     block_products(t, qkv, 3);
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         for (size_t j = (size_t)i * h->n_head; j < (size_t)(i + 1) * h->n_head; j++)
             memcpy(a->q + j * d, both + j * 2 * d, d * sizeof *both);
@@ -194,12 +196,13 @@ void block_gated_attention(struct task *t, const struct layer *l, const float *x
         norm_and_rotate(t, l, i, a->k, h->n_head_kv, l->k_norm);
     }
     attend(t, l);
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (size_t j = (size_t)from * h->n_head; j < (size_t)to * h->n_head; j++)
         for (size_t c = 0; c < d; c++)
             a->a[j * d + c] *= sigmoid(both[(2 * j + 1) * d + c]);
     task_barrier(t);
-    block_input(t, a->a, t->f->batch.n, h->n_head * h->d_head_v, &out, 1);
+    block_keep_wanted(t, l, a->a, h->n_head * h->d_head_v, h->n_head * h->d_head_v);
+    block_input(t, a->a, t->n_tok, h->n_head * h->d_head_v, &out, 1);
     block_products(t, &out, 1);
 }
 

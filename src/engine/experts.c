@@ -97,15 +97,15 @@ static void choose_experts(struct forward *f, const struct layer *l, uint32_t i,
 
 /* Counting sort by expert; tokens keep their order within one. pair_of turns from experts into
  * rows. */
-static void sort_pairs(struct forward *f, const struct layer *l)
+static void sort_pairs(const struct task *t, const struct layer *l)
 {
-    const struct hparams *h = &f->m->h;
-    struct activations *a = &f->act;
-    uint32_t n = f->batch.n * h->n_expert_used,
-             tile = batch_kernel_rows(&f->batch, f->batch.n) > DECODE_TOKENS ? 16 : 1;
+    const struct hparams *h = &t->f->m->h;
+    struct activations *a = &t->f->act;
+    uint32_t n = t->n_tok * h->n_expert_used,
+             tile = batch_kernel_rows(&t->f->batch, t->n_rows) > DECODE_TOKENS ? 16 : 1;
     memset(a->expert_n, 0, h->n_expert * sizeof *a->expert_n);
-    for (uint32_t i = 0; i < f->batch.n; i++)
-        choose_experts(f, l, i, a->pair_of + (size_t)i * h->n_expert_used);
+    for (uint32_t i = 0; i < t->n_tok; i++)
+        choose_experts(t->f, l, i, a->pair_of + (size_t)i * h->n_expert_used);
     for (uint32_t p = 0; p < n; p++)
         a->expert_n[a->pair_of[p]]++;
     a->expert_from[0] = 0;
@@ -178,7 +178,7 @@ static void gate_rows(struct task *t, enum gating act, uint32_t n_rows, uint32_t
 static void clear_rows(struct task *t, float *y)
 {
     uint32_t d_model = t->f->m->h.d_model, from, to;
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     memset(y + (size_t)from * d_model, 0, (size_t)(to - from) * d_model * sizeof *y);
     task_barrier(t);
 }
@@ -188,7 +188,7 @@ static void scatter_pairs(struct task *t, float *y, bool add)
     const struct hparams *h = &t->f->m->h;
     const struct activations *a = &t->f->act;
     uint32_t from, to;
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         float *row = y + (size_t)i * h->d_model;
         if (!add)
@@ -232,7 +232,7 @@ static void add_weighed(struct task *t, const float *gate, float *y)
     const struct hparams *h = &t->f->m->h;
     const struct activations *a = &t->f->act;
     uint32_t from, to;
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         size_t at = (size_t)i * h->d_model;
         float weight = sigmoid(t->f->kernels->dot(gate, a->h + at, h->d_model));
@@ -266,7 +266,7 @@ void block_experts(struct task *t, const struct layer *l, enum gating act, const
     block_norm(t, x, l->ffn_norm, in, shared ? 3 : 1);
     block_products(t, in, 1);
     if (t->id == 0)
-        sort_pairs(t->f, l);
+        sort_pairs(t, l);
     if (shared) {
         if (!add)
             clear_rows(t, y);

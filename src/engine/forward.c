@@ -163,8 +163,11 @@ void forward_free(struct forward *f)
 
 static struct task task_of(struct forward *f, uint32_t id, uint32_t n_rows)
 {
-    return (struct task){
-        .f = f, .id = id, .n_rows = n_rows, .scratch = f->scratch + id * f->scratch_floats};
+    return (struct task){.f = f,
+                         .id = id,
+                         .n_rows = n_rows,
+                         .n_tok = n_rows,
+                         .scratch = f->scratch + id * f->scratch_floats};
 }
 
 /* A token's embedding, and what its position and type add where the model has these. */
@@ -206,7 +209,7 @@ static void embed(struct task *t)
     task_barrier(t);
 }
 
-/* The rows that want logits, normalised and in the form the output matrix wants. */
+/* The rows that want logits, normalised: all that the last layer has left in x, or some. */
 static void final_norm(struct task *t)
 {
     struct forward *f = t->f;
@@ -214,7 +217,8 @@ static void final_norm(struct task *t)
     uint32_t from, to;
     task_share(t, f->batch.n_out, &from, &to);
     for (uint32_t i = from; i < to; i++) {
-        const float *x = f->act.x + (size_t)f->batch.out[i] * h->d_model;
+        uint32_t row = t->n_tok < f->batch.n ? i : f->batch.out[i];
+        const float *x = f->act.x + (size_t)row * h->d_model;
         float *out = f->hidden + (size_t)i * h->d_model;
         if (f->m->output_norm.weight)
             row_norm(f, x, f->m->output_norm, out);

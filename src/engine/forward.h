@@ -74,6 +74,7 @@ struct task {
     struct forward *f;
     uint32_t id;
     uint32_t n_rows; /* of the job: the batch, or the logits asked for */
+    uint32_t n_tok;  /* rows of x: the batch; from block_keep_wanted on those that want logits */
     struct act in;   /* rows block_norm or block_input made ready; the same for all threads */
     float *scratch;  /* [f->scratch_floats], this thread's own */
 };

@@ -18,8 +18,8 @@ enum { SPARE_RANK, SPARE_Q, SPARE_KV, SPARE_HEADS };
 
 static uint32_t padded_rows(const struct task *t)
 {
-    uint32_t n = t->f->batch.n;
-    return batch_kernel_rows(&t->f->batch, n) > DECODE_TOKENS ? (n + 15) & ~15u : n;
+    uint32_t n = t->n_tok;
+    return batch_kernel_rows(&t->f->batch, t->n_rows) > DECODE_TOKENS ? (n + 15) & ~15u : n;
 }
 
 /* Rows of width k, `stride` apart, normalised into out [n][k]. */
@@ -27,7 +27,7 @@ static void norm_rows(struct task *t, const float *x, uint32_t stride, const flo
                       float *out, uint32_t k)
 {
     uint32_t from, to;
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++)
         t->f->kernels->norm(x + (size_t)i * stride, weight, t->f->m->h.norm_eps,
                             out + (size_t)i * k, k);
@@ -50,7 +50,7 @@ static void project(struct task *t, const struct layer *l, const float *x)
     if (!low_rank)
         return;
     norm_rows(t, a->spare[SPARE_RANK], h->q_rank, l->q_a_norm, a->spare[SPARE_RANK], h->q_rank);
-    block_input(t, a->spare[SPARE_RANK], t->f->batch.n, h->q_rank, &up, 1);
+    block_input(t, a->spare[SPARE_RANK], t->n_tok, h->q_rank, &up, 1);
     block_products(t, &up, 1);
 }
 
@@ -103,7 +103,7 @@ static void gather_heads(struct task *t, const float *x, uint32_t stride, uint32
     task_share(t, rows * n_head, &from, &to);
     for (uint32_t r = from; r < to; r++) {
         uint32_t head = r / rows, row = r % rows;
-        if (row < t->f->batch.n)
+        if (row < t->n_tok)
             memcpy(out + (size_t)r * k, x + ((size_t)row * n_head + head) * stride,
                    k * sizeof *out);
         else
@@ -122,7 +122,7 @@ static void heads_products(struct task *t, const struct mat *w, float *y, uint32
     while (task_next(t, per_head * n_head, &c)) {
         uint32_t head = c / per_head, row = c % per_head * chunk, left = w->rows - row;
         struct mat one = mat_expert(w, head);
-        struct act x = act_rows(&t->in, head * rows, t->f->batch.n);
+        struct act x = act_rows(&t->in, head * rows, t->n_tok);
         struct matmul m = {.w = &one,
                            .x = &x,
                            .form = form,
@@ -139,13 +139,14 @@ static void attend_latent(struct task *t, const struct layer *l)
     const struct activations *a = &t->f->act;
     const struct hparams *h = &t->f->m->h;
     uint32_t from, to;
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++)
         set_latent(t, l, i);
     task_barrier(t);
     gather_heads(t, a->spare[SPARE_Q], h->d_head_mla, h->d_head_mla - h->n_rot, &l->wk_b);
     heads_products(t, &l->wk_b, a->q, h->d_head);
     attend(t, l);
+    block_keep_wanted(t, l, a->a, h->n_head * h->d_head_v, h->n_head * h->d_head_v);
     gather_heads(t, a->a, h->kv_rank, h->kv_rank, &l->wv_b);
     heads_products(t, &l->wv_b, a->spare[SPARE_Q], h->d_head_v_mla);
 }
@@ -179,12 +180,13 @@ static void attend_heads(struct task *t, const struct layer *l)
     uint32_t from, to;
     norm_rows(t, a->spare[SPARE_KV], h->kv_rank + h->n_rot, l->kv_a_norm, a->spare[SPARE_RANK],
               h->kv_rank);
-    block_input(t, a->spare[SPARE_RANK], t->f->batch.n, h->kv_rank, &up, 1);
+    block_input(t, a->spare[SPARE_RANK], t->n_tok, h->kv_rank, &up, 1);
     block_products(t, &up, 1);
-    task_share(t, t->f->batch.n, &from, &to);
+    task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++)
         set_heads(t, l, i);
     attend(t, l);
+    block_keep_wanted(t, l, a->a, h->n_head * h->d_head_v, h->n_head * h->d_head_v);
 }
 
 void block_latent_attention(struct task *t, const struct layer *l, const float *x, float *y,
@@ -196,8 +198,8 @@ void block_latent_attention(struct task *t, const struct layer *l, const float *
     bool latent = l->wk_b.data != NULL;
     project(t, l, x);
     (latent ? attend_latent : attend_heads)(t, l);
-    block_input(t, latent ? a->spare[SPARE_Q] : a->a, t->f->batch.n, h->n_head * h->d_head_v_mla,
-                &out, 1);
+    block_input(t, latent ? a->spare[SPARE_Q] : a->a, t->n_tok, h->n_head * h->d_head_v_mla, &out,
+                1);
     block_products(t, &out, 1);
 }
 

@@ -64,11 +64,12 @@ void block_short_conv(struct task *t, const struct layer *l, const float *x, flo
     while (task_next(t, n_chunks, &i)) {
         uint32_t from = i * CONV_CHANNELS, to = d - from < CONV_CHANNELS ? d : from + CONV_CHANNELS;
         conv_channels(t, l, &conv, from, to);
-        for (uint32_t r = 0; r < t->f->batch.n; r++)
+        for (uint32_t r = 0; r < t->n_tok; r++)
             for (uint32_t ch = from; ch < to; ch++)
                 v[(size_t)r * 3 * d + ch] *= c[(size_t)r * 3 * d + ch];
     }
     task_barrier(t);
-    block_rows(t, v, t->f->batch.n, d, 3 * d, &out, 1);
+    block_keep_wanted(t, l, v, d, 3 * d);
+    block_rows(t, v, t->n_tok, d, 3 * d, &out, 1);
     block_products(t, &out, 1);
 }
