@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/os.h"
+#include "cli/bench_explain.h"
 #include "cli/commands.h"
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
@@ -35,6 +36,8 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
         THREADS_OPTION(&o->lab.threads),
         KV_OPTION(&o->lab.kv),
         EXACT_OPTION(&o->lab.exact),
+        {"explain", 0, OPT_FLAG, &o->bench.explain, NULL,
+         N_("show where the time goes, against how fast this machine reads memory"), 0, 0, NULL},
         {"json", 0, OPT_FLAG, &o->json, NULL, N_("print one JSON object"), 0, 0, NULL},
         {0},
     };
@@ -64,8 +67,8 @@ static void print_row(const char *what, const double *tps, uint32_t n)
     printf("  %-10s %10.1f %10.1f %10.1f\n", what, sorted[n / 2], sorted[0], sorted[n - 1]);
 }
 
-static void print_table(const struct options *o, const struct lab *l, const struct bench_result *r,
-                        double load_s)
+static bool print_table(const struct options *o, const struct lab *l, const struct bench_result *r,
+                        double load_s, struct err *e)
 {
     printf(_("%s: %u threads, %s, loaded in %.2f s, %llu MiB resident\n"), o->model,
            l->f->p.n_threads, l->f->kernels->isa, load_s,
@@ -75,6 +78,7 @@ static void print_table(const struct options *o, const struct lab *l, const stru
         print_row(_("prefill"), r->prefill_tps, o->bench.runs);
     if (o->bench.n_decode)
         print_row(_("decode"), r->decode_tps, o->bench.runs);
+    return !o->bench.explain || explain_print(&o->bench, r, e);
 }
 
 static json_t *speeds(const double *tps, uint32_t n)
@@ -96,6 +100,8 @@ static bool print_json(const struct options *o, const struct lab *l, const struc
                   "threads", (int)l->f->p.n_threads);
     struct buf out;
     buf_init(&out, 1 << 20);
+    if (j && o->bench.explain)
+        json_object_set_new(j, "explain", explain_json(&o->bench, r));
     bool ok = j && json_write(j, JSON_COMPACT | JSON_REAL_PRECISION(8), &out, e);
     if (ok)
         puts(buf_c(&out));
@@ -116,7 +122,7 @@ static bool run(const struct options *o, struct err *e)
     if (ok && o->json)
         ok = print_json(o, &lab, &r, load_s, e);
     else if (ok)
-        print_table(o, &lab, &r, load_s);
+        ok = print_table(o, &lab, &r, load_s, e);
     lab_close(&lab);
     return ok;
 }

@@ -191,11 +191,33 @@ static bool any_wanted(const struct batch *b, uint32_t i, uint32_t n)
     return low < b->n_out && b->out[low] < i + n;
 }
 
+static void count_attention(const struct task *t, const struct layer *l)
+{
+    const struct forward *f = t->f;
+    const struct hparams *h = &f->m->h;
+    const struct batch *b = &f->batch;
+    uint64_t width = (uint64_t)h->d_head + h->d_head_v, read = 0, seen = 0;
+    for (uint32_t i = 0; i < b->n; i++) {
+        uint32_t to = last_key(f, b->seq[i], b->pos[i]);
+        if (i == 0 || b->seq[i] != b->seq[i - 1])
+            read += to + 1 - first_key(l, b->pos[i]);
+        else
+            read += to - last_key(f, b->seq[i], b->pos[i - 1]);
+        if (!task_narrows(t, l) || any_wanted(b, i, 1))
+            seen += to + 1 - first_key(l, b->pos[i]);
+    }
+    task_count(t, read * h->n_head_kv * width * (kv_type_of(f->kv) == KV_F16 ? 2 : 4),
+               seen * h->n_head * width);
+}
+
 void attend(struct task *t, const struct layer *l)
 {
     const struct forward *f = t->f;
     const struct hparams *h = &f->m->h;
     uint32_t from, to;
+    task_enter(t, STAGE_ATTENTION);
+    if (t->clock)
+        count_attention(t, l);
     task_share(t, f->batch.n, &from, &to);
     for (uint32_t i = from; i < to; i++)
         store_rows(t, l, i);

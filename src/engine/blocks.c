@@ -121,6 +121,7 @@ void block_add_normed(struct task *t, const float *o, struct norm norm, float *x
 {
     const struct hparams *h = &t->f->m->h;
     uint32_t from, to;
+    task_enter(t, STAGE_NORMS);
     task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         size_t at = (size_t)i * h->d_model;
@@ -134,6 +135,7 @@ void block_normalise(struct task *t, float *x, struct norm norm)
 {
     size_t d_model = t->f->m->h.d_model;
     uint32_t from, to;
+    task_enter(t, STAGE_NORMS);
     task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++)
         row_norm(t->f, x + i * d_model, norm, x + i * d_model);
@@ -144,6 +146,7 @@ void block_add_scaled(struct task *t, const float *o, float scale, float *x)
 {
     size_t d_model = t->f->m->h.d_model;
     uint32_t from, to;
+    task_enter(t, STAGE_NORMS);
     task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++)
         t->f->kernels->axpy(x + i * d_model, scale, o + i * d_model, (uint32_t)d_model);
@@ -186,6 +189,8 @@ void block_products(struct task *t, const struct product *p, uint32_t n)
         rows[i] = task_chunk_rows(t, p[i].w, task_form(t, p[i].w));
         end[i] = total += (p[i].w->rows + rows[i] - 1) / rows[i];
     }
+    for (uint32_t i = 0; i < n; i++)
+        task_count_mat(t, p[i].w, 1, t->in.n);
     while (t->in.n && task_next(t, total, &c)) {
         uint32_t i = 0;
         while (c >= end[i])
@@ -236,8 +241,10 @@ void block_attention(struct task *t, const struct layer *l, const float *x, floa
     };
     const struct product out = {.w = &l->wo, .bias = l->bo, .y = y, .add = add};
     uint32_t from, to;
+    task_enter(t, STAGE_QKV);
     block_norm(t, x, l->attn_norm, qkv, 3);
     block_products(t, qkv, 3);
+    task_enter(t, STAGE_ATTENTION);
     task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         norm_and_rotate(t, l, i, a->q, h->n_head, l->q_norm);
@@ -246,6 +253,7 @@ void block_attention(struct task *t, const struct layer *l, const float *x, floa
     }
     attend(t, l);
     block_keep_wanted(t, l, a->a, h->n_head * h->d_head_v, h->n_head * h->d_head_v);
+    task_enter(t, STAGE_OUTPUT);
     block_input(t, a->a, t->n_tok, h->n_head * h->d_head_v, &out, 1);
     block_products(t, &out, 1);
 }
@@ -287,6 +295,8 @@ static void gate_and_up(struct task *t, const struct layer *l, enum gating act,
     if (gated)
         both.gate = matmul_of(t, &gate);
     rows = tiles ? (rows / 2 + 31) & ~31u : rows; /* whole tiles of the next input */
+    task_count_mat(t, &l->w_gate, 1, t->in.n);
+    task_count_mat(t, &l->w_up, 1, t->in.n);
     while (t->in.n && task_next(t, (d_ff + rows - 1) / rows, &c)) {
         uint32_t row = c * rows, end = d_ff - row < rows ? d_ff : row + rows;
         if (!tiles || !t->f->kernels->gated_matmul ||
@@ -301,6 +311,7 @@ void block_ffn(struct task *t, const struct layer *l, enum gating act, const flo
                bool add)
 {
     const struct product in[] = {{.w = &l->w_up}, {.w = &l->w_gate}};
+    task_enter(t, STAGE_GATE_UP);
     block_norm(t, x, l->ffn_norm, in, l->w_gate.data ? 2 : 1);
     block_ffn_normed(t, l, act, y, add);
 }
@@ -308,7 +319,9 @@ void block_ffn(struct task *t, const struct layer *l, enum gating act, const flo
 void block_ffn_normed(struct task *t, const struct layer *l, enum gating act, float *y, bool add)
 {
     const struct product down = {.w = &l->w_down, .bias = l->b_down, .y = y, .add = add};
+    task_enter(t, STAGE_GATE_UP);
     gate_and_up(t, l, act, &down);
+    task_enter(t, STAGE_DOWN);
     block_products(t, &down, 1);
 }
 

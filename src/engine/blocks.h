@@ -11,7 +11,7 @@
 #ifndef MOAT_ENGINE_BLOCKS_H
 #define MOAT_ENGINE_BLOCKS_H
 
-#include "engine/forward.h"
+#include "engine/task.h"
 
 /* y = act.h attended: norm(x), q, k, v with biases, per-head norms and rotation; k and v go to the
  * KV cache; attention over what each token may see; then wo. Added to y, or replacing it. */
@@ -98,36 +98,5 @@ static inline uint64_t run_query_floats(uint32_t group)
 
 /* Rows of a matrix handed out at once. */
 uint32_t task_chunk_rows(const struct task *t, const struct mat *w, enum act_form form);
-
-/* Rows of a job that belong to thread t->id when `n` items are cut into equal runs. */
-static inline void task_share(const struct task *t, uint32_t n, uint32_t *from, uint32_t *to)
-{
-    uint32_t threads = workers_count(t->f->workers);
-    *from = (uint32_t)((uint64_t)n * t->id / threads);
-    *to = (uint32_t)((uint64_t)n * (t->id + 1) / threads);
-}
-
-/* Whether block_keep_wanted leaves some rows out in this layer. */
-static inline bool task_narrows(const struct task *t, const struct layer *l)
-{
-    return l->index + 1 == t->f->m->h.n_layer && t->f->batch.n_out < t->f->batch.n;
-}
-
-static inline void task_barrier(struct task *t)
-{
-    workers_barrier(t->f->workers, t->id);
-}
-
-/* The next of n chunks this thread is to do, see workers_next. */
-static inline bool task_next(const struct task *t, uint32_t n, uint32_t *chunk)
-{
-    return workers_next(t->f->workers, t->id, n, chunk);
-}
-
-static inline enum act_form task_form(const struct task *t, const struct mat *w)
-{
-    return t->f->kernels->form(w, batch_kernel_rows(&t->f->batch, t->n_rows),
-                               t->f->p.exact || w->precise);
-}
 
 #endif

@@ -66,8 +66,10 @@ static void project(struct task *t, const struct layer *l, const float *x)
     p[n++] = (struct product){.w = joint ? &l->delta_ba : &l->delta_beta, .y = beta};
     if (!joint)
         p[n++] = (struct product){.w = &l->delta_alpha, .y = alpha};
+    task_enter(t, STAGE_QKV);
     block_norm(t, x, l->attn_norm, p, n);
     block_products(t, p, n);
+    task_enter(t, STAGE_RECURRENT);
     if (mixed)
         unmix(t);
 }
@@ -153,6 +155,15 @@ static void run_head(struct task *t, const struct layer *l, uint32_t head, bool 
     }
 }
 
+/* Sequences of a batch, whose states are read and written. */
+static uint32_t sequences(const struct batch *b)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->n; i++)
+        n += i == 0 || b->seq[i] != b->seq[i - 1];
+    return n;
+}
+
 void block_delta_net(struct task *t, const struct layer *l, bool interleaved, const float *x,
                      float *y, bool add)
 {
@@ -163,10 +174,13 @@ void block_delta_net(struct task *t, const struct layer *l, bool interleaved, co
     project(t, l, x);
     convolve(t, l);
     normalise_keys(t);
+    task_count(t, 8 * (uint64_t)values * h->d_delta * sequences(&t->f->batch),
+               3 * (uint64_t)values * h->d_delta * t->n_tok);
     while (task_next(t, h->n_delta_v, &head))
         run_head(t, l, head, interleaved);
     task_barrier(t);
     block_keep_wanted(t, l, z, values, values);
+    task_enter(t, STAGE_OUTPUT);
     block_input(t, z, t->n_tok, values, &out, 1);
     block_products(t, &out, 1);
 }
@@ -186,8 +200,10 @@ void block_gated_attention(struct task *t, const struct layer *l, const float *x
     const struct product out = {.w = &l->wo, .y = y, .add = add};
     size_t d = h->d_head;
     uint32_t from, to;
+    task_enter(t, STAGE_QKV);
     block_norm(t, x, l->attn_norm, qkv, 3);
     block_products(t, qkv, 3);
+    task_enter(t, STAGE_ATTENTION);
     task_share(t, t->n_tok, &from, &to);
     for (uint32_t i = from; i < to; i++) {
         for (size_t j = (size_t)i * h->n_head; j < (size_t)(i + 1) * h->n_head; j++)
@@ -202,6 +218,7 @@ void block_gated_attention(struct task *t, const struct layer *l, const float *x
             a->a[j * d + c] *= sigmoid(both[(2 * j + 1) * d + c]);
     task_barrier(t);
     block_keep_wanted(t, l, a->a, h->n_head * h->d_head_v, h->n_head * h->d_head_v);
+    task_enter(t, STAGE_OUTPUT);
     block_input(t, a->a, t->n_tok, h->n_head * h->d_head_v, &out, 1);
     block_products(t, &out, 1);
 }

@@ -144,6 +144,8 @@ static void experts_products(struct task *t, const struct mat *w, const float *b
     const struct activations *a = &t->f->act;
     enum act_form form = task_form(t, w);
     uint32_t rows = task_chunk_rows(t, w, form), per_expert = (w->rows + rows - 1) / rows, c;
+    for (uint32_t x = 0; t->clock && x < w->n_expert; x++)
+        task_count_mat(t, w, 1, a->expert_n[x]);
     while (task_next(t, per_expert * w->n_expert, &c)) {
         uint32_t expert = c / per_expert, row = c % per_expert * rows;
         uint32_t from = a->expert_from[expert], left = w->rows - row;
@@ -263,6 +265,7 @@ void block_experts(struct task *t, const struct layer *l, enum gating act, const
                                  {.w = &l->w_gate_shared},
                                  {.w = &l->w_up_shared}};
     bool shared = l->w_up_shared.data != NULL;
+    task_enter(t, STAGE_EXPERTS);
     block_norm(t, x, l->ffn_norm, in, shared ? 3 : 1);
     block_products(t, in, 1);
     if (t->id == 0)
@@ -271,6 +274,7 @@ void block_experts(struct task *t, const struct layer *l, enum gating act, const
         if (!add)
             clear_rows(t, y);
         run_shared(t, l, act, y);
+        task_enter(t, STAGE_EXPERTS);
     } else {
         task_barrier(t);
     }

@@ -167,6 +167,7 @@ static struct task task_of(struct forward *f, uint32_t id, uint32_t n_rows)
                          .id = id,
                          .n_rows = n_rows,
                          .n_tok = n_rows,
+                         .clock = id == 0 ? f->clock : NULL,
                          .scratch = f->scratch + id * f->scratch_floats};
 }
 
@@ -201,6 +202,7 @@ static void embed(struct task *t)
     const struct rope *rope = extended ? &m->rope_extended : &m->rope;
     uint32_t from, to;
     task_share(t, f->batch.n, &from, &to);
+    task_count(t, f->batch.n * m->embed.row_bytes, 0);
     for (uint32_t i = from; i < to; i++) {
         embed_row(t, i, f->act.x + (size_t)i * m->h.d_model);
         rope_angles(rope, f->batch.pos[i], f->act.angles[0] + (size_t)i * m->h.n_rot);
@@ -232,9 +234,11 @@ static void run_layers(void *arg, uint32_t id)
     struct forward *f = arg;
     struct task t = task_of(f, id, f->batch.n);
     mem_guard(true);
+    task_enter(&t, STAGE_EMBED);
     embed(&t);
     for (uint32_t i = 0; i < f->m->h.n_layer; i++)
         f->m->h.arch->layer(&t, &f->m->layers[i]);
+    task_enter(&t, STAGE_LOGITS);
     final_norm(&t);
     mem_guard(false);
 }
@@ -243,6 +247,8 @@ void forward(struct forward *f)
 {
     if (f->batch.n)
         workers_run(f->workers, run_layers, f);
+    if (f->clock)
+        stages_enter(f->clock, STAGE_OUTSIDE);
 }
 
 struct logits_job {
@@ -271,6 +277,7 @@ static void run_logits(void *arg, uint32_t id)
         .w = &j->f->m->output, .bias = j->f->m->output_bias, .y = j->f->logits};
     uint32_t d_model = j->f->m->h.d_model, from, to;
     mem_guard(true);
+    task_enter(&t, STAGE_LOGITS);
     block_input(&t, j->f->hidden + (size_t)j->first * d_model, j->n, d_model, &out, 1);
     block_products(&t, &out, 1);
     task_share(&t, out.w->rows, &from, &to);
@@ -284,5 +291,7 @@ const float *forward_logits(struct forward *f, uint32_t first, uint32_t n)
     struct logits_job j = {f, first, n};
     if (n)
         workers_run(f->workers, run_logits, &j);
+    if (f->clock)
+        stages_enter(f->clock, STAGE_OUTSIDE);
     return f->logits;
 }

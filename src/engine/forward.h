@@ -18,6 +18,7 @@
 #include "engine/batch.h"
 #include "engine/kv.h"
 #include "engine/model.h"
+#include "engine/stages.h"
 
 struct forward_params {
     struct kv_params kv;
@@ -61,22 +62,13 @@ struct forward {
     struct forward_params p;
     struct batch batch;
     struct activations act;
-    float *hidden;  /* [n_batch][d_model] normalised final states of batch.out */
-    float *logits;  /* [p.n_logits][n_vocab] */
-    float *scratch; /* [n_threads][scratch_floats] */
+    struct stages *clock; /* NULL: nobody wants to know; may be changed between passes */
+    float *hidden;        /* [n_batch][d_model] normalised final states of batch.out */
+    float *logits;        /* [p.n_logits][n_vocab] */
+    float *scratch;       /* [n_threads][scratch_floats] */
     size_t scratch_floats;
     void *memory; /* what the pointers above point into */
     size_t memory_bytes;
-};
-
-/* One thread's view of the running pass. */
-struct task {
-    struct forward *f;
-    uint32_t id;
-    uint32_t n_rows; /* of the job: the batch, or the logits asked for */
-    uint32_t n_tok;  /* rows of x: the batch; from block_keep_wanted on those that want logits */
-    struct act in;   /* rows block_norm or block_input made ready; the same for all threads */
-    float *scratch;  /* [f->scratch_floats], this thread's own */
 };
 
 /* Bytes of scratch forward_new will take beside the KV cache. */

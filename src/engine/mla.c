@@ -45,6 +45,7 @@ static void project(struct task *t, const struct layer *l, const float *x)
         {.w = low_rank ? &l->wq_a : &l->wq, .y = a->spare[low_rank ? SPARE_RANK : SPARE_Q]},
         {.w = &l->wkv_a, .y = a->spare[SPARE_KV]}};
     const struct product up = {.w = &l->wq_b, .y = a->spare[SPARE_Q]};
+    task_enter(t, STAGE_QKV);
     block_norm(t, x, l->attn_norm, in, 2);
     block_products(t, in, 2);
     if (!low_rank)
@@ -119,6 +120,7 @@ static void heads_products(struct task *t, const struct mat *w, float *y, uint32
     enum act_form form = task_form(t, w);
     uint32_t n_head = w->n_expert, chunk = task_chunk_rows(t, w, form), c;
     uint32_t per_head = (w->rows + chunk - 1) / chunk, rows = padded_rows(t);
+    task_count_mat(t, w, n_head, (uint64_t)n_head * t->n_tok);
     while (task_next(t, per_head * n_head, &c)) {
         uint32_t head = c / per_head, row = c % per_head * chunk, left = w->rows - row;
         struct mat one = mat_expert(w, head);
@@ -147,6 +149,7 @@ static void attend_latent(struct task *t, const struct layer *l)
     heads_products(t, &l->wk_b, a->q, h->d_head);
     attend(t, l);
     block_keep_wanted(t, l, a->a, h->n_head * h->d_head_v, h->n_head * h->d_head_v);
+    task_enter(t, STAGE_OUTPUT);
     gather_heads(t, a->a, h->kv_rank, h->kv_rank, &l->wv_b);
     heads_products(t, &l->wv_b, a->spare[SPARE_Q], h->d_head_v_mla);
 }
@@ -198,6 +201,7 @@ void block_latent_attention(struct task *t, const struct layer *l, const float *
     bool latent = l->wk_b.data != NULL;
     project(t, l, x);
     (latent ? attend_latent : attend_heads)(t, l);
+    task_enter(t, STAGE_OUTPUT);
     block_input(t, latent ? a->spare[SPARE_Q] : a->a, t->n_tok, h->n_head * h->d_head_v_mla, &out,
                 1);
     block_products(t, &out, 1);

@@ -59,8 +59,11 @@ void block_short_conv(struct task *t, const struct layer *l, const float *x, flo
     const struct product out = {.w = &l->conv_out, .y = y, .add = add};
     const struct conv conv = {
         .x = v, .gate = b, .weight = l->conv, .stride = 3 * d, .channels = d, .taps = h->conv_taps};
+    task_enter(t, STAGE_QKV);
     block_norm(t, x, l->attn_norm, &in, 1);
     block_products(t, &in, 1);
+    task_enter(t, STAGE_RECURRENT);
+    task_count(t, 0, (uint64_t)h->conv_taps * d * t->n_tok);
     while (task_next(t, n_chunks, &i)) {
         uint32_t from = i * CONV_CHANNELS, to = d - from < CONV_CHANNELS ? d : from + CONV_CHANNELS;
         conv_channels(t, l, &conv, from, to);
@@ -70,6 +73,7 @@ void block_short_conv(struct task *t, const struct layer *l, const float *x, flo
     }
     task_barrier(t);
     block_keep_wanted(t, l, v, d, 3 * d);
+    task_enter(t, STAGE_OUTPUT);
     block_rows(t, v, t->n_tok, d, 3 * d, &out, 1);
     block_products(t, &out, 1);
 }

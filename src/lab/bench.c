@@ -53,27 +53,52 @@ static void forget(struct lab *l)
         (void)kv_truncate(l->f->kv, s, 0);
 }
 
-static bool time_prefill(struct lab *l, const struct bench_params *p, double *tps, struct err *e)
+/* From start_clock to stop_clock; parts may be NULL. */
+static uint64_t start_clock(struct lab *l, struct bench_parts *parts)
+{
+    if (parts) {
+        l->f->clock = &parts->stages;
+        stages_start(&parts->stages);
+    }
+    return os_now_ns();
+}
+
+/* The seconds between. */
+static double stop_clock(struct lab *l, struct bench_parts *parts, uint64_t t0, uint64_t passes)
+{
+    uint64_t ns = os_now_ns() - t0;
+    if (parts) {
+        stages_stop(&parts->stages);
+        parts->ns += ns;
+        parts->passes += passes;
+    }
+    l->f->clock = NULL;
+    return (double)ns * 1e-9;
+}
+
+static bool time_prefill(struct lab *l, const struct bench_params *p, double *tps,
+                         struct bench_parts *parts, struct err *e)
 {
     forget(l);
-    uint64_t t0 = os_now_ns();
+    uint64_t t0 = start_clock(l, parts);
     if (!prefill(l, 0, 0, p->n_prompt, e))
         return false;
-    *tps = p->n_prompt / ((double)(os_now_ns() - t0) * 1e-9);
+    *tps = p->n_prompt / stop_clock(l, parts, t0, 1);
     return true;
 }
 
-static bool time_decode(struct lab *l, const struct bench_params *p, double *tps, struct err *e)
+static bool time_decode(struct lab *l, const struct bench_params *p, double *tps,
+                        struct bench_parts *parts, struct err *e)
 {
     forget(l);
     for (uint32_t s = 0; s < p->sequences; s++)
         if (!prefill(l, s, 0, p->depth + 1, e))
             return false;
-    uint64_t t0 = os_now_ns();
+    uint64_t t0 = start_clock(l, parts);
     for (uint32_t i = 0; i < p->n_decode; i++)
         if (!decode_step(l, p->sequences, p->depth + 1 + i, e))
             return false;
-    *tps = (double)p->n_decode * p->sequences / ((double)(os_now_ns() - t0) * 1e-9);
+    *tps = (double)p->n_decode * p->sequences / stop_clock(l, parts, t0, p->n_decode);
     return true;
 }
 
@@ -85,10 +110,10 @@ bool bench_run(struct lab *l, const struct bench_params *p, struct bench_result 
     if (!prefill(l, 0, 0, p->n_prompt < 16 && p->n_prompt ? p->n_prompt : 16, e)) /* warm-up */
         return false;
     for (uint32_t i = 0; p->n_prompt && i < p->runs; i++)
-        if (!time_prefill(l, p, &r->prefill_tps[i], e))
+        if (!time_prefill(l, p, &r->prefill_tps[i], p->explain ? &r->prefill : NULL, e))
             return false;
     for (uint32_t i = 0; p->n_decode && i < p->runs; i++)
-        if (!time_decode(l, p, &r->decode_tps[i], e))
+        if (!time_decode(l, p, &r->decode_tps[i], p->explain ? &r->decode : NULL, e))
             return false;
-    return true;
+    return !p->explain || machine_measure_reads(&r->reads, l->f->workers, e);
 }

@@ -4,6 +4,7 @@
 #define MOAT_LAB_BENCH_H
 
 #include "lab/lab.h"
+#include "lab/machine.h"
 
 #define BENCH_RUNS 64u
 
@@ -13,10 +14,20 @@ struct bench_params {
     uint32_t depth;     /* tokens of context (beside the first) before decoding */
     uint32_t sequences; /* decoding together; the speed counts all their tokens */
     uint32_t runs;      /* of each, at most BENCH_RUNS */
+    bool explain;       /* fills bench_result.prefill, .decode and .reads */
+};
+
+/* Where the time of all runs went. */
+struct bench_parts {
+    struct stages stages;
+    uint64_t ns;     /* the same time, measured as a whole */
+    uint64_t passes; /* whole prompts, or steps of decoding */
 };
 
 struct bench_result {
     double prefill_tps[BENCH_RUNS], decode_tps[BENCH_RUNS]; /* the first `runs`; 0 where skipped */
+    struct bench_parts prefill, decode;
+    struct machine_reads reads;
 };
 
 /* Tokens of context the lab must be opened with. */
