@@ -45,7 +45,8 @@ bool os_file_id(int fd, struct os_file_id *id, struct err *e) MUST_USE;
 uint64_t os_now_ns(void); /* monotonic */
 bool os_random(void *p, size_t n, struct err *e) MUST_USE;
 
-uint32_t os_cpu_count(void); /* CPUs this process may use: affinity and cgroup quota, at least 1 */
+/* Threads that compute best here: base/cpus of this process's affinity, at least 1. */
+uint32_t os_cpu_count(void);
 
 /* Memory this process may still take, in bytes: the least of what the machine has available and
  * what its cgroups (v1 or v2, all levels) leave. */

@@ -18,6 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
+#include "base/cpus.h"
+
 bool os_fail_open(const char *path, struct err *e)
 {
     if (errno == ENOENT || errno == ENOTDIR)
@@ -136,137 +139,19 @@ bool os_random(void *p, size_t n, struct err *e)
     return fail(e, ERR_IO, "no random numbers: %s", strerror(errno));
 }
 
-/* First line of a small file, without the newline; "" when it cannot be read. */
-static const char *first_line(const char *path, char *line, size_t cap)
-{
-    line[0] = '\0';
-    FILE *f = fopen(path, "re");
-    if (f) {
-        if (fgets(line, (int)cap, f))
-            line[strcspn(line, "\n")] = '\0';
-        fclose(f);
-    }
-    return line;
-}
-
-/* Is `word` one of the words of a list separated by commas? */
-static bool in_list(const char *list, const char *word)
-{
-    struct str rest = str_of(list), one;
-    while (str_cut(&rest, ',', &one))
-        if (str_is(one, word))
-            return true;
-    return false;
-}
-
-/* Path of this process's group below the mount of `controller` ("" for the v2 hierarchy). */
-static bool cgroup_path(const char *controller, char *out, size_t cap)
-{
-    FILE *f = fopen("/proc/self/cgroup", "re");
-    char line[PATH_MAX];
-    bool found = false;
-    while (f && !found && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = '\0';
-        char *name = strchr(line, ':'), *path = name ? strchr(name + 1, ':') : NULL;
-        if (!path)
-            continue;
-        *path++ = '\0';
-        name++;
-        bool match = in_list(name, controller); /* v2: one empty name */
-        if (match)
-            found = snprintf(out, cap, "%s", path) < (int)cap;
-    }
-    if (f)
-        fclose(f);
-    return found;
-}
-
-struct cgroup_bound {
-    uint64_t limit, left; /* bytes */
-    double cpus;
-};
-
-static uint64_t read_number(const char *dir, const char *file)
-{
-    char path[PATH_MAX + 64], line[64];
-    uint64_t v;
-    snprintf(path, sizeof path, "%s/%s", dir, file);
-    return str_to_u64(str_of(first_line(path, line, sizeof line)), &v) ? v : UINT64_MAX;
-}
-
-static void bound_memory(struct cgroup_bound *b, uint64_t limit, uint64_t used)
-{
-    if (limit >= (uint64_t)1 << 60) /* "max", or v1's page-rounded infinity */
-        return;
-    uint64_t left = used == UINT64_MAX || used > limit ? 0 : limit - used;
-    b->limit = limit < b->limit ? limit : b->limit;
-    b->left = left < b->left ? left : b->left;
-}
-
-static void bound_cpus(struct cgroup_bound *b, double quota, double period)
-{
-    if (quota > 0 && period > 0 && quota / period < b->cpus)
-        b->cpus = quota / period;
-}
-
-static void read_level_v2(const char *dir, struct cgroup_bound *b)
-{
-    char path[PATH_MAX + 64], line[64];
-    bound_memory(b, read_number(dir, "memory.max"), read_number(dir, "memory.current"));
-    snprintf(path, sizeof path, "%s/cpu.max", dir);
-    double quota, period;
-    if (sscanf(first_line(path, line, sizeof line), "%lf %lf", &quota, &period) == 2)
-        bound_cpus(b, quota, period);
-}
-
-static void read_level_v1_memory(const char *dir, struct cgroup_bound *b)
-{
-    bound_memory(b, read_number(dir, "memory.limit_in_bytes"),
-                 read_number(dir, "memory.usage_in_bytes"));
-}
-
-static void read_level_v1_cpu(const char *dir, struct cgroup_bound *b)
-{
-    uint64_t quota = read_number(dir, "cpu.cfs_quota_us"); /* -1 (no limit) does not parse */
-    if (quota != UINT64_MAX)
-        bound_cpus(b, (double)quota, (double)read_number(dir, "cpu.cfs_period_us"));
-}
-
-/* Calls read_level for the process's group and each of its ancestors under `mount`. */
-static void walk_levels(const char *mount, const char *controller, struct cgroup_bound *b,
-                        void (*read_level)(const char *dir, struct cgroup_bound *b))
-{
-    char group[PATH_MAX - 128], dir[PATH_MAX];
-    if (!cgroup_path(controller, group, sizeof group))
-        return;
-    for (;;) {
-        snprintf(dir, sizeof dir, "%s%s", mount, group);
-        read_level(dir, b);
-        char *slash = strrchr(group, '/');
-        if (!slash || group[0] == '\0')
-            return;
-        *slash = '\0';
-    }
-}
-
-static struct cgroup_bound cgroup_bound(void)
-{
-    struct cgroup_bound b = {UINT64_MAX, UINT64_MAX, 1e9};
-    walk_levels("/sys/fs/cgroup", "", &b, read_level_v2);
-    walk_levels("/sys/fs/cgroup/memory", "memory", &b, read_level_v1_memory);
-    walk_levels("/sys/fs/cgroup/cpu", "cpu", &b, read_level_v1_cpu);
-    return b;
-}
-
 uint32_t os_cpu_count(void)
 {
+    struct cpus c = {0};
     cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
-                                                        : (int)sysconf(_SC_NPROCESSORS_ONLN);
-    double quota = cgroup_bound().cpus;
-    if (quota < n)
-        n = (int)quota;
-    return n < 1 ? 1 : (uint32_t)n;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        for (uint32_t i = 0; i < CPU_SETSIZE && i < CPUS_MAX; i++)
+            if (CPU_ISSET(i, &set))
+                cpus_add(&c, i);
+    } else {
+        for (long i = 0; i < sysconf(_SC_NPROCESSORS_ONLN) && i < CPUS_MAX; i++)
+            cpus_add(&c, (uint32_t)i);
+    }
+    return cpus_usable(&c, "");
 }
 
 static uint64_t meminfo(const char *key)
@@ -284,13 +169,13 @@ static uint64_t meminfo(const char *key)
 
 uint64_t os_memory_free(void)
 {
-    uint64_t free_bytes = meminfo("MemAvailable:"), left = cgroup_bound().left;
+    uint64_t free_bytes = meminfo("MemAvailable:"), left = cgroup_bound("").left;
     return left < free_bytes ? left : free_bytes;
 }
 
 uint64_t os_memory_total(void)
 {
-    uint64_t total = meminfo("MemTotal:"), limit = cgroup_bound().limit;
+    uint64_t total = meminfo("MemTotal:"), limit = cgroup_bound("").limit;
     return limit < total ? limit : total;
 }
 

@@ -20,7 +20,7 @@ bool parse_kv_type(void *kv_type, struct str value, struct err *e); /* for OPT_C
 #define THREADS_OPTION(out)                                                                        \
     {                                                                                              \
         "threads", 't', OPT_U32, (out), "N",                                                       \
-            N_("threads (default: the CPUs this process may use)"), 1, 1024, NULL                  \
+            N_("threads (default: one for each core this process may use)"), 1, 1024, NULL         \
     }
 
 #endif

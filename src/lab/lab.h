@@ -21,7 +21,7 @@ struct lab_params {
     uint32_t n_seq;
     uint32_t n_batch; /* tokens of one pass, 0: LAB_BATCH */
     uint32_t n_logits;
-    uint32_t threads; /* 0: the CPUs this process may use */
+    uint32_t threads; /* 0: os_cpu_count */
     enum kv_type kv;
     bool exact;
     bool embedding;                   /* for engine/embedding, which chooses n_seq and n_batch */

@@ -20,7 +20,7 @@
 
 struct generator_options {
     uint64_t memory;  /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
-    uint32_t threads; /* 0: the CPUs this process may use */
+    uint32_t threads; /* 0: os_cpu_count */
     enum kv_type kv;
     bool exact;                       /* F32 sums everywhere */
     const struct packed_params *pack; /* NULL: weights stay as the file has them */
