@@ -151,11 +151,11 @@ static bool run_set(struct chat_state *c, struct str arg, struct err *e)
         return unknown_setting(key, e);
     if (!value.n)
         return show_setting(c->session, def, e);
-    if (strcmp(def->key, "context_window") == 0)
+    if (def->at_load)
         return fail(e, ERR_USAGE,
-                    "the context is fixed while a model is loaded; leave and start "
-                    "again with --context %.*s",
-                    STR_ARG(value));
+                    "%s is fixed while a model is loaded; leave and start again with it as an "
+                    "option",
+                    def->key);
     if (!settings_set(&c->session->settings, def, value, e))
         return false;
     return show_setting(c->session, def, e);

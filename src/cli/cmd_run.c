@@ -144,11 +144,11 @@ static bool print_json(const struct session *s, const struct answer *a, const st
         json_pack("{sf sf sf sf sf sf}", "load_s", s->load_s, "prompt_s", r->prompt_s,
                   "first_token_s", r->first_token_s, "decode_s", r->decode_s, "prompt_tps",
                   session_prompt_tps(r), "decode_tps", session_decode_tps(r));
-    json_t *j =
-        json_pack("{ss so so si si ss so sI}", "model", s->model, "text", text_of(&a->text),
-                  "thinking", a->thinking.n ? text_of(&a->thinking) : json_null(), "prompt_tokens",
-                  (int)r->n_prompt, "completion_tokens", (int)r->n_generated, "finish_reason",
-                  finish_name(r->finish), "timings", timings, "seed", (json_int_t)r->seed);
+    json_t *j = json_pack(
+        "{ss so so si si si ss so sI}", "model", s->model, "text", text_of(&a->text), "thinking",
+        a->thinking.n ? text_of(&a->thinking) : json_null(), "prompt_tokens", (int)r->n_prompt,
+        "completion_tokens", (int)r->n_generated, "dropped_tokens", (int)r->n_dropped,
+        "finish_reason", finish_name(r->finish), "timings", timings, "seed", (json_int_t)r->seed);
     bool ok = j ? json_write(j, JSON_REAL_PRECISION(9), &out, e)
                 : fail(e, ERR_INTERNAL, "cannot write JSON");
     json_decref(j);

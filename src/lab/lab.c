@@ -27,7 +27,7 @@ bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct 
 {
     *l = (struct lab){.g = g};
     uint32_t threads = p->threads ? p->threads : os_cpu_count();
-    l->m = model_new(g, e);
+    l->m = model_new(g, p->rope, e);
     bool ok = l->m && (p->embedding || model_can_generate(l->m, e));
     if (ok && packed_open_threads(&l->packed, l->m, g, p->pack, threads, e)) {
         struct forward_params fp = {.kv = {.type = p->kv,

@@ -24,6 +24,7 @@ struct lab_params {
     uint32_t threads; /* 0: the CPUs this process may use */
     enum kv_type kv;
     bool exact;
+    const struct rope_options *rope;  /* NULL: positions are as the file says */
     bool embedding;                   /* for engine/embedding, which chooses n_seq and n_batch */
     const struct packed_params *pack; /* NULL: weights stay as the file has them */
 };

@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "engine/timeline.h"
 #include "run/breakers.h"
+#include "run/shift.h"
 #include "run/stop.h"
 #include "text/detok.h"
 #include "text/token_mask.h"
@@ -57,14 +58,20 @@ static uint64_t default_budget(void)
 static bool choose_context(const struct model *m, const struct settings *s, uint32_t *n_ctx,
                            struct err *e)
 {
-    uint32_t trained = m->h.n_ctx_train;
+    uint32_t trained = m->h.n_ctx_train, reach = m->h.n_ctx_reach;
     *n_ctx = s->context_window ? s->context_window : trained;
     if (!s->context_window && *n_ctx > DEFAULT_CONTEXT)
         *n_ctx = DEFAULT_CONTEXT;
-    if (*n_ctx > trained)
+    if (*n_ctx > reach && reach > trained)
         return fail(e, ERR_LIMIT,
-                    "a context of %u tokens is more than the %u the model was trained for", *n_ctx,
-                    trained);
+                    "a context of %u tokens is more than the %u that the options extend the "
+                    "model's %u to; raise --rope-scale",
+                    *n_ctx, reach, trained);
+    if (*n_ctx > reach)
+        return fail(e, ERR_LIMIT,
+                    "a context of %u tokens is more than the %u the model was trained for; "
+                    "--rope-scaling yarn --rope-scale %u can extend it",
+                    *n_ctx, trained, (*n_ctx + trained - 1) / trained);
     return true;
 }
 
@@ -97,7 +104,7 @@ static bool open_parts(struct generator *g, const struct settings *s,
         .n_logits = 1,
         .exact = o->exact,
     };
-    if (!(g->model = model_new(g->g, e)) || !model_can_generate(g->model, e) ||
+    if (!(g->model = model_new(g->g, &s->rope, e)) || !model_can_generate(g->model, e) ||
         !choose_context(g->model, s, &p.kv.n_ctx, e) || !make_plan(g, &p, o, plan, e) ||
         !(g->vocab = vocab_new(g->g, e)))
         return false;
@@ -180,6 +187,7 @@ struct journey {
     struct sampler *sampler;
     struct token_mask *mask; /* NULL: any token may follow */
     struct breakers breakers;
+    struct shift shift;
     struct detok detok;
     struct stop stop;
     struct buf text;  /* whole characters from the last token */
@@ -191,6 +199,27 @@ struct journey {
 static double seconds_since(uint64_t ns)
 {
     return (double)(os_now_ns() - ns) * 1e-9;
+}
+
+/* The token that begins every text is always kept. */
+static bool start_shift(struct journey *j, struct err *e)
+{
+    const struct tokens *prompt = &j->g->prompt;
+    uint32_t keep = j->s->keep;
+    if (!j->s->context_shift)
+        return true;
+    if (keep == 0 && prompt->id[0] == j->g->vocab->bos)
+        keep = 1;
+    j->r->n_kept = keep;
+    return shift_init(&j->shift, generator_context(j->g), keep, e);
+}
+
+static void drop_oldest(struct journey *j)
+{
+    struct tokens *all = &j->g->prompt;
+    uint32_t gone = j->shift.step ? shift_drop(&j->shift, all->id, (uint32_t)all->n) : 0;
+    all->n -= gone;
+    j->r->n_dropped += gone;
 }
 
 /* BOS goes in front unless the prompt's text already starts with it, as templates often do. */
@@ -207,12 +236,15 @@ static bool tokenize_prompt(struct journey *j, struct str prompt, struct err *e)
         j->g->prompt.n = --n;
     if (n == 0)
         return fail(e, ERR_USAGE, "the prompt is empty, and the model has no token to start from");
-    if (n >= generator_context(j->g))
+    if (!start_shift(j, e))
+        return false;
+    if (n >= generator_context(j->g) && !j->shift.step)
         return fail(e, ERR_LIMIT,
                     "the prompt has %zu tokens, but the context holds %u with at least one for the "
                     "answer; raise it with --context or shorten the prompt",
                     n, generator_context(j->g));
-    j->r->n_prompt = (uint32_t)n;
+    drop_oldest(j);
+    j->r->n_prompt = (uint32_t)j->g->prompt.n;
     return true;
 }
 
@@ -283,6 +315,8 @@ static bool start_mask(struct journey *j, struct err *e)
 static uint32_t tokens_left(const struct journey *j)
 {
     uint32_t room = generator_context(j->g) - j->g->timeline.n + 1; /* the last is not computed */
+    if (j->shift.step)
+        room = UINT32_MAX;
     uint32_t most = j->s->max_tokens ? j->s->max_tokens - j->r->n_generated : UINT32_MAX;
     return room < most ? room : most;
 }
@@ -306,10 +340,35 @@ static bool choose(struct journey *j, uint32_t *id, struct err *e)
            token_mask_accept(j->mask, *id, e);
 }
 
+/* The context is full: what stays of it, and one more, is computed anew. */
+static bool push_shifted(struct journey *j, uint32_t id, struct err *e)
+{
+    struct tokens *all = &j->g->prompt;
+    struct timeline *t = &j->g->timeline;
+    uint32_t reused;
+    all->n = 0;
+    for (uint32_t i = 0; i < t->n; i++)
+        if (!tokens_push(all, t->token[i], e))
+            return false;
+    if (!tokens_push(all, id, e))
+        return false;
+    drop_oldest(j);
+    return timeline_sync(t, all->id, (uint32_t)all->n, j->cancel, &reused, e);
+}
+
+static bool is_full(const struct journey *j)
+{
+    return j->g->timeline.n >= generator_context(j->g);
+}
+
+static bool push(struct journey *j, uint32_t id, struct err *e)
+{
+    return is_full(j) ? push_shifted(j, id, e) : timeline_push(&j->g->timeline, id, e);
+}
+
 /* Samples until the answer ends; says why it did. */
 static bool decode(struct journey *j, enum finish *finish, struct err *e)
 {
-    struct timeline *t = &j->g->timeline;
     for (;;) {
         if (j->cancel && atomic_load(j->cancel)) {
             *finish = FINISH_CANCELLED;
@@ -331,10 +390,11 @@ static bool decode(struct journey *j, enum finish *finish, struct err *e)
         if (j->s->max_tokens && j->r->n_generated >= j->s->max_tokens)
             return true;
         *finish = FINISH_CONTEXT;
-        if (t->n >= generator_context(j->g))
+        if (is_full(j) && !j->shift.step)
             return true;
-        if (!timeline_push(t, id, e))
-            return false;
+        *finish = FINISH_CANCELLED;
+        if (!push(j, id, e))
+            return e->code == ERR_CANCELLED;
     }
 }
 

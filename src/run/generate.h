@@ -40,6 +40,7 @@ struct generation {
     enum finish finish;
     char stop[64]; /* FINISH_STOP: the sequence, cut to fit */
     uint32_t n_prompt, n_reused, n_generated;
+    uint32_t n_dropped, n_kept; /* by settings.context_shift: tokens gone, after the first n_kept */
     double prompt_s, first_token_s, decode_s; /* first_token_s: from the call to the first text */
     uint64_t seed;
 };
@@ -67,8 +68,9 @@ typedef bool generate_text_fn(void *arg, struct str text);
  * stopped, or the limit of tokens is below the shortest answer.
  *
  * Answers `prompt` (special tokens in it are parsed; BOS is added as the model wants it, unless the
- * prompt starts with it). An answer cut by a cancel is a success with FINISH_CANCELLED; a prompt
- * longer than the context is ERR_LIMIT with both counts. */
+ * prompt starts with it). With settings.context_shift a full context loses its oldest tokens
+ * (run/shift) instead of ending the answer or refusing the prompt. An answer cut by a cancel is a
+ * success with FINISH_CANCELLED; a prompt longer than the context is ERR_LIMIT with both counts. */
 bool generate(struct generator *g, struct str prompt, const struct settings *s,
               const atomic_bool *cancel, generate_text_fn *on_text, void *arg,
               struct generation *result, struct err *e) MUST_USE;

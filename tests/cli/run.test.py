@@ -52,7 +52,7 @@ def prompts():
 
 def shape():
     j = as_json(*SHORT, "hello")
-    want = {"model", "text", "thinking", "prompt_tokens", "completion_tokens", "finish_reason", "timings", "seed"}
+    want = {"model", "text", "thinking", "prompt_tokens", "completion_tokens", "dropped_tokens", "finish_reason", "timings", "seed"}
     tap.ok(set(j) == want, "--json has its keys", j)
     tap.ok(isinstance(j.get("text"), str) and j.get("thinking") is None and j.get("seed") == 1, "with their types", j)
     tap.ok(j.get("finish_reason") in ("length", "end") and 0 < j.get("completion_tokens", 0) <= 8, "the reason and the count", j)

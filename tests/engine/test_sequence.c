@@ -36,7 +36,7 @@ static void open_model(struct opened *o, const char *path)
                                .n_threads = 2,
                                .n_logits = 1};
     *o = (struct opened){0};
-    check((o->g = gguf_open(path, &e)) && (o->m = model_new(o->g, &e)) &&
+    check((o->g = gguf_open(path, &e)) && (o->m = model_new(o->g, NULL, &e)) &&
               (o->f = forward_new(o->m, &p, &e)) && timeline_new(&o->t[0], o->f, 0, &e) &&
               timeline_new(&o->t[1], o->f, 1, &e),
           &e);
