@@ -21,6 +21,7 @@
 #include "cli/open_model.h"
 #include "cli/packs.h"
 #include "cli/read_grammar.h"
+#include "cli/saved_state.h"
 #include "cli/setting_opts.h"
 #include "cli/talk.h"
 #include "cli/term.h"
@@ -31,7 +32,7 @@ static struct run_options {
     uint32_t threads;
     enum kv_type kv;
     bool exact, raw, json, verbose, history, helped;
-    const char *system, *config;
+    const char *system, *config, *state;
     const char *grammar, *schema; /* files; one at most */
     const char *prompt;           /* NULL: none given */
     const char *model;
@@ -61,6 +62,8 @@ static const struct opt own_options[] = {
      N_("answer only what the grammar in this file allows (GBNF)"), 0, 0, NULL},
     {"schema", 0, OPT_TEXT, &o.schema, "FILE",
      N_("answer with JSON that this JSON Schema allows; {} allows any"), 0, 0, NULL},
+    {"state", 0, OPT_TEXT, &o.state, "FILE",
+     N_("go on from what this file says was computed, and leave the new state in it"), 0, 0, NULL},
     {"json", 0, OPT_FLAG, &o.json, NULL, N_("print the answer as one JSON object"), 0, 0, NULL},
     {"verbose", 'v', OPT_FLAG, &o.verbose, NULL, N_("show memory and speed on stderr"), 0, 0, NULL},
     {"no-history", 0, OPT_NO_FLAG, &o.history, NULL,
@@ -158,13 +161,29 @@ static bool print_json(const struct session *s, const struct answer *a, const st
     return ok;
 }
 
+/* With --state: what the file holds is reused, and what is there afterwards put into it. */
+static bool answer_between_states(const struct session *s, struct str prompt, struct answer *a,
+                                  struct generation *r, struct err *e)
+{
+    struct buf attached;
+    if (!s->state)
+        return session_answer(s, prompt, a, r, e);
+    buf_init(&attached, LIMIT_JSON_BYTES);
+    bool ok =
+        (!saved_state_exists(s->state) || saved_state_read(s, NULL, &attached, s->state, e)) &&
+        session_answer(s, prompt, a, r, e) && saved_state_write(s, NULL, &attached, s->state, e);
+    buf_clear(&attached);
+    return ok;
+}
+
 static bool answer_once(const struct session *s, struct str words, int *status, struct err *e)
 {
     struct buf prompt;
     struct answer a = {0};
     struct generation r = {0};
     buf_init(&prompt, LIMIT_TEXT_BYTES);
-    bool ok = form_prompt(s, words, &prompt, e) && session_answer(s, buf_view(&prompt), &a, &r, e);
+    bool ok =
+        form_prompt(s, words, &prompt, e) && answer_between_states(s, buf_view(&prompt), &a, &r, e);
     if (ok && s->json)
         ok = print_json(s, &a, &r, e);
     if (ok && !a.broken)
@@ -261,7 +280,7 @@ static bool run_once(struct session *s, int *status, struct err *e)
 
 static bool run(const struct setting_opts *so, int *status, struct err *e)
 {
-    struct session s = {.model = o.model, .json = o.json, .verbose = o.verbose};
+    struct session s = {.model = o.model, .state = o.state, .json = o.json, .verbose = o.verbose};
     bool chat = !o.prompt && term_is(STDIN_FILENO);
     settings_init(&s.settings);
     bool ok = check_options(chat, e) && open_model_settings(o.model, &s.settings, e) &&

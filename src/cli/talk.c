@@ -169,22 +169,27 @@ static bool write_file(const char *path, struct str text, struct err *e)
     return ok;
 }
 
-bool talk_save(const struct talk *t, const char *model, const char *path, struct err *e)
+bool talk_write(const struct talk *t, const char *model, struct buf *out, struct err *e)
 {
-    if (!may_replace(path, e))
-        return false;
-    struct buf out;
-    buf_init(&out, LIMIT_JSON_BYTES);
     json_t *j = json_pack("{ss si ss* ss*}", "format", "moat-chat", "version", TALK_VERSION,
                           "model", model, "system", t->system);
     bool ok = j && (t->chat ? json_object_set(j, "messages", t->messages)
                             : json_object_set_new(j, "text", json_text(buf_view(&t->text)))) == 0;
     if (!ok)
         no_memory(e);
-    ok = ok && json_write(j, JSON_INDENT(1), &out, e);
-    buf_byte(&out, '\n');
-    ok = ok && buf_ok(&out, "chat", e) && write_file(path, buf_view(&out), e);
+    ok = ok && json_write(j, JSON_INDENT(1), out, e);
+    buf_byte(out, '\n');
     json_decref(j);
+    return ok && buf_ok(out, "chat", e);
+}
+
+bool talk_save(const struct talk *t, const char *model, const char *path, struct err *e)
+{
+    if (!may_replace(path, e))
+        return false;
+    struct buf out;
+    buf_init(&out, LIMIT_JSON_BYTES);
+    bool ok = talk_write(t, model, &out, e) && write_file(path, buf_view(&out), e);
     buf_clear(&out);
     return ok;
 }
@@ -248,6 +253,14 @@ static bool take(struct talk *t, const json_t *j, const char *path, struct err *
     buf_reset(&t->text);
     buf_add(&t->text, json_string_value(text), json_string_length(text));
     return buf_ok(&t->text, "chat", e);
+}
+
+bool talk_read(struct talk *t, struct str json, const char *where, struct err *e)
+{
+    json_t *j = json_parse(json, where, e);
+    bool ok = j && take(t, j, where, e);
+    json_decref(j);
+    return ok;
 }
 
 bool talk_load(struct talk *t, const char *path, struct err *e)

@@ -12,6 +12,7 @@
 #include "engine/timeline.h"
 #include "run/breakers.h"
 #include "run/shift.h"
+#include "run/state.h"
 #include "run/stop.h"
 #include "text/detok.h"
 #include "text/token_mask.h"
@@ -31,6 +32,9 @@ struct generator {
     struct timeline timeline;
     struct tokens prompt;
     struct token_tree *tree; /* of the vocabulary; made for the first grammar */
+    struct rope_options rope;
+    struct hash identity; /* of the model, for saved states */
+    bool identified;
 };
 
 const char *finish_name(enum finish f)
@@ -129,6 +133,7 @@ struct generator *generator_open(struct gguf *gguf, const struct settings *s,
         return NULL;
     }
     g->g = gguf;
+    g->rope = s->rope;
     if (open_parts(g, s, o, plan, e))
         return g;
     generator_close(g);
@@ -174,6 +179,36 @@ uint32_t generator_context_trained(const struct generator *g)
 uint32_t generator_threads(const struct generator *g)
 {
     return g->f->p.n_threads;
+}
+
+uint32_t generator_length(const struct generator *g)
+{
+    return g->timeline.n;
+}
+
+static bool identify(struct generator *g, struct err *e)
+{
+    struct hash_stream s;
+    bool ok = g->identified || hash_begin(&s, e);
+    if (!ok || g->identified)
+        return ok;
+    for (uint32_t i = 0; ok && i < g->g->n_splits; i++) {
+        struct str all = gguf_bytes(g->g, i);
+        ok = hash_add(&s, all.p, all.n, e);
+    }
+    ok = ok && hash_add(&s, &g->rope, sizeof g->rope, e);
+    g->identified = hash_end(&s, ok ? &g->identity : NULL, e) && ok;
+    return g->identified;
+}
+
+bool generator_save(struct generator *g, const char *path, struct str attached, struct err *e)
+{
+    return identify(g, e) && state_write(&g->timeline, &g->identity, attached, path, e);
+}
+
+bool generator_restore(struct generator *g, const char *path, struct buf *attached, struct err *e)
+{
+    return identify(g, e) && state_read(&g->timeline, &g->identity, path, attached, e);
 }
 
 /* What one generation needs beside the generator. */

@@ -61,6 +61,16 @@ uint32_t generator_context(const struct generator *g);        /* tokens of conte
 uint32_t generator_context_trained(const struct generator *g);
 uint32_t generator_threads(const struct generator *g);
 
+/* What was computed so far as a file (run/state), to go on with it in another process: the next
+ * prompt that begins with the same tokens reuses it. `attached` comes back with it. The file is
+ * bound to the model by the SHA-256 of all its bytes and the options of positions, which the first
+ * call computes. */
+bool generator_save(struct generator *g, const char *path, struct str attached,
+                    struct err *e) MUST_USE;
+bool generator_restore(struct generator *g, const char *path, struct buf *attached,
+                       struct err *e) MUST_USE;
+uint32_t generator_length(const struct generator *g); /* tokens computed and kept */
+
 /* Whole UTF-8 characters as they become certain; false cancels. */
 typedef bool generate_text_fn(void *arg, struct str text);
 
