@@ -83,6 +83,7 @@ static void a_stream_is_its_parts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sha256_vectors), cmocka_unit_test(trees)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sha256_vectors), cmocka_unit_test(trees),
+                                       cmocka_unit_test(a_stream_is_its_parts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
