@@ -12,13 +12,14 @@ enum { N_CTX = 48, HEADER = 64 };
 static struct timeline *the_timeline(void)
 {
     static struct timeline t;
+    static struct gguf *g;
     struct err e;
     if (t.f)
         return &t;
     struct forward_params p = {.kv = {.type = KV_F16, .n_ctx = N_CTX, .n_seq = 1, .n_batch = 32},
                                .n_threads = 1,
                                .n_logits = 1};
-    struct gguf *g = gguf_open("tests/data/arch/gemma3.gguf", &e);
+    g = gguf_open("tests/data/arch/gemma3.gguf", &e);
     struct model *m = g ? model_new(g, NULL, &e) : NULL;
     struct forward *f = m ? forward_new(m, &p, &e) : NULL;
     must(f && timeline_new(&t, f, 0, &e));
