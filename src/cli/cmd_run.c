@@ -198,15 +198,6 @@ static bool answer_once(const struct session *s, struct str words, int *status, 
 /* --- the command -------------------------------------------------------------------------------
  */
 
-static void show_plan(const struct memplan *plan)
-{
-    struct buf text;
-    buf_init(&text, 1u << 16);
-    memplan_render(plan, &text);
-    fputs(buf_c(&text), stderr);
-    buf_clear(&text);
-}
-
 /* Read after the model: a grammar may name its tokens. */
 static bool bind_answers(struct session *s, struct err *e)
 {
@@ -236,13 +227,13 @@ static bool open_session(struct session *s, struct err *e)
     packs_done(&packs);
     if (!s->generator) {
         if (s->plan.total > s->plan.budget)
-            show_plan(&s->plan);
+            open_model_show_plan(&s->plan);
         return e->code == ERR_CORRUPT || e->code == ERR_UNSUPPORTED ? err_at(e, "%s", o.model)
                                                                     : false;
     }
     s->load_s = (double)(os_now_ns() - start) / 1e9;
     if (o.verbose)
-        show_plan(&s->plan);
+        open_model_show_plan(&s->plan);
     const char *notice = generator_vocab(s->generator)->notice;
     if (notice)
         fprintf(stderr, "moat: %s\n", _(notice));

@@ -20,7 +20,6 @@
 
 #define DEFAULT_CONTEXT 8192u
 #define PREFILL_BATCH   512u
-#define PROGRAM_BYTES   (16ull << 20) /* code, libraries and stacks, measured without a model */
 
 struct generator {
     struct gguf *g;
@@ -41,22 +40,6 @@ const char *finish_name(enum finish f)
 {
     static const char *const names[] = {"end", "stop", "length", "context", "cancelled"};
     return names[f];
-}
-
-/* An upper estimate of what vocabulary, merges and template take once indexed. */
-static uint64_t text_bytes(const struct gguf *g)
-{
-    uint64_t sum = 1u << 20;
-    for (uint64_t i = 0; i < g->n_kv; i++)
-        if (str_starts(g->kv[i].key, STR("tokenizer.")) && g->kv[i].type == GGUF_ARRAY)
-            sum += g->kv[i].n * 96;
-    return sum;
-}
-
-static uint64_t default_budget(void)
-{
-    uint64_t left = os_memory_free(), reserve = left / 20;
-    return left - (reserve < (512u << 20) ? reserve : (512u << 20));
 }
 
 static bool choose_context(const struct model *m, const struct settings *s, uint32_t *n_ctx,
@@ -86,9 +69,9 @@ static bool make_plan(const struct generator *g, const struct forward_params *p,
                              .kv = kv_bytes(g->model, &p->kv),
                              .states = states_bytes(g->model, p->kv.n_seq),
                              .scratch = forward_bytes(g->model, p),
-                             .text = text_bytes(g->g),
-                             .program = PROGRAM_BYTES,
-                             .budget = o->memory ? o->memory : default_budget(),
+                             .text = memplan_text(g->g),
+                             .program = MEMPLAN_PROGRAM,
+                             .budget = o->memory ? o->memory : memplan_free(),
                              .budget_given = o->memory != 0,
                              .n_ctx = p->kv.n_ctx,
                              .kv_type = o->kv};
