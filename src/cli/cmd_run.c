@@ -144,9 +144,9 @@ static bool print_json(const struct session *s, const struct answer *a, const st
     struct buf out;
     buf_init(&out, LIMIT_TEXT_BYTES * 6ull);
     json_t *timings =
-        json_pack("{sf sf sf sf sf sf}", "load_s", s->load_s, "prompt_s", r->prompt_s,
-                  "first_token_s", r->first_token_s, "decode_s", r->decode_s, "prompt_tps",
-                  session_prompt_tps(r), "decode_tps", session_decode_tps(r));
+        json_pack("{sf sf sf sf sf sf sf}", "load_s", s->load_s, "prompt_s", r->prompt_s,
+                  "first_token_s", r->first_token_s, "decode_s", r->decode_s, "mask_s", r->mask_s,
+                  "prompt_tps", session_prompt_tps(r), "decode_tps", session_decode_tps(r));
     json_t *j = json_pack(
         "{ss so so si si si ss so sI}", "model", s->model, "text", text_of(&a->text), "thinking",
         a->thinking.n ? text_of(&a->thinking) : json_null(), "prompt_tokens", (int)r->n_prompt,

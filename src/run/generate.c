@@ -342,8 +342,11 @@ static uint32_t tokens_left(const struct journey *j)
 static bool choose(struct journey *j, uint32_t *id, struct err *e)
 {
     const uint32_t *mask = NULL;
+    uint64_t t0 = os_now_ns();
     if (j->mask && !token_mask_get(j->mask, tokens_left(j), &mask, e))
         return false;
+    if (mask)
+        j->r->mask_s += seconds_since(t0);
     *id = sample(j->sampler, j->g->timeline.logits, mask);
     if (*id == UINT32_MAX && mask)
         return fail(e, ERR_UNSUPPORTED,
@@ -354,8 +357,12 @@ static bool choose(struct journey *j, uint32_t *id, struct err *e)
                     "no token can follow: the model's logits are not numbers, or logit_bias "
                     "bans them all");
     sample_accept(j->sampler, *id);
-    return !j->mask || *id >= j->g->vocab->n_tokens || vocab_ends_answer(j->g->vocab, *id) ||
-           token_mask_accept(j->mask, *id, e);
+    if (!j->mask || *id >= j->g->vocab->n_tokens || vocab_ends_answer(j->g->vocab, *id))
+        return true;
+    t0 = os_now_ns();
+    bool fits = token_mask_accept(j->mask, *id, e);
+    j->r->mask_s += seconds_since(t0);
+    return fits;
 }
 
 /* The context is full: what stays of it, and one more, is computed anew. */

@@ -42,6 +42,7 @@ struct generation {
     uint32_t n_prompt, n_reused, n_generated;
     uint32_t n_dropped, n_kept; /* by settings.context_shift: tokens gone, after the first n_kept */
     double prompt_s, first_token_s, decode_s; /* first_token_s: from the call to the first text */
+    double mask_s;                            /* of decode_s: what the grammar took */
     uint64_t seed;
 };
 
