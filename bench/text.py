@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Speed of what stands around the engine: tokenizers, templates, token masks. Prints lines for docs/CLAIMS.md.
 
-usage: bench/text.py [tokenizers] [templates] [masks]      (all, where none is named)
+usage: bench/text.py [tokenizers] [templates] [masks] [MODEL.gguf]...      (all, where none is named)
 Needs build/moat, the evaluation data (MOAT_SHARED) and, for the share of decoding, the test models.
   tokenizers  moat tokenize on 16 MB of English text, less what an empty text takes: MB/s of one core; 4 MB of one
               character against 1 MB of it: a factor above 6 would be superlinear
   templates   100 messages through each real template (moat template), less what one message takes
   masks       random answers by the schemas of tests/run/constrained.py on the largest vocabulary there is and on SmolLM2's
-              (build/bench/mask_time); the share of decoding that masks take, as moat run --json counts it
+              (build/bench/mask_time); the share of decoding that masks take, as moat run --json counts
+              it, on SmolLM2 and the models named (the shared synth_gguf.py makes one of 150,000 tokens: --vocab)
 """
 import json, lzma, os, subprocess, sys, tempfile, time
 
@@ -81,7 +82,7 @@ def templates():
                 best[i] = min(best[i], time.perf_counter() - t0)
         taken.append((best[1] - best[0], name))
     taken.sort()
-    print(f"templates: 99 messages (reading the JSON included) in {taken[len(taken) // 2][0] * 1e3:.2f} ms in the middle, "
+    print(f"templates: 99 messages (reading the JSON included) in {max(0, taken[len(taken) // 2][0]) * 1e3:.2f} ms in the middle, "
           f"{taken[-1][0] * 1e3:.2f} ms at most ({taken[-1][1]}), {len(taken)} templates; refuse such a talk: {' '.join(failed) or 'none'}")
 
 
@@ -101,8 +102,8 @@ def masks():
             j = json.loads(r.stdout)
             show = lambda k: f"{j[k]['median_us']:.1f} / {j[k]['p99_us']:.0f} / {j[k]['max_us']:.0f} ({j[k]['n']})"
             print(f"mask {label} ({j['tokens']}) {name:12} median / p99 / max us: others {show('others')}, first {show('first')}", flush=True)
-    if os.path.exists(smollm2):
-        share(smollm2, paths)
+    for model in [m for m in sys.argv[1:] if m.endswith(".gguf")] + [m for _, m in models if m == smollm2]:
+        share(model, paths)
 
 
 def share(model, paths):
@@ -112,10 +113,10 @@ def share(model, paths):
             raise SystemExit(str(r))
         j = json.loads(r.out)
         t, n = j["timings"], j["completion_tokens"]
-        print(f"share smollm2 {name:12} {n:4} tokens, decoding {t['decode_s'] * 1e3 / n:.2f} ms each, masks {t['mask_s'] / t['decode_s'] * 100:.2f} %", flush=True)
+        print(f"share {os.path.basename(model)} {name:12} {n:4} tokens, decoding {t['decode_s'] * 1e3 / n:.2f} ms each, masks {t['mask_s'] / t['decode_s'] * 100:.2f} %", flush=True)
 
 
-wanted = sys.argv[1:] or ["tokenizers", "templates", "masks"]
+wanted = [a for a in sys.argv[1:] if not a.endswith(".gguf")] or ["tokenizers", "templates", "masks"]
 for part in (tokenizers, templates, masks):
     if part.__name__ in wanted:
         part()
