@@ -95,6 +95,10 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/libmoat.a Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests -MMD -MP $< $(BUILD)/libmoat.a \
 	  $(LDFLAGS_ALL) $(LIBS) $(CMOCKA) -o $@
 
+$(BUILD)/bench/%: bench/%.c $(BUILD)/libmoat.a Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP $< $(BUILD)/libmoat.a $(LDFLAGS_ALL) $(LIBS) -o $@
+
 tests-build: $(BUILD)/moat $(TEST_BIN)
 
 # --- messages --------------------------------------------------------------------------------------

@@ -26,6 +26,29 @@ bool hash_of(const struct str *parts, size_t n, struct hash *out, struct err *e)
     return report(ok, e);
 }
 
+bool hash_begin(struct hash_stream *s, struct err *e)
+{
+    s->ctx = EVP_MD_CTX_new();
+    if (s->ctx && EVP_DigestInit_ex(s->ctx, EVP_sha256(), NULL) == 1)
+        return true;
+    EVP_MD_CTX_free(s->ctx);
+    s->ctx = NULL;
+    return report(false, e);
+}
+
+bool hash_add(struct hash_stream *s, const void *p, size_t n, struct err *e)
+{
+    return report(EVP_DigestUpdate(s->ctx, p, n) == 1, e);
+}
+
+bool hash_end(struct hash_stream *s, struct hash *out, struct err *e)
+{
+    bool ok = s->ctx && (!out || EVP_DigestFinal_ex(s->ctx, out->b, NULL) == 1);
+    EVP_MD_CTX_free(s->ctx);
+    s->ctx = NULL;
+    return report(ok, e);
+}
+
 bool hash_leaf(const void *p, size_t n, struct hash *out, struct err *e)
 {
     return hash_of((struct str[]){{"", 1}, {p, n}}, 2, out, e);

@@ -21,6 +21,14 @@ struct hash {
 
 /* Of n strings one after another. */
 bool hash_of(const struct str *parts, size_t n, struct hash *out, struct err *e) MUST_USE;
+/* Of what is added bit by bit; hash_end frees, also where it fails, and takes NULL for out. */
+struct hash_stream {
+    void *ctx;
+};
+bool hash_begin(struct hash_stream *s, struct err *e) MUST_USE;
+bool hash_add(struct hash_stream *s, const void *p, size_t n, struct err *e) MUST_USE;
+bool hash_end(struct hash_stream *s, struct hash *out, struct err *e);
+
 bool hash_leaf(const void *p, size_t n, struct hash *out, struct err *e) MUST_USE;
 bool hash_root(const struct hash *leaves, uint64_t n, struct hash *out, struct err *e) MUST_USE;
 bool hash_eq(const struct hash *a, const struct hash *b);

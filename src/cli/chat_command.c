@@ -8,8 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/near.h"
 #include "cli/opts.h"
+#include "cli/saved_state.h"
 #include "cli/setting_opts.h"
 #include "cli/table.h"
 #include "cli/term.h"
@@ -151,11 +153,11 @@ static bool run_set(struct chat_state *c, struct str arg, struct err *e)
         return unknown_setting(key, e);
     if (!value.n)
         return show_setting(c->session, def, e);
-    if (strcmp(def->key, "context_window") == 0)
+    if (def->at_load)
         return fail(e, ERR_USAGE,
-                    "the context is fixed while a model is loaded; leave and start "
-                    "again with --context %.*s",
-                    STR_ARG(value));
+                    "%s is fixed while a model is loaded; leave and start again with it as an "
+                    "option",
+                    def->key);
     if (!settings_set(&c->session->settings, def, value, e))
         return false;
     return show_setting(c->session, def, e);
@@ -216,6 +218,38 @@ static bool run_load(struct chat_state *c, struct str arg, struct err *e)
     return true;
 }
 
+bool chat_load_state(struct chat_state *c, const char *path, struct err *e)
+{
+    struct buf attached;
+    buf_init(&attached, LIMIT_JSON_BYTES);
+    bool ok = saved_state_read(c->session, &c->talk, &attached, path, e);
+    buf_clear(&attached);
+    if (ok)
+        chat_say(_("Loaded, with %u tokens as computed."), generator_length(c->session->generator));
+    return ok;
+}
+
+bool chat_save_state(const struct chat_state *c, const char *path, struct err *e)
+{
+    if (!saved_state_write(c->session, &c->talk, NULL, path, e))
+        return false;
+    chat_say(_("Saved in %s, with %u tokens as computed."), path,
+             generator_length(c->session->generator));
+    return true;
+}
+
+static bool run_save_state(struct chat_state *c, struct str arg, struct err *e)
+{
+    char path[4096];
+    return file_name(arg, path, e) && chat_save_state(c, path, e);
+}
+
+static bool run_load_state(struct chat_state *c, struct str arg, struct err *e)
+{
+    char path[4096];
+    return file_name(arg, path, e) && chat_load_state(c, path, e);
+}
+
 static bool run_bye(struct chat_state *c, struct str arg, struct err *e)
 {
     (void)arg;
@@ -231,6 +265,8 @@ static const struct row rows[] = {
     {"/system", "[TEXT|none]", N_("show, set or remove the system message"), run_system},
     {"/save", "FILE", N_("write the conversation to a file"), run_save},
     {"/load", "FILE", N_("go on with a saved conversation"), run_load},
+    {"/save-state", "FILE", N_("the same with all that was computed"), run_save_state},
+    {"/load-state", "FILE", N_("go on from there, at once"), run_load_state},
     {"/bye", "", N_("leave (so does Ctrl-D)"), run_bye},
     {NULL, NULL, NULL, NULL},
 };
@@ -240,7 +276,7 @@ bool chat_is_command(struct str line)
     if (!line.n || line.p[0] != '/')
         return false;
     size_t n = 1;
-    while (n < line.n && line.p[n] >= 'a' && line.p[n] <= 'z')
+    while (n < line.n && ((line.p[n] >= 'a' && line.p[n] <= 'z') || line.p[n] == '-'))
         n++;
     return n == line.n || line.p[n] == ' ' || line.p[n] == '\t';
 }

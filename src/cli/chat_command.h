@@ -18,6 +18,10 @@ bool chat_is_command(struct str line);
 void chat_command(struct chat_state *c, struct str line);
 void chat_complete(struct str word, void (*offer)(void *arg, const char *word), void *arg);
 
+/* The conversation and what was computed of it; a line says what was done. */
+bool chat_load_state(struct chat_state *c, const char *path, struct err *e) MUST_USE;
+bool chat_save_state(const struct chat_state *c, const char *path, struct err *e) MUST_USE;
+
 /* A dimmed line on stderr. */
 void chat_say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void chat_say_error(const struct err *e);

@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/line_edit.h"
 #include "cli/opts.h"
+#include "cli/saved_state.h"
 #include "cli/term.h"
 
 static const char first_prompt[] = ">>> ", next_prompt[] = "... ";
@@ -165,9 +166,13 @@ bool chat_repl(struct session *s, const char *system, bool history, struct err *
     ok = ok && (r.edit = line_edit_new(file, chat_complete, e));
     if (ok)
         greet(s);
+    if (ok && s->state && saved_state_exists(s->state))
+        ok = chat_load_state(&r.state, s->state, e);
     while (ok && !r.state.leaving)
         if (read_message(&r))
             turn(&r);
+    if (ok && s->state)
+        ok = chat_save_state(&r.state, s->state, e);
     line_edit_free(r.edit);
     talk_clear(&r.state.talk);
     for (size_t i = 0; i < 3; i++)

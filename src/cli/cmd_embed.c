@@ -22,6 +22,8 @@ struct options {
     const char *model, *file;
     struct args texts;
     struct lab_params lab;
+    struct memplan plan;
+    uint64_t memory;
     enum pooling pooling; /* POOLING_UNSTATED: as the model says */
     bool json, raw, helped;
 };
@@ -53,6 +55,9 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
         {"context", 0, OPT_U32, &o->lab.n_ctx, "N",
          N_("tokens a text may have (default: the trained length, 8192 at most)"), 1, LIMIT_CONTEXT,
          NULL},
+        {"memory", 0, OPT_SIZE, &o->memory, "SIZE",
+         N_("most memory to take, like 12G; what does not fit is refused before loading"), 0, 0,
+         NULL},
         KV_OPTION(&o->lab.kv),
         EXACT_OPTION(&o->lab.exact),
         THREADS_OPTION(&o->lab.threads),
@@ -69,6 +74,9 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     if (o->helped)
         return true;
     o->model = o->texts.v[0];
+    o->plan.budget = o->memory ? o->memory : memplan_free();
+    o->plan.budget_given = o->memory != 0;
+    o->lab.plan = &o->plan;
     if (o->texts.n > 1 && o->file)
         return fail(e, ERR_USAGE, "give either texts or --file, not both");
     if (o->texts.n == 1 && !o->file)
@@ -217,8 +225,13 @@ static bool add_lines(struct job *j, struct err *e)
 static bool open_job(struct job *j, struct err *e)
 {
     struct gguf *g = open_model(j->o->model, e);
-    if (!g || !packs_open_lab(&j->lab, g, &j->o->lab, e))
+    if (!g)
         return false;
+    if (!packs_open_lab(&j->lab, g, &j->o->lab, e)) {
+        if (j->o->plan.total > j->o->plan.budget)
+            open_model_show_plan(&j->o->plan);
+        return false;
+    }
     const struct model *m = j->lab.m;
     j->pooling = j->o->pooling == POOLING_UNSTATED ? m->h.pooling : j->o->pooling;
     if (!embedding_check(m, j->pooling, e) || !(j->vocab = vocab_new(j->lab.g, e)))

@@ -10,6 +10,7 @@
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
+#include "cli/setting_opts.h"
 #include "lab/lab.h"
 
 #define KV_UNSET ((enum kv_type) - 1)
@@ -17,6 +18,8 @@
 struct options {
     const char *model, *tokens, *out;
     struct lab_params lab;
+    struct setting_opts positions;
+    struct settings settings;
     bool helped;
 };
 
@@ -41,8 +44,11 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     const char *positional[1 + 1];
     struct args args = {.v = positional};
     *o = (struct options){.lab = {.n_seq = 1, .n_logits = 16, .kv = KV_UNSET}};
-    if (!opts_parse(&cmd_logits, (const struct opt *const[]){table, NULL}, argc, argv, &args, 1, 1,
-                    &o->helped, e))
+    settings_init(&o->settings);
+    setting_opts_init_rope(&o->positions);
+    o->lab.rope = &o->settings.rope;
+    if (!opts_parse(&cmd_logits, (const struct opt *const[]){table, o->positions.table, NULL}, argc,
+                    argv, &args, 1, 1, &o->helped, e))
         return false;
     if (o->helped)
         return true;
@@ -51,7 +57,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     o->model = args.v[0];
     if (!o->tokens || !o->out)
         return fail(e, ERR_USAGE, "moat logits needs --tokens FILE and --out FILE");
-    return true;
+    return setting_opts_apply(&o->positions, NULL, &o->settings, e);
 }
 
 /* Ids separated by white space; *token is owned by the caller. */

@@ -9,6 +9,7 @@
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
+#include "cli/setting_opts.h"
 #include "cli/term.h"
 #include "lab/perplexity.h"
 #include "text/tokenize.h"
@@ -17,6 +18,8 @@ struct options {
     const char *model, *file;
     uint32_t window, chunks;
     struct lab_params lab;
+    struct setting_opts positions;
+    struct settings settings;
     bool json, helped;
 };
 
@@ -37,8 +40,11 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     const char *positional[1 + 1];
     struct args args = {.v = positional};
     *o = (struct options){.window = 512, .lab = {.n_seq = 1, .n_logits = 16}};
-    if (!opts_parse(&cmd_perplexity, (const struct opt *const[]){table, NULL}, argc, argv, &args, 1,
-                    1, &o->helped, e))
+    settings_init(&o->settings);
+    setting_opts_init_rope(&o->positions);
+    o->lab.rope = &o->settings.rope;
+    if (!opts_parse(&cmd_perplexity, (const struct opt *const[]){table, o->positions.table, NULL},
+                    argc, argv, &args, 1, 1, &o->helped, e))
         return false;
     if (o->helped)
         return true;
@@ -46,7 +52,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     o->lab.n_ctx = o->window;
     if (!o->file)
         return fail(e, ERR_USAGE, "moat perplexity needs --file FILE");
-    return true;
+    return setting_opts_apply(&o->positions, NULL, &o->settings, e);
 }
 
 static bool read_tokens(const struct gguf *g, const char *path, struct tokens *tokens,
@@ -85,10 +91,12 @@ static bool score(const struct options *o, struct lab *l, const struct tokens *t
 
 static bool check_window(const struct options *o, const struct lab *l, struct err *e)
 {
-    uint32_t trained = l->m->h.n_ctx_train;
-    return o->window <= trained ||
-           fail(e, ERR_LIMIT, "a window of %u tokens is more than the %u the model was trained for",
-                o->window, trained);
+    uint32_t reach = l->m->h.n_ctx_reach;
+    return o->window <= reach ||
+           fail(e, ERR_LIMIT,
+                "a window of %u tokens is more than the %u the model was trained for or its "
+                "options extend it to",
+                o->window, reach);
 }
 
 static bool run(const struct options *o, struct err *e)

@@ -21,6 +21,7 @@
 #include "cli/open_model.h"
 #include "cli/packs.h"
 #include "cli/read_grammar.h"
+#include "cli/saved_state.h"
 #include "cli/setting_opts.h"
 #include "cli/talk.h"
 #include "cli/term.h"
@@ -31,7 +32,7 @@ static struct run_options {
     uint32_t threads;
     enum kv_type kv;
     bool exact, raw, json, verbose, history, helped;
-    const char *system, *config;
+    const char *system, *config, *state;
     const char *grammar, *schema; /* files; one at most */
     const char *prompt;           /* NULL: none given */
     const char *model;
@@ -61,6 +62,8 @@ static const struct opt own_options[] = {
      N_("answer only what the grammar in this file allows (GBNF)"), 0, 0, NULL},
     {"schema", 0, OPT_TEXT, &o.schema, "FILE",
      N_("answer with JSON that this JSON Schema allows; {} allows any"), 0, 0, NULL},
+    {"state", 0, OPT_TEXT, &o.state, "FILE",
+     N_("go on from what this file says was computed, and leave the new state in it"), 0, 0, NULL},
     {"json", 0, OPT_FLAG, &o.json, NULL, N_("print the answer as one JSON object"), 0, 0, NULL},
     {"verbose", 'v', OPT_FLAG, &o.verbose, NULL, N_("show memory and speed on stderr"), 0, 0, NULL},
     {"no-history", 0, OPT_NO_FLAG, &o.history, NULL,
@@ -141,14 +144,14 @@ static bool print_json(const struct session *s, const struct answer *a, const st
     struct buf out;
     buf_init(&out, LIMIT_TEXT_BYTES * 6ull);
     json_t *timings =
-        json_pack("{sf sf sf sf sf sf}", "load_s", s->load_s, "prompt_s", r->prompt_s,
-                  "first_token_s", r->first_token_s, "decode_s", r->decode_s, "prompt_tps",
-                  session_prompt_tps(r), "decode_tps", session_decode_tps(r));
-    json_t *j =
-        json_pack("{ss so so si si ss so sI}", "model", s->model, "text", text_of(&a->text),
-                  "thinking", a->thinking.n ? text_of(&a->thinking) : json_null(), "prompt_tokens",
-                  (int)r->n_prompt, "completion_tokens", (int)r->n_generated, "finish_reason",
-                  finish_name(r->finish), "timings", timings, "seed", (json_int_t)r->seed);
+        json_pack("{sf sf sf sf sf sf sf}", "load_s", s->load_s, "prompt_s", r->prompt_s,
+                  "first_token_s", r->first_token_s, "decode_s", r->decode_s, "mask_s", r->mask_s,
+                  "prompt_tps", session_prompt_tps(r), "decode_tps", session_decode_tps(r));
+    json_t *j = json_pack(
+        "{ss so so si si si ss so sI}", "model", s->model, "text", text_of(&a->text), "thinking",
+        a->thinking.n ? text_of(&a->thinking) : json_null(), "prompt_tokens", (int)r->n_prompt,
+        "completion_tokens", (int)r->n_generated, "dropped_tokens", (int)r->n_dropped,
+        "finish_reason", finish_name(r->finish), "timings", timings, "seed", (json_int_t)r->seed);
     bool ok = j ? json_write(j, JSON_REAL_PRECISION(9), &out, e)
                 : fail(e, ERR_INTERNAL, "cannot write JSON");
     json_decref(j);
@@ -158,13 +161,29 @@ static bool print_json(const struct session *s, const struct answer *a, const st
     return ok;
 }
 
+/* With --state: what the file holds is reused, and what is there afterwards put into it. */
+static bool answer_between_states(const struct session *s, struct str prompt, struct answer *a,
+                                  struct generation *r, struct err *e)
+{
+    struct buf attached;
+    if (!s->state)
+        return session_answer(s, prompt, a, r, e);
+    buf_init(&attached, LIMIT_JSON_BYTES);
+    bool ok =
+        (!saved_state_exists(s->state) || saved_state_read(s, NULL, &attached, s->state, e)) &&
+        session_answer(s, prompt, a, r, e) && saved_state_write(s, NULL, &attached, s->state, e);
+    buf_clear(&attached);
+    return ok;
+}
+
 static bool answer_once(const struct session *s, struct str words, int *status, struct err *e)
 {
     struct buf prompt;
     struct answer a = {0};
     struct generation r = {0};
     buf_init(&prompt, LIMIT_TEXT_BYTES);
-    bool ok = form_prompt(s, words, &prompt, e) && session_answer(s, buf_view(&prompt), &a, &r, e);
+    bool ok =
+        form_prompt(s, words, &prompt, e) && answer_between_states(s, buf_view(&prompt), &a, &r, e);
     if (ok && s->json)
         ok = print_json(s, &a, &r, e);
     if (ok && !a.broken)
@@ -178,15 +197,6 @@ static bool answer_once(const struct session *s, struct str words, int *status, 
 
 /* --- the command -------------------------------------------------------------------------------
  */
-
-static void show_plan(const struct memplan *plan)
-{
-    struct buf text;
-    buf_init(&text, 1u << 16);
-    memplan_render(plan, &text);
-    fputs(buf_c(&text), stderr);
-    buf_clear(&text);
-}
 
 /* Read after the model: a grammar may name its tokens. */
 static bool bind_answers(struct session *s, struct err *e)
@@ -217,13 +227,13 @@ static bool open_session(struct session *s, struct err *e)
     packs_done(&packs);
     if (!s->generator) {
         if (s->plan.total > s->plan.budget)
-            show_plan(&s->plan);
+            open_model_show_plan(&s->plan);
         return e->code == ERR_CORRUPT || e->code == ERR_UNSUPPORTED ? err_at(e, "%s", o.model)
                                                                     : false;
     }
     s->load_s = (double)(os_now_ns() - start) / 1e9;
     if (o.verbose)
-        show_plan(&s->plan);
+        open_model_show_plan(&s->plan);
     const char *notice = generator_vocab(s->generator)->notice;
     if (notice)
         fprintf(stderr, "moat: %s\n", _(notice));
@@ -261,7 +271,7 @@ static bool run_once(struct session *s, int *status, struct err *e)
 
 static bool run(const struct setting_opts *so, int *status, struct err *e)
 {
-    struct session s = {.model = o.model, .json = o.json, .verbose = o.verbose};
+    struct session s = {.model = o.model, .state = o.state, .json = o.json, .verbose = o.verbose};
     bool chat = !o.prompt && term_is(STDIN_FILENO);
     settings_init(&s.settings);
     bool ok = check_options(chat, e) && open_model_settings(o.model, &s.settings, e) &&

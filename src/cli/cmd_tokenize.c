@@ -56,11 +56,24 @@ static void flush(struct buf *out, size_t at_least)
     buf_reset(out);
 }
 
+/* printf took two fifths of the time of tokenizing. */
+static void add_number(uint32_t n, struct buf *out)
+{
+    char digits[10];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + n % 10);
+    while (n /= 10);
+    buf_add(out, digits + at, sizeof digits - at);
+}
+
 static void print_json(const struct tokens *t, struct buf *out)
 {
     buf_cstr(out, "{\"tokens\":[");
     for (size_t i = 0; i < t->n; i++) {
-        buf_fmt(out, i ? ",%u" : "%u", t->id[i]);
+        if (i)
+            buf_byte(out, ',');
+        add_number(t->id[i], out);
         flush(out, FLUSH_BYTES);
     }
     buf_cstr(out, "]}\n");

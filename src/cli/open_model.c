@@ -2,6 +2,8 @@
 /* cli/open_model: see open_model.h. */
 #include "cli/open_model.h"
 
+#include <stdio.h>
+
 #include "store/resolve.h"
 
 struct gguf *open_model(const char *model, struct err *e)
@@ -28,4 +30,13 @@ bool open_model_settings(const char *model, struct settings *s, struct err *e)
     bool ok = !m.settings || settings_from_json(s, m.settings, name.text, e);
     manifest_clear(&m);
     return ok;
+}
+
+void open_model_show_plan(const struct memplan *plan)
+{
+    struct buf text;
+    buf_init(&text, 1u << 16);
+    memplan_render(plan, &text);
+    fputs(buf_c(&text), stderr);
+    buf_clear(&text);
 }

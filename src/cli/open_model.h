@@ -4,6 +4,7 @@
 #define MOAT_CLI_OPEN_MODEL_H
 
 #include "gguf/gguf.h"
+#include "run/memplan.h"
 #include "run/settings.h"
 
 /* A path to a GGUF file, or the NAME[:TAG] of an imported model. */
@@ -11,5 +12,8 @@ struct gguf *open_model(const char *model, struct err *e) MUST_USE;
 /* The settings an imported model was given (moat import --config) go into s; a file has none. An
  * absent model is left for open_model to report. */
 bool open_model_settings(const char *model, struct settings *s, struct err *e) MUST_USE;
+
+/* The sum of memory on stderr, with what would make it fit. */
+void open_model_show_plan(const struct memplan *plan);
 
 #endif

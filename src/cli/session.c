@@ -40,12 +40,21 @@ double session_decode_tps(const struct generation *r)
     return per_second(r->n_generated ? r->n_generated - 1 : 0, r->decode_s);
 }
 
+static void add_dropped(const struct session *s, const struct generation *r, struct buf *out)
+{
+    if (r->n_dropped)
+        buf_fmt(out,
+                _("(the context of %u tokens was full: after the first %u, the %u oldest were "
+                  "dropped)\n"),
+                generator_context(s->generator), r->n_kept, r->n_dropped);
+}
+
 static void add_cut(const struct session *s, const struct generation *r, struct buf *out)
 {
     if (r->finish == FINISH_CONTEXT)
         buf_fmt(out,
                 _("(the answer stops here: the context of %u tokens is full; --context N gives "
-                  "more)\n"),
+                  "more, --context-shift goes on without the oldest)\n"),
                 generator_context(s->generator));
     else if (r->finish == FINISH_LENGTH && s->verbose)
         buf_fmt(out, _("(the answer stops here: max_tokens is %u)\n"), s->settings.max_tokens);
@@ -56,6 +65,7 @@ void session_note(const struct session *s, const struct generation *r)
     struct buf note, shown;
     buf_init(&note, 4096);
     buf_init(&shown, 8192);
+    add_dropped(s, r, &note);
     add_cut(s, r, &note);
     if (s->verbose)
         buf_fmt(&note,

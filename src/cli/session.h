@@ -12,6 +12,7 @@ struct session {
     struct settings settings;
     struct grammar *grammar; /* the settings' */
     struct memplan plan;
+    const char *state; /* file to go on from and to leave the state in, or NULL */
     double load_s;
     bool raw;     /* no chat template: none in the model, or --raw */
     bool json;    /* nothing is shown while the answer is made */

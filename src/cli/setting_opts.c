@@ -33,23 +33,34 @@ static void option_name(char out[SETTING_NAME], const char *key)
             *p = '-';
 }
 
-void setting_opts_init(struct setting_opts *so)
+static void init(struct setting_opts *so, const char *title, bool rope_only)
 {
     memset(so, 0, sizeof *so);
     must(settings_count <= SETTING_OPTS);
-    so->table[0] =
-        (struct opt){.name = "", .kind = OPT_GROUP, .help = N_("Settings of the answer")};
-    for (uint32_t i = 0; i < settings_count; i++) {
+    so->table[0] = (struct opt){.name = "", .kind = OPT_GROUP, .help = title};
+    for (uint32_t i = 0, n = 0; i < settings_count; i++) {
         const struct setting *def = &settings_table[i];
+        if (rope_only && (!def->at_load || strcmp(def->key, "context_window") == 0))
+            continue;
         option_name(so->names[i], def->key);
         so->slots[i] = (struct setting_slot){so, def};
-        so->table[i + 1] = (struct opt){.name = so->names[i],
-                                        .kind = OPT_CALL,
-                                        .out = &so->slots[i],
-                                        .arg = def->arg,
-                                        .help = def->help,
-                                        .call = remember};
+        so->table[++n] = (struct opt){.name = so->names[i],
+                                      .kind = OPT_CALL,
+                                      .out = &so->slots[i],
+                                      .arg = def->arg,
+                                      .help = def->help,
+                                      .call = remember};
     }
+}
+
+void setting_opts_init(struct setting_opts *so)
+{
+    init(so, N_("Settings of the answer"), false);
+}
+
+void setting_opts_init_rope(struct setting_opts *so)
+{
+    init(so, N_("Positions"), true);
 }
 
 bool setting_opts_apply(const struct setting_opts *so, const char *config, struct settings *s,
@@ -93,6 +104,11 @@ static void show_number(const struct settings *s, const struct setting *def, str
         buf_fmt(out, "%u", *(const uint32_t *)at);
 }
 
+static void show_choice(uint32_t choice, const struct setting *def, struct buf *out)
+{
+    buf_cstr(out, choice ? def->choices[choice - 1] : _("as the model says"));
+}
+
 static void show_order(const struct settings *s, struct buf *out)
 {
     for (uint32_t i = 0; s->samplers[i] != SAMPLE_END; i++)
@@ -118,6 +134,12 @@ void setting_show(const struct settings *s, const struct setting *def, struct bu
     case SETTING_U64:
     case SETTING_F32:
         show_number(s, def, out);
+        break;
+    case SETTING_FLAG:
+        buf_cstr(out, *(const bool *)((const char *)s + def->offset) ? "true" : "false");
+        break;
+    case SETTING_CHOICE:
+        show_choice(*(const uint32_t *)(const void *)((const char *)s + def->offset), def, out);
         break;
     case SETTING_STRINGS:
         show_strings((const void *)((const char *)s + def->offset), out);

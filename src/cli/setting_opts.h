@@ -33,6 +33,8 @@ struct setting_opts {
 };
 
 void setting_opts_init(struct setting_opts *so);
+/* Only what is read when a model is opened, and not the context: for measuring commands. */
+void setting_opts_init_rope(struct setting_opts *so);
 bool setting_opts_apply(const struct setting_opts *so, const char *config, struct settings *s,
                         struct err *e) MUST_USE;
 

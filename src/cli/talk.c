@@ -57,15 +57,17 @@ bool talk_set_system(struct talk *t, const char *system, struct err *e)
     return true;
 }
 
-/* JSON wants valid UTF-8: what is none becomes U+FFFD. */
+/* JSON wants valid UTF-8, and its reader no NUL: what is none or one becomes U+FFFD. */
 static json_t *json_text(struct str s)
 {
-    if (str_utf8_valid(s))
+    if (str_utf8_valid(s) && !(s.n && memchr(s.p, '\0', s.n)))
         return json_stringn(s.p ? s.p : "", s.n);
     struct buf b;
     buf_init(&b, LIMIT_TEXT_BYTES);
-    for (size_t at = 0; at < s.n;)
-        buf_utf8(&b, str_utf8_next(s, &at));
+    for (size_t at = 0; at < s.n;) {
+        uint32_t c = str_utf8_next(s, &at);
+        buf_utf8(&b, c ? c : 0xfffd);
+    }
     json_t *j = json_stringn(buf_c(&b), b.n);
     buf_clear(&b);
     return j;
@@ -167,22 +169,27 @@ static bool write_file(const char *path, struct str text, struct err *e)
     return ok;
 }
 
-bool talk_save(const struct talk *t, const char *model, const char *path, struct err *e)
+bool talk_write(const struct talk *t, const char *model, struct buf *out, struct err *e)
 {
-    if (!may_replace(path, e))
-        return false;
-    struct buf out;
-    buf_init(&out, LIMIT_JSON_BYTES);
     json_t *j = json_pack("{ss si ss* ss*}", "format", "moat-chat", "version", TALK_VERSION,
                           "model", model, "system", t->system);
     bool ok = j && (t->chat ? json_object_set(j, "messages", t->messages)
                             : json_object_set_new(j, "text", json_text(buf_view(&t->text)))) == 0;
     if (!ok)
         no_memory(e);
-    ok = ok && json_write(j, JSON_INDENT(1), &out, e);
-    buf_byte(&out, '\n');
-    ok = ok && buf_ok(&out, "chat", e) && write_file(path, buf_view(&out), e);
+    ok = ok && json_write(j, JSON_INDENT(1), out, e);
+    buf_byte(out, '\n');
     json_decref(j);
+    return ok && buf_ok(out, "chat", e);
+}
+
+bool talk_save(const struct talk *t, const char *model, const char *path, struct err *e)
+{
+    if (!may_replace(path, e))
+        return false;
+    struct buf out;
+    buf_init(&out, LIMIT_JSON_BYTES);
+    bool ok = talk_write(t, model, &out, e) && write_file(path, buf_view(&out), e);
     buf_clear(&out);
     return ok;
 }
@@ -246,6 +253,14 @@ static bool take(struct talk *t, const json_t *j, const char *path, struct err *
     buf_reset(&t->text);
     buf_add(&t->text, json_string_value(text), json_string_length(text));
     return buf_ok(&t->text, "chat", e);
+}
+
+bool talk_read(struct talk *t, struct str json, const char *where, struct err *e)
+{
+    json_t *j = json_parse(json, where, e);
+    bool ok = j && take(t, j, where, e);
+    json_decref(j);
+    return ok;
 }
 
 bool talk_load(struct talk *t, const char *path, struct err *e)

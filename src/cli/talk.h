@@ -35,6 +35,10 @@ bool talk_answered(struct talk *t, struct str answer, struct err *e) MUST_USE;
 
 size_t talk_count(const struct talk *t); /* messages; raw: bytes */
 
+/* The conversation as JSON, and back; `where` is for messages. A failed read changes nothing. */
+bool talk_write(const struct talk *t, const char *model, struct buf *out, struct err *e) MUST_USE;
+bool talk_read(struct talk *t, struct str json, const char *where, struct err *e) MUST_USE;
+
 /* Saving replaces only a file that is a saved conversation. A failed load changes nothing. */
 bool talk_save(const struct talk *t, const char *model, const char *path, struct err *e) MUST_USE;
 bool talk_load(struct talk *t, const char *path, struct err *e) MUST_USE;

@@ -64,6 +64,17 @@ float gelu_tanh(float x)
     return 0.5f * x * (1.0f + tanhf(sqrt_2_over_pi * x * (1.0f + 0.044715f * x * x)));
 }
 
+float gelu_erf(float x)
+{
+    const float sqrt_half = 0.70710678118654752440f;
+    return 0.5f * x * erfcf(-sqrt_half * x);
+}
+
+float gate_one(float x, enum gating act)
+{
+    return act == GATE_SILU ? silu(x) : act == GATE_GELU ? gelu_tanh(x) : gelu_erf(x);
+}
+
 static void rotate(float *a, float *b, const float cs[2])
 {
     float x = *a, y = *b;

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compute/mat.h"
+
 /* out = x / sqrt(mean(x^2) + eps) * weight; Zhang & Sennrich 2019. weight NULL: 1. out may be x. */
 void rms_norm(const float *x, const float *weight, float eps, float *out, uint32_t n);
 
@@ -13,8 +15,10 @@ double row_mean(const float *x, uint32_t n);
 
 void softmax(float *x, uint32_t n); /* in place, stable */
 
-float silu(float x);      /* x * sigmoid(x) */
-float gelu_tanh(float x); /* Hendrycks & Gimpel 2016, tanh form */
+float silu(float x);                      /* x * sigmoid(x) */
+float gelu_tanh(float x);                 /* Hendrycks & Gimpel 2016, tanh form */
+float gelu_erf(float x);                  /* exact form: x times the normal distribution function */
+float gate_one(float x, enum gating act); /* of one value, but for GATE_CLAMPED */
 
 /* SwiGLU as gpt-oss has it: x sigmoid(a x) (y + 1), x = min(g, limit), y = u held to +-limit. */
 #define SWIGLU_ALPHA 1.702f

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "engine/arch.h"
+#include "engine/rope.h"
 
 static const char *full_key(const struct hparams *h, const char *key, char out[128])
 {
@@ -199,6 +200,7 @@ static bool read_rope_scaling(struct hparams *h, const struct gguf *g, struct er
     struct str type = STR("linear");
     if (!gguf_get_str(g, full_key(h, "rope.scaling.type", key), &type, e))
         return false;
+    h->rope_scaling = ROPE_SCALING_NONE;
     if (str_is(type, "yarn"))
         h->rope_scaling = ROPE_SCALING_YARN;
     else if (str_is(type, "linear") || str_is(type, "longrope"))
@@ -210,7 +212,8 @@ static bool read_rope_scaling(struct hparams *h, const struct gguf *g, struct er
     return true;
 }
 
-static bool read_rope(struct hparams *h, const struct gguf *g, struct err *e)
+static bool read_rope(struct hparams *h, const struct gguf *g, const struct rope_options *options,
+                      struct err *e)
 {
     h->n_rot = h->d_head;
     h->rope_neox = h->arch->rope_neox;
@@ -218,7 +221,7 @@ static bool read_rope(struct hparams *h, const struct gguf *g, struct err *e)
     h->rope_n_ctx = h->n_ctx_train;
     h->rope_attn_factor = 1;
     h->yarn_beta_fast = 32;
-    h->yarn_beta_slow = 1;
+    h->yarn_beta_slow = h->yarn_ext_factor = 1;
     if (!hparams_u32(g, h, "rope.dimension_count", 0, h->d_head, &h->n_rot, e) ||
         !hparams_f32(g, h, "rope.freq_base", &h->rope_base, e) ||
         !hparams_f32(g, h, "rope.freq_base_swa", &h->rope_base_local, e) ||
@@ -228,17 +231,20 @@ static bool read_rope(struct hparams *h, const struct gguf *g, struct err *e)
                      e) ||
         !hparams_f32(g, h, "rope.scaling.attn_factor", &h->rope_attn_factor, e) ||
         !hparams_f32(g, h, "rope.scaling.yarn_beta_fast", &h->yarn_beta_fast, e) ||
-        !hparams_f32(g, h, "rope.scaling.yarn_beta_slow", &h->yarn_beta_slow, e))
+        !hparams_f32(g, h, "rope.scaling.yarn_beta_slow", &h->yarn_beta_slow, e) ||
+        !hparams_f32(g, h, "rope.scaling.yarn_ext_factor", &h->yarn_ext_factor, e))
         return false;
     if (h->rope_factor == 0)
         h->rope_factor = 1;
+    if (h->yarn_ext_factor < 0) /* the old spelling of "not stated" */
+        h->yarn_ext_factor = 1;
     if (h->n_rot % 2)
         return fail(e, ERR_CORRUPT, "%s.rope.dimension_count is odd (%u)", h->arch->name, h->n_rot);
     if (h->rope_base <= 1 || h->rope_base_local <= 1 || h->rope_factor <= 0)
         return fail(e, ERR_CORRUPT, "the model's rotary base or scaling factor is out of range");
     if (h->yarn_beta_fast <= 0 || h->yarn_beta_slow <= 0)
         return fail(e, ERR_CORRUPT, "the model's YaRN bounds are not above zero");
-    return read_rope_scaling(h, g, e);
+    return read_rope_scaling(h, g, e) && rope_apply(h, options, e);
 }
 
 bool hparams_sections(struct hparams *h, const struct gguf *g, struct err *e)
@@ -325,11 +331,12 @@ static bool read_vocab(struct hparams *h, const struct gguf *g, struct err *e)
     return true;
 }
 
-bool hparams_read(struct hparams *h, const struct gguf *g, struct err *e)
+bool hparams_read(struct hparams *h, const struct gguf *g, const struct rope_options *rope,
+                  struct err *e)
 {
     *h = (struct hparams){0};
     bool ok = find_arch(h, g, e) && read_sizes(h, g, e) && read_attention(h, g, e) &&
-              read_text(h, g, e) && read_rope(h, g, e) && read_experts(h, g, e) &&
+              read_text(h, g, e) && read_rope(h, g, rope, e) && read_experts(h, g, e) &&
               read_vocab(h, g, e) && (!h->arch->read_hparams || h->arch->read_hparams(h, g, e));
     if (!ok)
         return false;

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "engine/pooling.h"
+#include "engine/rope_options.h"
 #include "gguf/gguf.h"
 
 struct arch;
@@ -20,13 +21,12 @@ enum expert_gating {
     EXPERTS_SOFTMAX_CHOSEN = 3,
 };
 
-enum rope_scaling { ROPE_SCALING_NONE, ROPE_SCALING_LINEAR, ROPE_SCALING_YARN };
-
 struct hparams {
     const struct arch *arch;
     uint32_t n_layer;       /* block_count, less n_layer_draft */
     uint32_t n_layer_draft; /* nextn_predict_layers: after the others, not run */
     uint32_t n_ctx_train;   /* context_length */
+    uint32_t n_ctx_reach;   /* what rope_options extend it to, n_ctx_train */
     uint32_t d_model;       /* embedding_length */
     uint32_t d_ff;          /* feed_forward_length */
     uint32_t n_head;        /* attention.head_count */
@@ -63,11 +63,11 @@ struct hparams {
     uint32_t rope_sections[4];
     bool rope_interleaved; /* those axes take turns, pair by pair */
     enum rope_scaling rope_scaling;
-    float rope_factor;                    /* rope.scaling.factor, 1 */
-    uint32_t rope_n_ctx;                  /* rope.scaling.original_context_length */
-    float rope_attn_factor;               /* rope.scaling.attn_factor, 1 */
-    float yarn_beta_fast, yarn_beta_slow; /* 32, 1 */
-    float yarn_log_mul;                   /* rope.scaling.yarn_log_multiplier, 0: none */
+    float rope_factor;      /* rope.scaling.factor, 1 */
+    uint32_t rope_n_ctx;    /* rope.scaling.original_context_length */
+    float rope_attn_factor; /* rope.scaling.attn_factor, 1 */
+    float yarn_beta_fast, yarn_beta_slow, yarn_ext_factor; /* 32, 1, 1 */
+    float yarn_log_mul; /* rope.scaling.yarn_log_multiplier, 0: none */
 
     uint32_t n_expert, n_expert_used; /* expert_count, expert_used_count; 0 without experts */
     uint32_t d_ff_expert;             /* expert_feed_forward_length, default d_ff */
@@ -97,8 +97,10 @@ struct hparams {
     uint64_t d_spare[4]; /* values a token of activations.spare */
     uint64_t d_input;    /* values a token that are one input of a multiplication */
 };
-
-bool hparams_read(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
+/* `rope`: NULL, or what the user states instead; ERR_USAGE where its parts contradict each other.
+ */
+bool hparams_read(struct hparams *h, const struct gguf *g, const struct rope_options *rope,
+                  struct err *e) MUST_USE;
 
 /* Architecture-prefixed keys for arch files: h->arch->name "." key. */
 bool hparams_u32(const struct gguf *g, const struct hparams *h, const char *key, uint32_t lo,
@@ -120,7 +122,6 @@ bool hparams_mla(struct hparams *h, const struct gguf *g, struct err *e) MUST_US
 
 /* rope.dimension_sections, one to four of them. */
 bool hparams_sections(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
-
 /* What a mixture of experts in every layer needs: expert_count, and expert_feed_forward_length or
  * its default, feed_forward_length shared out among the chosen. */
 bool hparams_only_experts(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
@@ -141,9 +142,8 @@ static inline uint32_t hparams_widest_ffn(const struct hparams *h)
     return widest > h->d_ff_shared ? widest : h->d_ff_shared;
 }
 
-/* attention.sliding_window_pattern: P (or the default) makes every P-th layer, counted from the
- * P-th, see the whole context and the others windowed; an array says it layer by layer. Without a
- * window no layer is. */
+/* attention.sliding_window_pattern: P (or the default) makes all but every P-th layer windowed; an
+ * array says it layer by layer. Without a window no layer is. */
 bool hparams_window_pattern(struct hparams *h, const struct gguf *g, uint32_t default_pattern,
                             struct err *e) MUST_USE;
 

@@ -303,19 +303,21 @@ uint64_t kv_saved_bytes(const struct kv *kv, uint32_t seq)
     return saved_bytes(&s);
 }
 
-void kv_save(const struct kv *kv, uint32_t seq, unsigned char *out)
+bool kv_save(const struct kv *kv, uint32_t seq, kv_sink_fn *sink, void *arg, struct err *e)
 {
     struct saved s = saved_of(kv, seq);
-    memcpy(out, &s, sizeof s);
-    out += sizeof s;
+    bool ok = sink(arg, &s, sizeof s, e);
     for (int i = 0; i < KV_CLASSES; i++) {
         const struct pool *c = &kv->pool[i];
         const uint32_t *table = table_of(kv, c, seq);
-        for (uint64_t b = 0; b < saved_blocks(&s, i); b++, out += c->block_bytes)
-            memcpy(out, c->data + table[s.first[i] + b] * c->block_bytes, c->block_bytes);
+        for (uint64_t b = 0; ok && b < saved_blocks(&s, i); b++)
+            ok = sink(arg, c->data + table[s.first[i] + b] * c->block_bytes, c->block_bytes, e);
     }
-    if (kv->states)
-        memcpy(out, states_all(kv->states, seq, &s.n_state), s.n_state * sizeof(float));
+    if (ok && kv->states) {
+        const float *state = states_all(kv->states, seq, &s.n_state);
+        ok = sink(arg, state, s.n_state * sizeof *state, e);
+    }
+    return ok;
 }
 
 static bool check_saved(const struct kv *kv, const struct saved *s, uint64_t n, struct err *e)

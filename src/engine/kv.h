@@ -45,12 +45,16 @@ bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct e
  * back to. */
 uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n);
 
+/* Takes the bytes of what is saved, piece by piece. */
+typedef bool kv_sink_fn(void *arg, const void *p, size_t n, struct err *e);
+
 /* A sequence as bytes, to continue it later: its length, blocks and state. Restoring replaces what
  * the sequence held; ERR_CORRUPT, and an empty sequence, when they are not of this model and type
  * of cache, ERR_LIMIT when they are of a longer context. The bytes are data only: whoever stores
  * them answers for their coming back unchanged. */
 uint64_t kv_saved_bytes(const struct kv *kv, uint32_t seq);
-void kv_save(const struct kv *kv, uint32_t seq, unsigned char *out);
+bool kv_save(const struct kv *kv, uint32_t seq, kv_sink_fn *sink, void *arg,
+             struct err *e) MUST_USE;
 bool kv_restore(struct kv *kv, uint32_t seq, const unsigned char *in, uint64_t n,
                 struct err *e) MUST_USE;
 

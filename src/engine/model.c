@@ -354,20 +354,20 @@ bool model_can_generate(const struct model *m, struct err *e)
                 "the model turns texts into vectors and cannot write any; use moat embed");
 }
 
-struct model *model_new(const struct gguf *g, struct err *e)
+struct model *model_new(const struct gguf *g, const struct rope_options *rope, struct err *e)
 {
     struct model *m = mem_new(1, sizeof *m, e);
     if (!m)
         return NULL;
     struct loader l = {.g = g, .m = m};
-    bool ok = hparams_read(&m->h, g, e);
+    bool ok = hparams_read(&m->h, g, rope, e);
     /* every layer has tensors: a layer count past their number is not worth allocating for */
     if (ok && m->h.n_layer > g->n_tensors)
         ok = fail(e, ERR_CORRUPT, "the model claims %u layers but holds %llu tensors", m->h.n_layer,
                   (unsigned long long)g->n_tensors);
     if (ok)
         l.used = mem_new(g->n_tensors, 1, e);
-    ok = ok && l.used && load(&l, e);
+    ok = ok && l.used && load(&l, e) && (!rope || rope_check(m, rope, e));
     mem_free(l.used);
     if (!ok) {
         model_free(m);

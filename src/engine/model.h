@@ -86,7 +86,9 @@ struct model {
     struct arena arena;
 };
 
-struct model *model_new(const struct gguf *g, struct err *e) MUST_USE;
+/* `rope`: NULL, or what the user states of the positions instead of the file. */
+struct model *model_new(const struct gguf *g, const struct rope_options *rope,
+                        struct err *e) MUST_USE;
 /* ERR_UNSUPPORTED for a model that only embeds. */
 bool model_can_generate(const struct model *m, struct err *e) MUST_USE;
 void model_free(struct model *m);

@@ -80,11 +80,18 @@ uint64_t timeline_saved_bytes(const struct timeline *t)
     return sizeof t->n + (uint64_t)t->n * sizeof *t->token + kv_saved_bytes(t->f->kv, t->seq);
 }
 
-void timeline_save(const struct timeline *t, unsigned char *out)
+bool timeline_save(const struct timeline *t, kv_sink_fn *sink, void *arg, struct err *e)
 {
-    memcpy(out, &t->n, sizeof t->n);
-    memcpy(out + sizeof t->n, t->token, t->n * sizeof *t->token);
-    kv_save(t->f->kv, t->seq, out + sizeof t->n + t->n * sizeof *t->token);
+    return sink(arg, &t->n, sizeof t->n, e) && sink(arg, t->token, t->n * sizeof *t->token, e) &&
+           kv_save(t->f->kv, t->seq, sink, arg, e);
+}
+
+static bool known_tokens(const struct timeline *t, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (t->token[i] >= t->f->m->h.n_vocab)
+            return false;
+    return true;
 }
 
 bool timeline_restore(struct timeline *t, const unsigned char *in, uint64_t n, struct err *e)
@@ -97,15 +104,19 @@ bool timeline_restore(struct timeline *t, const unsigned char *in, uint64_t n, s
     uint64_t head = sizeof tokens + (uint64_t)tokens * sizeof *t->token;
     if (n < head || tokens > t->f->p.kv.n_ctx) {
         (void)kv_truncate(t->f->kv, t->seq, 0);
-        return fail(e, ERR_CORRUPT, "the saved sequence is cut off or of a longer context");
+        return n < head ? fail(e, ERR_CORRUPT, "the saved sequence is cut off")
+                        : fail(e, ERR_LIMIT,
+                               "the saved sequence has %u tokens, the context is %u; raise it with "
+                               "--context",
+                               tokens, t->f->p.kv.n_ctx);
     }
     if (!kv_restore(t->f->kv, t->seq, in + head, n - head, e))
         return false;
-    if (kv_length(t->f->kv, t->seq) != tokens) {
+    memcpy(t->token, in + sizeof tokens, tokens * sizeof *t->token);
+    if (kv_length(t->f->kv, t->seq) != tokens || !known_tokens(t, tokens)) {
         (void)kv_truncate(t->f->kv, t->seq, 0);
         return fail(e, ERR_CORRUPT, "the saved sequence is not of this model and type of cache");
     }
-    memcpy(t->token, in + sizeof tokens, tokens * sizeof *t->token);
     t->n = tokens;
     return true;
 }

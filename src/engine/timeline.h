@@ -30,9 +30,10 @@ bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const 
 bool timeline_push(struct timeline *t, uint32_t token, struct err *e) MUST_USE;
 
 /* The tokens and what was computed of them, as bytes; restoring them makes the next timeline_sync
- * reuse them. Errors are those of kv_restore, and leave an empty timeline. */
+ * reuse them. Errors are those of kv_restore, and leave an empty timeline; so does a token
+ * the model has not. */
 uint64_t timeline_saved_bytes(const struct timeline *t);
-void timeline_save(const struct timeline *t, unsigned char *out);
+bool timeline_save(const struct timeline *t, kv_sink_fn *sink, void *arg, struct err *e) MUST_USE;
 bool timeline_restore(struct timeline *t, const unsigned char *in, uint64_t n,
                       struct err *e) MUST_USE;
 

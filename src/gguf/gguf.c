@@ -208,6 +208,12 @@ struct gguf *gguf_take_fd(int fd, const char *name, struct err *e)
     return os_map_take(&map, fd, name, e) ? open_map(map, name, false, e) : NULL;
 }
 
+struct str gguf_bytes(const struct gguf *g, uint32_t i)
+{
+    const struct os_map *map = &g->private->files[i].map;
+    return (struct str){(const char *)map->p, (size_t)map->n};
+}
+
 bool gguf_file_id(const struct gguf *g, uint32_t i, struct os_file_id *id, struct err *e)
 {
     must(i < g->n_splits);

@@ -75,6 +75,8 @@ struct gguf *gguf_open(const char *path, struct err *e) MUST_USE;
 struct gguf *gguf_take_fd(int fd, const char *name, struct err *e) MUST_USE;
 void gguf_close(struct gguf *g);
 
+/* All bytes of file i < n_splits, as long as g is open. */
+struct str gguf_bytes(const struct gguf *g, uint32_t i);
 /* What file i < n_splits is, now. */
 bool gguf_file_id(const struct gguf *g, uint32_t i, struct os_file_id *id, struct err *e) MUST_USE;
 

@@ -23,13 +23,32 @@ static bool choose_embedding(const struct model *m, uint32_t n_ctx, struct kv_pa
     return true;
 }
 
+/* Before weights are packed or memory is taken. */
+static bool fits(const struct lab *l, const struct forward_params *p, struct memplan *plan,
+                 struct err *e)
+{
+    if (!plan)
+        return true;
+    plan->weights = l->m->weight_bytes;
+    plan->kv = kv_bytes(l->m, &p->kv);
+    plan->states = states_bytes(l->m, p->kv.n_seq);
+    plan->scratch = forward_bytes(l->m, p);
+    plan->text = memplan_text(l->g);
+    plan->program = MEMPLAN_PROGRAM;
+    plan->n_ctx = p->kv.n_ctx;
+    plan->kv_per_token = plan->kv / p->kv.n_ctx;
+    plan->kv_type = p->kv.type;
+    memplan_sum(plan);
+    return memplan_check(plan, e);
+}
+
 bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct err *e)
 {
     *l = (struct lab){.g = g};
     uint32_t threads = p->threads ? p->threads : os_cpu_count();
-    l->m = model_new(g, e);
+    l->m = model_new(g, p->rope, e);
     bool ok = l->m && (p->embedding || model_can_generate(l->m, e));
-    if (ok && packed_open_threads(&l->packed, l->m, g, p->pack, threads, e)) {
+    if (ok) {
         struct forward_params fp = {.kv = {.type = p->kv,
                                            .n_ctx = p->n_ctx ? p->n_ctx : l->m->h.n_ctx_train,
                                            .n_seq = p->n_seq,
@@ -37,7 +56,9 @@ bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct 
                                     .n_threads = threads,
                                     .n_logits = p->n_logits,
                                     .exact = p->exact};
-        if (!p->embedding || choose_embedding(l->m, p->n_ctx, &fp.kv, e))
+        if ((!p->embedding || choose_embedding(l->m, p->n_ctx, &fp.kv, e)) &&
+            fits(l, &fp, p->plan, e) &&
+            packed_open_threads(&l->packed, l->m, g, p->pack, threads, e))
             l->f = forward_new(l->m, &fp, e);
     }
     if (!l->f)

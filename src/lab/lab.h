@@ -6,6 +6,7 @@
 #include "engine/forward.h"
 #include "engine/packed.h"
 #include "gguf/gguf.h"
+#include "run/memplan.h"
 
 #define LAB_BATCH 512u /* tokens of one pass */
 
@@ -24,7 +25,9 @@ struct lab_params {
     uint32_t threads; /* 0: os_cpu_count */
     enum kv_type kv;
     bool exact;
+    const struct rope_options *rope;  /* NULL: positions are as the file says */
     bool embedding;                   /* for engine/embedding, which chooses n_seq and n_batch */
+    struct memplan *plan;             /* NULL, or its budget is kept and its sum filled in */
     const struct packed_params *pack; /* NULL: weights stay as the file has them */
 };
 

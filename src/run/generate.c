@@ -11,6 +11,8 @@
 #include "base/os.h"
 #include "engine/timeline.h"
 #include "run/breakers.h"
+#include "run/shift.h"
+#include "run/state.h"
 #include "run/stop.h"
 #include "text/detok.h"
 #include "text/token_mask.h"
@@ -18,7 +20,6 @@
 
 #define DEFAULT_CONTEXT 8192u
 #define PREFILL_BATCH   512u
-#define PROGRAM_BYTES   (16ull << 20) /* code, libraries and stacks, measured without a model */
 
 struct generator {
     struct gguf *g;
@@ -30,6 +31,9 @@ struct generator {
     struct timeline timeline;
     struct tokens prompt;
     struct token_tree *tree; /* of the vocabulary; made for the first grammar */
+    struct rope_options rope;
+    struct hash identity; /* of the model, for saved states */
+    bool identified;
 };
 
 const char *finish_name(enum finish f)
@@ -38,33 +42,23 @@ const char *finish_name(enum finish f)
     return names[f];
 }
 
-/* An upper estimate of what vocabulary, merges and template take once indexed. */
-static uint64_t text_bytes(const struct gguf *g)
-{
-    uint64_t sum = 1u << 20;
-    for (uint64_t i = 0; i < g->n_kv; i++)
-        if (str_starts(g->kv[i].key, STR("tokenizer.")) && g->kv[i].type == GGUF_ARRAY)
-            sum += g->kv[i].n * 96;
-    return sum;
-}
-
-static uint64_t default_budget(void)
-{
-    uint64_t left = os_memory_free(), reserve = left / 20;
-    return left - (reserve < (512u << 20) ? reserve : (512u << 20));
-}
-
 static bool choose_context(const struct model *m, const struct settings *s, uint32_t *n_ctx,
                            struct err *e)
 {
-    uint32_t trained = m->h.n_ctx_train;
+    uint32_t trained = m->h.n_ctx_train, reach = m->h.n_ctx_reach;
     *n_ctx = s->context_window ? s->context_window : trained;
     if (!s->context_window && *n_ctx > DEFAULT_CONTEXT)
         *n_ctx = DEFAULT_CONTEXT;
-    if (*n_ctx > trained)
+    if (*n_ctx > reach && reach > trained)
         return fail(e, ERR_LIMIT,
-                    "a context of %u tokens is more than the %u the model was trained for", *n_ctx,
-                    trained);
+                    "a context of %u tokens is more than the %u that the options extend the "
+                    "model's %u to; raise --rope-scale",
+                    *n_ctx, reach, trained);
+    if (*n_ctx > reach)
+        return fail(e, ERR_LIMIT,
+                    "a context of %u tokens is more than the %u the model was trained for; "
+                    "--rope-scaling yarn --rope-scale %u can extend it",
+                    *n_ctx, trained, (*n_ctx + trained - 1) / trained);
     return true;
 }
 
@@ -75,9 +69,9 @@ static bool make_plan(const struct generator *g, const struct forward_params *p,
                              .kv = kv_bytes(g->model, &p->kv),
                              .states = states_bytes(g->model, p->kv.n_seq),
                              .scratch = forward_bytes(g->model, p),
-                             .text = text_bytes(g->g),
-                             .program = PROGRAM_BYTES,
-                             .budget = o->memory ? o->memory : default_budget(),
+                             .text = memplan_text(g->g),
+                             .program = MEMPLAN_PROGRAM,
+                             .budget = o->memory ? o->memory : memplan_free(),
                              .budget_given = o->memory != 0,
                              .n_ctx = p->kv.n_ctx,
                              .kv_type = o->kv};
@@ -97,7 +91,7 @@ static bool open_parts(struct generator *g, const struct settings *s,
         .n_logits = 1,
         .exact = o->exact,
     };
-    if (!(g->model = model_new(g->g, e)) || !model_can_generate(g->model, e) ||
+    if (!(g->model = model_new(g->g, &s->rope, e)) || !model_can_generate(g->model, e) ||
         !choose_context(g->model, s, &p.kv.n_ctx, e) || !make_plan(g, &p, o, plan, e) ||
         !(g->vocab = vocab_new(g->g, e)))
         return false;
@@ -122,6 +116,7 @@ struct generator *generator_open(struct gguf *gguf, const struct settings *s,
         return NULL;
     }
     g->g = gguf;
+    g->rope = s->rope;
     if (open_parts(g, s, o, plan, e))
         return g;
     generator_close(g);
@@ -169,6 +164,36 @@ uint32_t generator_threads(const struct generator *g)
     return g->f->p.n_threads;
 }
 
+uint32_t generator_length(const struct generator *g)
+{
+    return g->timeline.n;
+}
+
+static bool identify(struct generator *g, struct err *e)
+{
+    struct hash_stream s;
+    bool ok = g->identified || hash_begin(&s, e);
+    if (!ok || g->identified)
+        return ok;
+    for (uint32_t i = 0; ok && i < g->g->n_splits; i++) {
+        struct str all = gguf_bytes(g->g, i);
+        ok = hash_add(&s, all.p, all.n, e);
+    }
+    ok = ok && hash_add(&s, &g->rope, sizeof g->rope, e);
+    g->identified = hash_end(&s, ok ? &g->identity : NULL, e) && ok;
+    return g->identified;
+}
+
+bool generator_save(struct generator *g, const char *path, struct str attached, struct err *e)
+{
+    return identify(g, e) && state_write(&g->timeline, &g->identity, attached, path, e);
+}
+
+bool generator_restore(struct generator *g, const char *path, struct buf *attached, struct err *e)
+{
+    return identify(g, e) && state_read(&g->timeline, &g->identity, path, attached, e);
+}
+
 /* What one generation needs beside the generator. */
 struct journey {
     struct generator *g;
@@ -180,6 +205,7 @@ struct journey {
     struct sampler *sampler;
     struct token_mask *mask; /* NULL: any token may follow */
     struct breakers breakers;
+    struct shift shift;
     struct detok detok;
     struct stop stop;
     struct buf text;  /* whole characters from the last token */
@@ -191,6 +217,27 @@ struct journey {
 static double seconds_since(uint64_t ns)
 {
     return (double)(os_now_ns() - ns) * 1e-9;
+}
+
+/* The token that begins every text is always kept. */
+static bool start_shift(struct journey *j, struct err *e)
+{
+    const struct tokens *prompt = &j->g->prompt;
+    uint32_t keep = j->s->keep;
+    if (!j->s->context_shift)
+        return true;
+    if (keep == 0 && prompt->id[0] == j->g->vocab->bos)
+        keep = 1;
+    j->r->n_kept = keep;
+    return shift_init(&j->shift, generator_context(j->g), keep, e);
+}
+
+static void drop_oldest(struct journey *j)
+{
+    struct tokens *all = &j->g->prompt;
+    uint32_t gone = j->shift.step ? shift_drop(&j->shift, all->id, (uint32_t)all->n) : 0;
+    all->n -= gone;
+    j->r->n_dropped += gone;
 }
 
 /* BOS goes in front unless the prompt's text already starts with it, as templates often do. */
@@ -207,12 +254,15 @@ static bool tokenize_prompt(struct journey *j, struct str prompt, struct err *e)
         j->g->prompt.n = --n;
     if (n == 0)
         return fail(e, ERR_USAGE, "the prompt is empty, and the model has no token to start from");
-    if (n >= generator_context(j->g))
+    if (!start_shift(j, e))
+        return false;
+    if (n >= generator_context(j->g) && !j->shift.step)
         return fail(e, ERR_LIMIT,
                     "the prompt has %zu tokens, but the context holds %u with at least one for the "
                     "answer; raise it with --context or shorten the prompt",
                     n, generator_context(j->g));
-    j->r->n_prompt = (uint32_t)n;
+    drop_oldest(j);
+    j->r->n_prompt = (uint32_t)j->g->prompt.n;
     return true;
 }
 
@@ -283,6 +333,8 @@ static bool start_mask(struct journey *j, struct err *e)
 static uint32_t tokens_left(const struct journey *j)
 {
     uint32_t room = generator_context(j->g) - j->g->timeline.n + 1; /* the last is not computed */
+    if (j->shift.step)
+        room = UINT32_MAX;
     uint32_t most = j->s->max_tokens ? j->s->max_tokens - j->r->n_generated : UINT32_MAX;
     return room < most ? room : most;
 }
@@ -290,8 +342,11 @@ static uint32_t tokens_left(const struct journey *j)
 static bool choose(struct journey *j, uint32_t *id, struct err *e)
 {
     const uint32_t *mask = NULL;
+    uint64_t t0 = os_now_ns();
     if (j->mask && !token_mask_get(j->mask, tokens_left(j), &mask, e))
         return false;
+    if (mask)
+        j->r->mask_s += seconds_since(t0);
     *id = sample(j->sampler, j->g->timeline.logits, mask);
     if (*id == UINT32_MAX && mask)
         return fail(e, ERR_UNSUPPORTED,
@@ -302,14 +357,43 @@ static bool choose(struct journey *j, uint32_t *id, struct err *e)
                     "no token can follow: the model's logits are not numbers, or logit_bias "
                     "bans them all");
     sample_accept(j->sampler, *id);
-    return !j->mask || *id >= j->g->vocab->n_tokens || vocab_ends_answer(j->g->vocab, *id) ||
-           token_mask_accept(j->mask, *id, e);
+    if (!j->mask || *id >= j->g->vocab->n_tokens || vocab_ends_answer(j->g->vocab, *id))
+        return true;
+    t0 = os_now_ns();
+    bool fits = token_mask_accept(j->mask, *id, e);
+    j->r->mask_s += seconds_since(t0);
+    return fits;
+}
+
+/* The context is full: what stays of it, and one more, is computed anew. */
+static bool push_shifted(struct journey *j, uint32_t id, struct err *e)
+{
+    struct tokens *all = &j->g->prompt;
+    struct timeline *t = &j->g->timeline;
+    uint32_t reused;
+    all->n = 0;
+    for (uint32_t i = 0; i < t->n; i++)
+        if (!tokens_push(all, t->token[i], e))
+            return false;
+    if (!tokens_push(all, id, e))
+        return false;
+    drop_oldest(j);
+    return timeline_sync(t, all->id, (uint32_t)all->n, j->cancel, &reused, e);
+}
+
+static bool is_full(const struct journey *j)
+{
+    return j->g->timeline.n >= generator_context(j->g);
+}
+
+static bool push(struct journey *j, uint32_t id, struct err *e)
+{
+    return is_full(j) ? push_shifted(j, id, e) : timeline_push(&j->g->timeline, id, e);
 }
 
 /* Samples until the answer ends; says why it did. */
 static bool decode(struct journey *j, enum finish *finish, struct err *e)
 {
-    struct timeline *t = &j->g->timeline;
     for (;;) {
         if (j->cancel && atomic_load(j->cancel)) {
             *finish = FINISH_CANCELLED;
@@ -331,10 +415,11 @@ static bool decode(struct journey *j, enum finish *finish, struct err *e)
         if (j->s->max_tokens && j->r->n_generated >= j->s->max_tokens)
             return true;
         *finish = FINISH_CONTEXT;
-        if (t->n >= generator_context(j->g))
+        if (is_full(j) && !j->shift.step)
             return true;
-        if (!timeline_push(t, id, e))
-            return false;
+        *finish = FINISH_CANCELLED;
+        if (!push(j, id, e))
+            return e->code == ERR_CANCELLED;
     }
 }
 

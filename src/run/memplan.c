@@ -5,6 +5,23 @@
 #include <libintl.h>
 #include <stdio.h>
 
+#include "base/os.h"
+
+uint64_t memplan_text(const struct gguf *g)
+{
+    uint64_t sum = 1u << 20;
+    for (uint64_t i = 0; i < g->n_kv; i++)
+        if (str_starts(g->kv[i].key, STR("tokenizer.")) && g->kv[i].type == GGUF_ARRAY)
+            sum += g->kv[i].n * 96;
+    return sum;
+}
+
+uint64_t memplan_free(void)
+{
+    uint64_t left = os_memory_free(), reserve = left / 20;
+    return left - (reserve < (512u << 20) ? reserve : (512u << 20));
+}
+
 void memplan_sum(struct memplan *p)
 {
     p->total = p->weights + p->kv + p->states + p->scratch + p->text + p->program;

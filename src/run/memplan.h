@@ -11,6 +11,9 @@
 
 #include "base/buf.h"
 #include "engine/kv_type.h"
+#include "gguf/gguf.h"
+
+#define MEMPLAN_PROGRAM (16ull << 20) /* code, libraries and stacks, measured without a model */
 
 struct memplan {
     uint64_t weights, kv, states, scratch, text, program; /* bytes each */
@@ -21,6 +24,11 @@ struct memplan {
     uint64_t kv_per_token; /* bytes one more token of context takes */
     enum kv_type kv_type;
 };
+
+/* An upper estimate of what vocabulary, merges and template take once indexed. */
+uint64_t memplan_text(const struct gguf *g);
+/* The budget where none is given: what is free, less a reserve. */
+uint64_t memplan_free(void);
 
 void memplan_sum(struct memplan *p);
 bool memplan_check(const struct memplan *p, struct err *e) MUST_USE; /* ERR_LIMIT */

@@ -81,6 +81,37 @@ static bool set_real(struct settings *s, const struct setting *def, const json_t
     return true;
 }
 
+static bool set_flag(struct settings *s, const struct setting *def, const json_t *value,
+                     struct err *e)
+{
+    char got[64];
+    if (!json_is_boolean(value))
+        return fail(e, ERR_USAGE, "%s: expected true or false, not %s", def->key,
+                    spell(value, got));
+    *(bool *)field(s, def) = json_is_true(value);
+    return true;
+}
+
+static bool set_choice(struct settings *s, const struct setting *def, const json_t *value,
+                       struct err *e)
+{
+    char got[64];
+    struct buf names;
+    buf_init(&names, 256);
+    for (uint32_t i = 0; def->choices[i]; i++) {
+        if (json_is_string(value) && strcmp(json_string_value(value), def->choices[i]) == 0) {
+            *(uint32_t *)field(s, def) = i + 1;
+            buf_clear(&names);
+            return true;
+        }
+        buf_fmt(&names, "%s%s", i ? ", " : "", def->choices[i]);
+    }
+    (void)fail(e, ERR_USAGE, "%s: expected one of %s, not %s", def->key, buf_c(&names),
+               spell(value, got));
+    buf_clear(&names);
+    return false;
+}
+
 /* Appends a copy; the list is cleared first when it holds the default. */
 static bool add_string(struct settings_strings *list, const char *key, const json_t *value,
                        struct err *e)
@@ -260,6 +291,10 @@ bool setting_set_value(struct settings *s, const struct setting *def, const json
         return set_integer(s, def, value, e);
     case SETTING_F32:
         return set_real(s, def, value, e);
+    case SETTING_FLAG:
+        return set_flag(s, def, value, e);
+    case SETTING_CHOICE:
+        return set_choice(s, def, value, e);
     case SETTING_STRINGS:
         return set_strings(s, def, value, append, e);
     case SETTING_ORDER:

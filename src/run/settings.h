@@ -10,6 +10,8 @@
  *                   whole context
  *   stop_sequences, dry_sequence_breakers   a list of texts, or one text; on the command line one
  *                   text as it stands, or a JSON list
+ *   context_shift   true or false; on the command line the option alone is true
+ *   rope_scaling    none, linear or yarn
  *   samplers        a list of stage names; on the command line names with ";" or "," between
  *   logit_bias      {"token id": bias}, false for "never"; on the command line ID=BIAS. Token ids
  *                   only: a text may be several tokens (moat tokenize shows the ids). */
@@ -19,12 +21,15 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "engine/rope_options.h"
 #include "engine/sample.h"
 
 enum setting_kind {
     SETTING_U32,
     SETTING_U64,
     SETTING_F32,
+    SETTING_FLAG,
+    SETTING_CHOICE,
     SETTING_STRINGS,
     SETTING_ORDER,
     SETTING_BIAS
@@ -33,10 +38,12 @@ enum setting_kind {
 struct setting {
     const char *key; /* "max_tokens" */
     enum setting_kind kind;
-    size_t offset;    /* in struct settings */
-    double min, max;  /* inclusive; of the bias in SETTING_BIAS */
-    const char *arg;  /* placeholder in help: "N", "P", "TEXT" */
-    const char *help; /* gettext id */
+    size_t offset;              /* in struct settings */
+    double min, max;            /* inclusive; of the bias in SETTING_BIAS */
+    const char *arg;            /* placeholder in help: "N", "P", "TEXT" */
+    const char *help;           /* gettext id */
+    bool at_load;               /* read when the model is opened, fixed from then on */
+    const char *const *choices; /* SETTING_CHOICE: the names of 1, 2, ..., ended by NULL */
 };
 
 struct settings_strings {
@@ -46,8 +53,11 @@ struct settings_strings {
 };
 
 struct settings {
-    uint32_t context_window; /* 0: min(trained, 8192) */
-    uint32_t max_tokens;     /* 0: until the model stops or the context is full */
+    uint32_t context_window;  /* 0: min(trained, 8192) */
+    struct rope_options rope; /* for a context beyond the trained one */
+    bool context_shift;       /* when the context is full: drop its oldest tokens and go on */
+    uint32_t keep;            /* but for the first of them */
+    uint32_t max_tokens;      /* 0: until the model stops or the context is full */
     struct settings_strings stop_sequences;
     float temperature, top_p, min_p, typical_p;
     uint32_t top_k;

@@ -10,14 +10,46 @@
 
 #define ROW(key, kind, min, max, arg, help)                                                        \
     {                                                                                              \
-        #key, kind, offsetof(struct settings, key), min, max, arg, help                            \
+        #key, kind, offsetof(struct settings, key), min, max, arg, help, false, NULL               \
     }
+#define AT_LOAD(key, field, kind, min, max, arg, help, choices)                                    \
+    {                                                                                              \
+        #key, kind, offsetof(struct settings, field), min, max, arg, help, true, choices           \
+    }
+#define ROPE_F32(key, field, min, max, help)                                                       \
+    AT_LOAD(key, rope.field, SETTING_F32, min, max, "X", help, NULL)
 #define U32(key, min, max, help) ROW(key, SETTING_U32, min, max, "N", help)
 #define F32(key, min, max, help) ROW(key, SETTING_F32, min, max, "X", help)
 
+static const char *const rope_scalings[] = {"none", "linear", "yarn", NULL};
+
 const struct setting settings_table[] = {
-    U32(context_window, 0, LIMIT_CONTEXT,
-        N_("tokens of context (default: what the model was trained for, 8192 at most)")),
+    AT_LOAD(context_window, context_window, SETTING_U32, 0, LIMIT_CONTEXT, "N",
+            N_("tokens of context (default: what the model was trained for, 8192 at most)"), NULL),
+    AT_LOAD(rope_scaling, rope.scaling, SETTING_CHOICE, 0, 0, "TYPE",
+            N_("how positions beyond the trained context are made to fit: none, linear or yarn "
+               "(default: as the model says)"),
+            rope_scalings),
+    ROPE_F32(rope_scale, scale, 0, 1024,
+             N_("make the context X times as long (default 0: as the model says)")),
+    ROPE_F32(rope_freq_base, freq_base, 0, 1e12,
+             N_("base of the rotation frequencies (default 0: as the model says)")),
+    AT_LOAD(yarn_orig_ctx, rope.yarn_orig_ctx, SETTING_U32, 0, LIMIT_CONTEXT, "N",
+            N_("YaRN: the context before it was extended (default 0: as the model says)"), NULL),
+    ROPE_F32(yarn_ext_factor, yarn_ext_factor, -1, 1,
+             N_("YaRN: share of the fast frequencies that is kept; 0 scales them all (default -1: "
+                "as the model says)")),
+    ROPE_F32(yarn_attn_factor, yarn_attn_factor, 0, 100,
+             N_("YaRN: multiplies the rotated vectors (default 0: as the model says)")),
+    ROPE_F32(yarn_beta_slow, yarn_beta_slow, 0, 1e6,
+             N_("YaRN: turns up to which a frequency is scaled (default 0: as the model says)")),
+    ROPE_F32(yarn_beta_fast, yarn_beta_fast, 0, 1e6,
+             N_("YaRN: turns from which a frequency is kept (default 0: as the model says)")),
+    {"context_shift", SETTING_FLAG, offsetof(struct settings, context_shift), 0, 0, NULL,
+     N_("when the context is full, drop its oldest tokens and go on (default: stop)"), false, NULL},
+    U32(keep, 0, LIMIT_CONTEXT,
+        N_("tokens at the start that --context-shift keeps (default 0: the one that begins every "
+           "text)")),
     U32(max_tokens, 0, LIMIT_CONTEXT,
         N_("tokens of an answer at most (default 0: until the model ends it)")),
     ROW(stop_sequences, SETTING_STRINGS, 0, 0, "TEXT",
@@ -87,6 +119,7 @@ char *setting_default_breakers[] = {newline, colon, quote, star};
 void settings_init(struct settings *s)
 {
     *s = (struct settings){
+        .rope.yarn_ext_factor = -1,
         .temperature = 0.8f,
         .top_k = 40,
         .top_p = 0.95f,

@@ -21,6 +21,14 @@ static json_t *number_of(struct str text, enum setting_kind kind)
     return json_stringn(text.p, text.n);
 }
 
+/* The option alone says yes. */
+static json_t *flag_of(struct str text)
+{
+    if (text.n == 0 || str_is(text, "true"))
+        return json_true();
+    return str_is(text, "false") ? json_false() : json_stringn(text.p, text.n);
+}
+
 static json_t *list_of(struct str text)
 {
     json_t *list = text.n && text.p[0] == '[' ? json_parse(text, "", NULL) : NULL;
@@ -66,6 +74,12 @@ bool settings_set(struct settings *s, const struct setting *def, struct str text
     case SETTING_U64:
     case SETTING_F32:
         value = number_of(text, def->kind);
+        break;
+    case SETTING_FLAG:
+        value = flag_of(text);
+        break;
+    case SETTING_CHOICE:
+        value = json_stringn(text.p, text.n);
         break;
     case SETTING_STRINGS:
         value = list_of(text);

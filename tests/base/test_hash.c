@@ -63,8 +63,27 @@ static void trees(void **state)
     assert_true(hash_eq(&got, &want));
 }
 
+static void a_stream_is_its_parts(void **state)
+{
+    (void)state;
+    struct err e;
+    struct hash whole, pieces;
+    struct hash_stream s;
+    char text[1000];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)(i * 31);
+    assert_true(hash_of(&(struct str){text, sizeof text}, 1, &whole, &e));
+    assert_true(hash_begin(&s, &e));
+    for (size_t at = 0; at < sizeof text; at += 125)
+        assert_true(hash_add(&s, text + at, 125, &e));
+    assert_true(hash_end(&s, &pieces, &e));
+    assert_true(hash_eq(&whole, &pieces));
+    assert_true(hash_begin(&s, &e) && hash_end(&s, NULL, &e) && s.ctx == NULL);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sha256_vectors), cmocka_unit_test(trees)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sha256_vectors), cmocka_unit_test(trees),
+                                       cmocka_unit_test(a_stream_is_its_parts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,8 @@ with tempfile.TemporaryDirectory() as d:
 refused("one that is not told is refused", 5, "not an embedding model", LLAMA, "hello")
 refused("a text that is too long is refused", 6, "more than the 128 that fit", BERT, "a dog " * 100)
 refused("a context beyond the trained one is refused", 6, "more than the 128", BERT, "a dog", "--context", 200)
+r = embed(BERT, "a dog", "--memory", "1M")
+ok(r.status == 6 and "more than the 1.0 MiB of --memory" in r.err and "budget" in r.err and not r.out, "a model beyond --memory", r)
 refused("texts and a file", 2, "either texts or --file", BERT, "a dog", "--file", "-")
 refused("an unknown pooling", 2, "is no pooling", BERT, "a dog", "--pooling", "max")
 refused("rank without a tab", 2, "a tab", BERT, "a dog", "--pooling", "rank")

@@ -52,12 +52,12 @@ def prompts():
 
 def shape():
     j = as_json(*SHORT, "hello")
-    want = {"model", "text", "thinking", "prompt_tokens", "completion_tokens", "finish_reason", "timings", "seed"}
+    want = {"model", "text", "thinking", "prompt_tokens", "completion_tokens", "dropped_tokens", "finish_reason", "timings", "seed"}
     tap.ok(set(j) == want, "--json has its keys", j)
     tap.ok(isinstance(j.get("text"), str) and j.get("thinking") is None and j.get("seed") == 1, "with their types", j)
     tap.ok(j.get("finish_reason") in ("length", "end") and 0 < j.get("completion_tokens", 0) <= 8, "the reason and the count", j)
     times = j.get("timings", {})
-    tap.ok(set(times) == {"load_s", "prompt_s", "first_token_s", "decode_s", "prompt_tps", "decode_tps"} and all(x >= 0 for x in times.values()), "the timings", j)
+    tap.ok(set(times) == {"load_s", "prompt_s", "first_token_s", "decode_s", "mask_s", "prompt_tps", "decode_tps"} and all(x >= 0 for x in times.values()), "the timings", j)
     tap.ok(len(run(*SHORT, "hello", "--json").out.splitlines()) == 1, "it is one line")
 
 
@@ -122,6 +122,36 @@ def refusals():
     tap.ok(r.status == 5 and "GPU 后端" in r.err, "in Chinese, with the same status", r)
 
 
+def states():
+    path = os.path.join(tmp.name, "s.state")
+    words = "Hello there, what is the answer to the question?"
+    a = run("--state", path, "--verbose", *SHORT, words)
+    tap.ok(a.status == 0 and "(0 reused)" in a.err and os.path.exists(path), "--state makes the file", a)
+    b = run("--state", path, "--verbose", *SHORT, words)
+    tap.ok(b.status == 0 and b.out == a.out and "(0 reused)" not in b.err, "and the next run reuses what it holds, with the same answer", b)
+    r = run("--state", path, "--rope-scale", 2, *SHORT, words)
+    tap.ok(r.status == 2 and "--rope" in r.err and not r.out, "not with other positions", r)
+    r = tap.moat("run", os.path.join(tap.DATA, "arch", "gemma3.gguf"), "--state", path, *SHORT, words)
+    tap.ok(r.status == 2 and "another model" in r.err and r.err.count("\n") == 1 and not r.out, "a state of another model is refused", r)
+    whole = open(path, "rb").read()
+    for label, what in (("altered", whole[:500] + bytes([whole[500] ^ 1]) + whole[501:]), ("cut off", whole[:-7])):
+        open(path, "wb").write(what)
+        r = run("--state", path, *SHORT, words)
+        tap.ok(r.status == 4 and "altered or cut off" in r.err and r.err.count("\n") == 1 and not r.out, f"one that was {label} too", r)
+    r = run("--state", file("notes", "mine"), *SHORT, words)
+    tap.ok(r.status == 4 and "no saved state" in r.err and open(os.path.join(tmp.name, "notes")).read() == "mine", "other files are left alone", r)
+
+
+def shifting():
+    words = "There is no place like the one where you are. " * 5
+    r = run("--context", 32, "--context-shift", "--keep", 4, *SHORT, words)
+    tap.ok(r.status == 0 and "were dropped" in r.err, "--context-shift goes on in a full context, and says so", r)
+    j = as_json("--context", 32, "--context-shift", *SHORT, words)
+    tap.ok(j.get("dropped_tokens", 0) > 0 and j.get("prompt_tokens", 99) < 32, "also in --json", j)
+    r = run("--context", 32, "--context-shift", "--keep", 30, *SHORT, words)
+    tap.ok(r.status == 2 and "--keep 30" in r.err, "--keep must leave room", r)
+
+
 def manuals():
     verbs = tap.moat("help", "--words").out.split()
     tap.ok("run" in verbs and "help" in verbs, "moat help --words lists the commands", verbs)
@@ -133,7 +163,7 @@ def manuals():
     tap.ok(r.stdout.strip() == "f32", "the completion script completes a value", f"{r.stdout!r} {r.stderr!r}")
 
 
-for part in (prompts, shape, settings, streams, refusals, manuals):
+for part in (prompts, shape, settings, streams, refusals, states, shifting, manuals):
     part()
 tmp.cleanup()
 tap.done()

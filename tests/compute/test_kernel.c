@@ -221,11 +221,14 @@ static void activations(void **state)
     }
 }
 
-/* x sigmoid(z), z = x for SiLU; z = 2 sqrt(2/pi) (x + .044715 x^3) makes it GELU's tanh form. */
+/* x sigmoid(z), z = x for SiLU; z = 2 sqrt(2/pi) (x + .044715 x^3) makes it GELU's tanh form. The
+ * exact one is x times the normal distribution. */
 static double gate(double x, enum gating g)
 {
     if (g == GATE_CLAMPED)
         return fmin(x, 7) / (1 + exp(-(double)1.702f * fmin(x, 7)));
+    if (g == GATE_GELU_ERF)
+        return x * erfc(-x / sqrt(2)) / 2;
     double z = g == GATE_SILU ? x : 1.5957691216057308 * (x + 0.044715 * x * x * x);
     return x / (1 + exp(-z));
 }

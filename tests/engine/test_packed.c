@@ -50,7 +50,7 @@ static void open_model(struct opened *o, const char *path, uint32_t threads)
 {
     struct err e;
     *o = (struct opened){.p.map.fd = -1};
-    check((o->g = gguf_open(path, &e)) && (o->m = model_new(o->g, &e)) &&
+    check((o->g = gguf_open(path, &e)) && (o->m = model_new(o->g, NULL, &e)) &&
               (o->team = workers_new(threads, &e)),
           &e);
 }

@@ -36,7 +36,7 @@ static void open_model(struct opened *o, const char *path)
                                .n_threads = 2,
                                .n_logits = 1};
     *o = (struct opened){0};
-    check((o->g = gguf_open(path, &e)) && (o->m = model_new(o->g, &e)) &&
+    check((o->g = gguf_open(path, &e)) && (o->m = model_new(o->g, NULL, &e)) &&
               (o->f = forward_new(o->m, &p, &e)) && timeline_new(&o->t[0], o->f, 0, &e) &&
               timeline_new(&o->t[1], o->f, 1, &e),
           &e);
@@ -118,6 +118,15 @@ static void decodes_alike(struct opened *o)
     mem_free(want);
 }
 
+static bool append(void *at, const void *p, size_t n, struct err *e)
+{
+    unsigned char **out = at;
+    (void)e;
+    memcpy(*out, p, n);
+    *out += n;
+    return true;
+}
+
 static void restores(struct opened *o)
 {
     struct err e;
@@ -127,7 +136,9 @@ static void restores(struct opened *o)
     uint64_t n = timeline_saved_bytes(&o->t[0]);
     unsigned char *bytes = mem_new(n, 1, &e);
     assert_non_null(bytes);
-    timeline_save(&o->t[0], bytes);
+    unsigned char *end = bytes;
+    check(timeline_save(&o->t[0], append, &end, &e), &e);
+    assert_ptr_equal(end, bytes + n);
     for (uint32_t i = BRANCH + 5; i < N; i++)
         push(&o->t[0], o->token[i]);
     float *want = logits_of(o, &o->t[0]);

@@ -9,6 +9,7 @@ length 1. bert: learned positions, GELU, a classifier for ranking; nomic-bert: q
 Written from Devlin et al. 2018 and Nussbaum et al. 2024; the parts are those of reference.py. Needs numpy and gguf.
 """
 import json
+import math
 import os
 import re
 import sys
@@ -22,6 +23,11 @@ import reference as r
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 WORDS = "the quick brown fox jump over lazy dog what is answer to question a of in ship sea village and".split()
 UNK, CLS, SEP = 1, 2, 3
+
+
+def gelu(x):
+    """The exact form, as Devlin et al. use it."""
+    return 0.5 * x * (1.0 + np.vectorize(math.erf)(x / math.sqrt(2.0)))
 
 
 def vocabulary():
@@ -74,7 +80,7 @@ def hidden(m, ids):
         heads = [r.softmax(q[:, i] @ k[:, i].T / q.shape[-1] ** 0.5) @ v[:, i] for i in range(n_head)]
         x = norm(x + r.linear(m, np.concatenate(heads, axis=1), blk + "attn_output"), blk + "attn_output_norm")
         up = r.linear(m, x, blk + "ffn_up")
-        mid = r.silu(r.linear(m, x, blk + "ffn_gate")) * up if rotary else r.gelu_tanh(up)
+        mid = r.silu(r.linear(m, x, blk + "ffn_gate")) * up if rotary else gelu(up)
         x = norm(x + r.linear(m, mid, blk + "ffn_down"), blk + "layer_output_norm")
     return x
 

@@ -3,6 +3,7 @@
 """Logits of a GGUF model by plain NumPy: what the C engine is measured against.
 
 usage: reference.py MODEL.gguf TOKENS [--out F.f32] [--against F.f32] [--dtype float64|float32] [--kv float16]
+                    [--set KEY=VALUE]... (a metadata key without the architecture, instead of the file's)
 
 Takes    a GGUF of the architectures listed below (NEOX, NEIGHBOURS, and MIXED, which mixers.py computes), and a file of token ids separated by blanks.
 Gives    the logits of every position, raw little-endian f32 [n_tok][n_vocab], with --out; the largest
@@ -46,12 +47,13 @@ EMBED_ROOT = "gemma gemma2 gemma3".split()  # the embedding is multiplied by sqr
 class Model:
     """Metadata by key, tensors by name; remembers which tensors were asked for."""
 
-    def __init__(self, path, dtype, kv=None):
+    def __init__(self, path, dtype, kv=None, keys=None):
         reader = gguf.GGUFReader(path)
         self.dtype = dtype
         self.kv = kv or dtype  # the type keys and values pass through, as a KV cache would round them
         self.meta = {k: f.contents() for k, f in reader.fields.items()}
         self.arch = self.meta["general.architecture"]
+        self.meta.update({f"{self.arch}.{k}": v for k, v in (keys or {}).items()})
         self.tensors = {t.name: t for t in reader.tensors}
         self.read = set()
 
@@ -102,7 +104,7 @@ class Hparams:
         factor = m.key("rope.scaling.factor", m.key("rope.scale_linear", 0.0)) or 1.0
         self.rope_scale = 1.0 if self.rope_kind == "none" else 1.0 / factor
         self.n_ctx_orig = m.key("rope.scaling.original_context_length", self.n_ctx)
-        self.yarn = 1.0 if self.rope_kind == "yarn" else 0.0
+        self.yarn = m.key("rope.scaling.yarn_ext_factor", 1.0) if self.rope_kind == "yarn" else 0.0  # share of the ramp
         self.yarn_beta_fast = m.key("rope.scaling.yarn_beta_fast", 32.0)
         self.yarn_beta_slow = m.key("rope.scaling.yarn_beta_slow", 1.0)
         self.rope_attn_factor = m.key("rope.scaling.attn_factor", 1.0)
@@ -236,7 +238,7 @@ def rope(h, x, pos, local, factors):
     if factors is not None:
         freq = freq / factors
     if h.yarn:
-        keep = yarn_ramp(h, base)
+        keep = yarn_ramp(h, base) * h.yarn
         freq = freq * scale * (1.0 - keep) + freq * keep
         stretch = 0.1 * max(0.0, math.log(1.0 / scale))
         length *= (1.0 + stretch) / (1.0 + h.yarn_log_mul * stretch)
@@ -358,21 +360,30 @@ def forward(m, tokens):
     return np.tanh(logits / h.softcap) * h.softcap if h.softcap else logits
 
 
-def logits_of(path, tokens, dtype=np.float64, kv=None):
-    m = Model(path, dtype, kv)
+def logits_of(path, tokens, dtype=np.float64, kv=None, keys=None):
+    m = Model(path, dtype, kv, keys)
     logits = forward(m, np.asarray(tokens))
     if m.unread():
         raise SystemExit(f"{path}: tensors that the computation does not use: {', '.join(m.unread())}")
     return logits
 
 
+def value_of(text):
+    try:
+        return float(text) if any(c in text for c in ".e") else int(text)
+    except ValueError:
+        return text
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("model"); ap.add_argument("tokens"); ap.add_argument("--out"); ap.add_argument("--against")
     ap.add_argument("--dtype", default="float64"); ap.add_argument("--kv")
+    ap.add_argument("--set", action="append", default=[])
     o = ap.parse_args()
     tokens = [int(x) for x in open(o.tokens).read().split()]
-    logits = logits_of(o.model, tokens, np.dtype(o.dtype), o.kv and np.dtype(o.kv))
+    logits = logits_of(o.model, tokens, np.dtype(o.dtype), o.kv and np.dtype(o.kv),
+                       {k: value_of(v) for k, v in (s.split("=", 1) for s in o.set)})
     if o.out:
         logits.astype("<f4").tofile(o.out)
     if o.against:

@@ -132,6 +132,28 @@ static void test_every_number_at_its_ends(void **state)
     }
 }
 
+static void test_positions_and_full_contexts(void **state)
+{
+    (void)state;
+    assert_true(s.rope.scaling == ROPE_SCALING_UNSET && s.rope.yarn_ext_factor == -1);
+    assert_false(s.context_shift);
+    accept("rope_scaling", "none");
+    assert_int_equal(s.rope.scaling, ROPE_SCALING_NONE);
+    accept("rope-scaling", "yarn");
+    assert_int_equal(s.rope.scaling, ROPE_SCALING_YARN);
+    refuse("rope_scaling", "ntk", "none, linear, yarn");
+    refuse("rope_scaling", "", "none, linear, yarn");
+    accept("context_shift", "");
+    assert_true(s.context_shift);
+    accept("context_shift", "false");
+    assert_false(s.context_shift);
+    refuse("context_shift", "yes", "true or false");
+    accept_json(
+        "{\"rope_scaling\": \"linear\", \"rope_scale\": 4, \"context_shift\": true, \"keep\": 9}");
+    assert_int_equal(s.rope.scaling, ROPE_SCALING_LINEAR);
+    assert_true(s.rope.scale == 4 && s.context_shift && s.keep == 9);
+}
+
 static void test_numbers_from_text(void **state)
 {
     (void)state;
@@ -290,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_defaults),
+        TEST(test_positions_and_full_contexts),
         TEST(test_config_example),
         TEST(test_every_number_at_its_ends),
         TEST(test_numbers_from_text),

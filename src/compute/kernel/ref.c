@@ -68,9 +68,8 @@ static void no_act(const struct act *a, enum act_form f, uint32_t row, uint32_t 
 static void gated(float *g, const float *u, enum gating act, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
-        g[i] = act == GATE_CLAMPED
-                   ? swiglu_clamped(g[i], u[i])
-                   : (act == GATE_SILU ? silu(g[i]) : gelu_tanh(g[i])) * (u ? u[i] : 1.0f);
+        g[i] = act == GATE_CLAMPED ? swiglu_clamped(g[i], u[i])
+                                   : gate_one(g[i], act) * (u ? u[i] : 1.0f);
 }
 
 /* One key after the other; the weights relative to the block's own maximum. */

@@ -20,7 +20,7 @@ static float gated_one(float g, float u, enum gating act)
 {
     if (act == GATE_CLAMPED)
         return swiglu_clamped(g, u);
-    return (act == GATE_SILU ? silu(g) : gelu_tanh(g)) * u;
+    return gate_one(g, act) * u;
 }
 
 static void gated_rows(float *g, const float *u, enum gating act, uint32_t n)
@@ -29,6 +29,8 @@ static void gated_rows(float *g, const float *u, enum gating act, uint32_t n)
         gated_vectors(g, u, GATE_SILU, n);
     else if (act == GATE_GELU)
         gated_vectors(g, u, GATE_GELU, n);
+    else if (act == GATE_GELU_ERF)
+        gated_vectors(g, u, GATE_GELU_ERF, n);
     else
         gated_vectors(g, u, GATE_CLAMPED, n);
     for (uint32_t i = n / LANES * LANES; i < n; i++)

@@ -31,7 +31,7 @@ static void layer(struct task *t, const struct layer *l)
     struct activations *a = &t->f->act;
     block_attention(t, l, a->x, a->x, true);
     block_normalise(t, a->x, l->attn_post_norm);
-    block_ffn(t, l, GATE_GELU, a->x, a->x, true);
+    block_ffn(t, l, GATE_GELU_ERF, a->x, a->x, true);
     block_normalise(t, a->x, l->ffn_post_norm);
 }
 
