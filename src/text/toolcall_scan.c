@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* text/toolcall_scan: values: where a JSON value ends, and values in other notations.
+ *
+ * What is written as plain text and need not be a text is JSON, or a literal of Python, or else a
+ * text after all. */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "text/toolcall_private.h"
+
+/* --- JSON --------------------------------------------------------------------------------------
+ */
+
+static bool ends_scalar(char c)
+{
+    return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+static void scan_in_string(struct json_scan *s, char c)
+{
+    if (s->escape)
+        s->escape = false;
+    else if (c == '\\')
+        s->escape = true;
+    else if (c == '"')
+        s->string = false;
+}
+
+size_t json_scan_run(struct json_scan *s, struct str v, bool *done, bool *bad)
+{
+    for (size_t i = 0; i < v.n; i++) {
+        char c = v.p[i];
+        bool close = c == '}' || c == ']', open = c == '{' || c == '[';
+        if (s->scalar && ends_scalar(c)) {
+            *done = true;
+            return i;
+        }
+        if (s->string) {
+            scan_in_string(s, c);
+        } else if (!s->scalar) {
+            s->string = c == '"';
+            s->scalar = !s->begun && !open && !s->string;
+            *bad = (close && !s->depth) || (open && s->depth == LIMIT_JSON_DEPTH);
+            if (*bad)
+                return i;
+            s->depth += open;
+            s->depth -= close;
+        }
+        s->begun = true;
+        *done = !s->depth && !s->string && !s->scalar;
+        if (*done)
+            return i + 1;
+    }
+    return v.n;
+}
+
+/* --- plain text --------------------------------------------------------------------------------
+ */
+
+static bool all_texts(const json_t *values)
+{
+    size_t i;
+    const json_t *v;
+    json_array_foreach((json_t *)(uintptr_t)values, i, v)
+    {
+        if (!json_is_string(v))
+            return false;
+    }
+    return json_array_size(values) > 0;
+}
+
+bool toolcall_is_text(const json_t *schema)
+{
+    const json_t *type = json_object_get(schema, "type");
+    const char *name = json_string_value(type);
+    if (type)
+        return name && strcmp(name, "string") == 0;
+    return all_texts(json_object_get(schema, "enum")) ||
+           json_is_string(json_object_get(schema, "const"));
+}
+
+static void put_text(struct str text, struct buf *out)
+{
+    struct err ignored;
+    json_t *j = json_stringn(text.p ? text.p : "", text.n);
+    if (!j || !json_write(j, 0, out, &ignored))
+        out->bad = true;
+    json_decref(j);
+}
+
+void toolcall_value(struct str text, struct buf *out)
+{
+    struct str s = str_trim(text);
+    struct err ignored;
+    json_t *j = s.n ? json_parse(s, "value", &ignored) : NULL;
+    json_t *other = j || !s.n ? NULL : toolcall_literal(s);
+    if (j)
+        buf_str(out, s);
+    else if (other && json_write(other, 0, out, &ignored))
+        json_decref(other);
+    else
+        put_text(text, out);
+    json_decref(j);
+}
