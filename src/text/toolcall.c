@@ -164,9 +164,8 @@ bool toolcall_give_back(struct toolcall *t)
 
 bool toolcall_finish(struct toolcall *t)
 {
-    struct err ignored;
     toolcall_begin(t);
-    json_t *j = json_parse(buf_view(&t->args), "arguments", &ignored);
+    json_t *j = toolcall_json(buf_view(&t->args));
     bool ok = json_is_object(j) && !t->raw.bad;
     json_decref(j);
     if (!ok) {

@@ -42,6 +42,7 @@ struct toolcall_format {
     unsigned flags;
     const char *begin, *end; /* markers around all calls, the end may be missing; NULL: none */
     const char *call, *param;
+    uint32_t id_min, id_max;              /* characters of an id that is written freely */
     const char *between;                  /* two calls; NULL: nothing */
     const char *think_open, *think_close; /* NULL: <think> and </think> */
     const char *drop[4];                  /* markers in the content that mean nothing there */

@@ -111,6 +111,8 @@ bool toolcall_too_long(const struct toolcall *t);
 
 /* toolcall_scan.c: the bytes of v that belong to the value; done: it ends there. */
 size_t json_scan_run(struct json_scan *s, struct str v, bool *done, bool *bad);
+/* Not NULL: the text is a JSON value, and of this kind. Its numbers mean nothing. */
+json_t *toolcall_json(struct str text);
 void toolcall_value(struct str text, struct buf *out); /* a value in plain text -> JSON */
 bool toolcall_is_text(const json_t *schema);           /* only texts fit: written as they stand */
 

@@ -55,6 +55,47 @@ size_t json_scan_run(struct json_scan *s, struct str v, bool *done, bool *bad)
     return v.n;
 }
 
+/* The same text with at most two digits of each run outside of texts, and \u0001 for \u0000: as
+ * valid as it was, and neither a number nor a character is too much for the library. */
+static void simplify(struct str text, struct buf *out)
+{
+    struct json_scan s = {.begun = true, .depth = 1};
+    size_t digits = 0, from = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool digit = c >= '0' && c <= '9' && !s.string;
+        bool escaped = s.string && s.escape;
+        digits = digit ? digits + 1 : 0;
+        if (s.string)
+            scan_in_string(&s, c);
+        else
+            s.string = c == '"';
+        bool zero = escaped && str_starts(str_from(text, i), STR("u0000"));
+        if (digits <= 2 && !zero)
+            continue;
+        buf_str(out, str_sub(text, from, i - from));
+        buf_cstr(out, zero ? "u0001" : "");
+        from = i + (zero ? 5 : 1);
+    }
+    buf_str(out, str_from(text, from));
+}
+
+/* A key may stand there twice, as in answers bound by a schema: readers take the last. */
+json_t *toolcall_json(struct str text)
+{
+    struct json_scan s = {0};
+    struct buf copy;
+    bool done = false, bad = false;
+    text = str_trim(text);
+    if (json_scan_run(&s, text, &done, &bad) < text.n || bad)
+        return NULL;
+    buf_init(&copy, LIMIT_TOOLCALL_BYTES);
+    simplify(text, &copy);
+    json_t *j = copy.bad ? NULL : json_loadb(buf_c(&copy), copy.n, JSON_DECODE_ANY, NULL);
+    buf_clear(&copy);
+    return j;
+}
+
 /* --- plain text --------------------------------------------------------------------------------
  */
 
@@ -93,7 +134,7 @@ void toolcall_value(struct str text, struct buf *out)
 {
     struct str s = str_trim(text);
     struct err ignored;
-    json_t *j = s.n ? json_parse(s, "value", &ignored) : NULL;
+    json_t *j = s.n ? toolcall_json(s) : NULL;
     json_t *other = j || !s.n ? NULL : toolcall_literal(s);
     if (j)
         buf_str(out, s);
