@@ -11,6 +11,7 @@ struct session {
     struct generator *generator;
     struct settings settings;
     struct grammar *grammar; /* the settings' */
+    json_t *tools;           /* that a model may call; NULL: none */
     struct memplan plan;
     double load_s;
     bool raw;     /* no chat template: none in the model, or --raw */

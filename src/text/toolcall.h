@@ -35,6 +35,8 @@ const char *toolcall_format_name(const struct toolcall_format *f);       /* "her
 const struct toolcall_format *toolcall_format_by_name(const char *name); /* NULL: none of them */
 const struct toolcall_format *toolcall_format_at(size_t i);              /* all; NULL after them */
 bool toolcall_has_calls(const struct toolcall_format *f);
+/* Its reasoning is between <think> and </think>, which templates take out of a message again. */
+bool toolcall_reads_think(const struct toolcall_format *f);
 
 enum toolcall_kind {
     TOOLCALL_CONTENT,   /* text */

@@ -282,3 +282,8 @@ bool toolcall_has_calls(const struct toolcall_format *f)
 {
     return f->shape != TOOLCALL_NONE;
 }
+
+bool toolcall_reads_think(const struct toolcall_format *f)
+{
+    return !f->think_open && f->shape != TOOLCALL_CHANNELS;
+}
