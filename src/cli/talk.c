@@ -57,15 +57,17 @@ bool talk_set_system(struct talk *t, const char *system, struct err *e)
     return true;
 }
 
-/* JSON wants valid UTF-8: what is none becomes U+FFFD. */
+/* JSON wants valid UTF-8, and json_parse no NUL: what is none becomes U+FFFD. */
 static json_t *json_text(struct str s)
 {
-    if (str_utf8_valid(s))
+    if (str_utf8_valid(s) && !(s.n && memchr(s.p, '\0', s.n)))
         return json_stringn(s.p ? s.p : "", s.n);
     struct buf b;
     buf_init(&b, LIMIT_TEXT_BYTES);
-    for (size_t at = 0; at < s.n;)
-        buf_utf8(&b, str_utf8_next(s, &at));
+    for (size_t at = 0; at < s.n;) {
+        uint32_t c = str_utf8_next(s, &at);
+        buf_utf8(&b, c ? c : 0xfffd);
+    }
     json_t *j = json_stringn(buf_c(&b), b.n);
     buf_clear(&b);
     return j;

@@ -5,6 +5,9 @@
 #ifndef MOAT_TESTS_TEXT_TOOLCALL_EVENTS_H
 #define MOAT_TESTS_TEXT_TOOLCALL_EVENTS_H
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/json.h"
 #include "base/limits.h"
 #include "text/toolcall.h"
