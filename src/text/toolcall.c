@@ -13,9 +13,14 @@
 /* --- reading -----------------------------------------------------------------------------------
  */
 
+static size_t room(const struct toolcall *t)
+{
+    return t->keep ? LIMIT_TOOLCALL_BYTES - t->raw.n : SIZE_MAX;
+}
+
 struct str toolcall_unread(const struct toolcall *t)
 {
-    return str_from(buf_view(&t->in), t->at);
+    return str_sub(buf_view(&t->in), t->at, room(t));
 }
 
 void toolcall_take(struct toolcall *t, size_t n)
@@ -166,7 +171,7 @@ bool toolcall_finish(struct toolcall *t)
 {
     toolcall_begin(t);
     json_t *j = toolcall_json(buf_view(&t->args));
-    bool ok = json_is_object(j) && !t->raw.bad;
+    bool ok = json_is_object(j) && !t->args.bad;
     json_decref(j);
     if (!ok) {
         toolcall_give_back(t);
@@ -177,11 +182,6 @@ bool toolcall_finish(struct toolcall *t)
     t->n_region++;
     forget_call(t);
     return true;
-}
-
-bool toolcall_too_long(const struct toolcall *t)
-{
-    return t->keep && t->raw.bad;
 }
 
 /* --- tools -------------------------------------------------------------------------------------
@@ -398,8 +398,6 @@ static bool step_code(struct toolcall *t)
     struct str v = toolcall_unread(t);
     toolcall_args_text(t, v);
     toolcall_take(t, v.n);
-    if (toolcall_too_long(t))
-        return toolcall_give_back(t);
     if (!t->over)
         return false;
     toolcall_args(t, STR("\"}"));
@@ -433,7 +431,7 @@ static bool step_literal(struct toolcall *t)
     size_t n = toolcall_find(t, v, close, &found);
     buf_str(&t->text, str_sub(v, 0, n));
     toolcall_take(t, n);
-    if (toolcall_too_long(t) || (!found && t->over))
+    if (!found && t->over)
         return toolcall_give_back(t);
     if (!found)
         return false;
@@ -474,12 +472,18 @@ static bool step(struct toolcall *t)
     return steps[t->state](t);
 }
 
+/* There is more, but no room to keep it: whatever it is, it is no call. */
+static bool is_too_long(struct toolcall *t)
+{
+    return t->in.n - t->at > room(t) && toolcall_give_back(t);
+}
+
 void toolcall_push(struct toolcall *t, struct str piece)
 {
     buf_drop_front(&t->in, t->at);
     t->at = 0;
     buf_str(&t->in, piece);
-    while (step(t)) {
+    while (step(t) || is_too_long(t)) {
     }
     flush(t);
 }
@@ -558,9 +562,10 @@ struct toolcall *toolcall_new(const struct toolcall_format *f, const json_t *too
     t->think = f->think_open ? f->think_open : "<think>";
     t->unthink = f->think_close ? f->think_close : "</think>";
     t->silent = true;
-    struct buf *const all[] = {&t->raw, &t->args, &t->name, &t->id, &t->key, &t->text, &t->close};
+    struct buf *const all[] = {&t->raw, &t->name, &t->id, &t->key, &t->text, &t->close};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         buf_init(all[i], LIMIT_TOOLCALL_BYTES);
+    buf_init(&t->args, LIMIT_TOOLCALL_BYTES * 8u); /* characters as escapes take more */
     buf_init(&t->in, LIMIT_TEXT_BYTES);
     buf_init(&t->out, LIMIT_TEXT_BYTES);
     add_marks(t);

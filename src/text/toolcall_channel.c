@@ -114,7 +114,7 @@ bool toolcall_step_body(struct toolcall *t)
     size_t n = json_scan_run(&t->scan, v, &done, &bad);
     toolcall_args(t, str_sub(v, 0, n));
     toolcall_take(t, n);
-    if (bad || toolcall_too_long(t) || (!done && t->over))
+    if (bad || (!done && t->over))
         return toolcall_give_back(t);
     return done ? end_body(t) : false;
 }

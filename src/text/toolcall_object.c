@@ -227,6 +227,7 @@ static bool step_value(struct toolcall *t, struct str v)
 static bool step_key(struct toolcall *t, struct str v)
 {
     bool done = false, bad = false;
+    v = str_sub(v, 0, MOST_NAME + 1 - t->key.n);
     size_t n = json_scan_run(&t->scan, v, &done, &bad);
     buf_str(&t->key, str_sub(v, 0, n));
     toolcall_take(t, n);
@@ -262,7 +263,7 @@ static bool step_mark(struct toolcall *t, char c)
 bool toolcall_step_object(struct toolcall *t)
 {
     struct str v = toolcall_unread(t);
-    if ((!v.n && t->over) || toolcall_too_long(t))
+    if (!v.n && t->over)
         return toolcall_give_back(t);
     if (t->place == PLACE_IN_KEY || t->place == PLACE_IN_VALUE) {
         if (!v.n)

@@ -111,7 +111,7 @@ static bool ends_name(char c)
  */
 static bool read_slot(struct toolcall *t, struct buf *out, char end, bool *wait)
 {
-    struct str v = toolcall_unread(t);
+    struct str v = str_sub(toolcall_unread(t), 0, MOST_NAME + 1 - out->n);
     size_t n = 0;
     while (n < v.n && (end ? v.p[n] != end : !ends_name(v.p[n])))
         n++;
@@ -228,7 +228,7 @@ bool toolcall_step_json(struct toolcall *t)
     size_t n = json_scan_run(&t->scan, v, &done, &bad);
     toolcall_args(t, str_sub(v, 0, n));
     toolcall_take(t, n);
-    if (bad || toolcall_too_long(t) || (!done && t->over))
+    if (bad || (!done && t->over))
         return toolcall_give_back(t);
     if (!done)
         return false;
@@ -373,7 +373,7 @@ bool toolcall_step_value(struct toolcall *t)
     size_t line = t->strip && n && v.p[n - 1] == '\n'; /* the last one is not the value's */
     put_value(t, str_sub(v, 0, n - line));
     toolcall_take(t, n - line);
-    if (toolcall_too_long(t) || (!found && t->over))
+    if (!found && t->over)
         return toolcall_give_back(t);
     if (!found)
         return false;

@@ -107,7 +107,6 @@ bool toolcall_give_back(struct toolcall *t); /* no call: content. Always true */
 void toolcall_open(struct toolcall *t);      /* a call may begin: keep from here */
 bool toolcall_is_known(const struct toolcall *t, struct str name);
 const json_t *toolcall_parameters(const json_t *tools, struct str name); /* the schema, or NULL */
-bool toolcall_too_long(const struct toolcall *t);
 
 /* toolcall_scan.c: the bytes of v that belong to the value; done: it ends there. */
 size_t json_scan_run(struct json_scan *s, struct str v, bool *done, bool *bad);

@@ -89,7 +89,7 @@ json_t *toolcall_json(struct str text)
     text = str_trim(text);
     if (json_scan_run(&s, text, &done, &bad) < text.n || bad)
         return NULL;
-    buf_init(&copy, LIMIT_TOOLCALL_BYTES);
+    buf_init(&copy, LIMIT_TOOLCALL_BYTES * 8u);
     simplify(text, &copy);
     json_t *j = copy.bad ? NULL : json_loadb(buf_c(&copy), copy.n, JSON_DECODE_ANY, NULL);
     buf_clear(&copy);

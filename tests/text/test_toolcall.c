@@ -105,6 +105,36 @@ static void test_foreign(void **state)
     json_decref(all);
 }
 
+/* A call of more than LIMIT_TOOLCALL_BYTES is content; nothing of it is lost, however it is cut. */
+static void test_too_long(void **state)
+{
+    (void)state;
+    static const char *const begin[] = {"<tool_call>{\"name\": \"a\", \"arguments\": {\"s\": \"",
+                                        "<tool_call>\n<function=a>\n<parameter=s>\n",
+                                        "<|tool_call_start|>a(s='"};
+    static const char *const formats[] = {"hermes", "qwen3-coder", "lfm2"};
+    for (size_t i = 0; i < 3; i++) {
+        struct buf text;
+        struct events whole, cut;
+        uint64_t seed = 5;
+        size_t n = 0, k;
+        json_t *ev;
+        buf_init(&text, LIMIT_TEXT_BYTES);
+        buf_cstr(&text, begin[i]);
+        while (text.n < LIMIT_TOOLCALL_BYTES + 100000)
+            buf_cstr(&text, "0123456789 <");
+        const struct toolcall_format *f = toolcall_format_by_name(formats[i]);
+        assert_true(events_of(&whole, f, NULL, STR(""), buf_view(&text), 0, &seed));
+        assert_true(events_of(&cut, f, NULL, STR(""), buf_view(&text), 70000, &seed));
+        assert_true(json_equal(whole.list, cut.list));
+        json_array_foreach(whole.list, k, ev) n += json_string_length(json_array_get(ev, 1));
+        assert_int_equal(n, text.n);
+        events_clear(&whole);
+        events_clear(&cut);
+        buf_clear(&text);
+    }
+}
+
 /* --- what templates write ----------------------------------------------------------------------
  */
 
@@ -318,6 +348,7 @@ static void test_round_trip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_foreign),
+                                       cmocka_unit_test(test_too_long),
                                        cmocka_unit_test(test_round_trip)};
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
