@@ -43,6 +43,12 @@ size_t toolcall_blanks(struct str s)
     return n;
 }
 
+struct str toolcall_skip_blanks(struct toolcall *t)
+{
+    toolcall_take(t, toolcall_blanks(toolcall_unread(t)));
+    return toolcall_unread(t);
+}
+
 static size_t blanks_at_end(struct str s)
 {
     size_t n = 0;
@@ -227,7 +233,8 @@ static bool step_start(struct toolcall *t)
         t->state = STATE_HEADER;
         return true;
     }
-    enum toolcall_look look = toolcall_look(t, str_from(v, n), str_of(t->think));
+    enum toolcall_look look =
+        n > MOST_BLANKS ? LOOK_NO : toolcall_look(t, str_from(v, n), str_of(t->think));
     if (look == LOOK_WAIT)
         return false;
     t->state = look == LOOK_YES ? STATE_REASONING : STATE_CONTENT;
@@ -328,7 +335,8 @@ static void enter(struct toolcall *t, const struct toolcall_mark *m, size_t blan
 static bool enter_bare(struct toolcall *t, struct str v)
 {
     size_t n = toolcall_blanks(v);
-    if (!(t->f->flags & TOOLCALL_BARE) || !t->fresh || n == v.n || v.p[n] != '{')
+    bool may = t->f->flags & TOOLCALL_BARE && t->fresh && n <= MOST_BLANKS;
+    if (!may || n == v.n || v.p[n] != '{')
         return false;
     toolcall_open(t);
     toolcall_take(t, n);
@@ -378,14 +386,10 @@ static bool begin_code(struct toolcall *t)
 
 static bool step_python(struct toolcall *t)
 {
-    struct str v = toolcall_unread(t);
-    size_t n = toolcall_blanks(v);
-    if (n == v.n && !t->over)
-        return false;
-    if (n == v.n)
-        return toolcall_give_back(t);
-    toolcall_take(t, n);
-    if (v.p[n] != '{')
+    struct str v = toolcall_skip_blanks(t);
+    if (!v.n)
+        return t->over ? toolcall_give_back(t) : false;
+    if (v.p[0] != '{')
         return begin_code(t);
     buf_cstr(&t->name, "python");
     t->pattern = "";

@@ -103,8 +103,7 @@ bool toolcall_step_body(struct toolcall *t)
     struct str v = toolcall_unread(t);
     bool done = false, bad = false;
     if (!t->scan.begun) {
-        toolcall_take(t, toolcall_blanks(v));
-        v = toolcall_unread(t);
+        v = toolcall_skip_blanks(t);
         if (!v.n && !t->over)
             return false;
         if (!v.n || v.p[0] != '{')

@@ -37,11 +37,11 @@ static enum toolcall_look look_end(const struct toolcall *t, struct str s, size_
     return piece.n ? toolcall_look(t, s, piece) : LOOK_NO;
 }
 
-static bool begin_object(struct toolcall *t, size_t n)
+static bool begin_object(struct toolcall *t)
 {
     if (t->n_region)
         toolcall_open(t);
-    toolcall_take(t, n);
+    toolcall_take(t, 1);
     t->place = PLACE_KEY;
     t->state = STATE_OBJECT;
     buf_reset(&t->name);
@@ -60,9 +60,8 @@ static bool is_between(struct toolcall *t, char c)
 
 bool toolcall_step_objects(struct toolcall *t)
 {
-    struct str v = toolcall_unread(t);
-    size_t blanks = toolcall_blanks(v), n = 0;
-    struct str s = str_from(v, blanks);
+    struct str s = toolcall_skip_blanks(t);
+    size_t n = 0;
     if (!s.n)
         return t->over ? leave(t) : false;
     bool fence = t->f->flags & TOOLCALL_FENCED && !t->n_region;
@@ -72,16 +71,16 @@ bool toolcall_step_objects(struct toolcall *t)
     if (look == LOOK_WAIT)
         return false;
     if (look == LOOK_YES) {
-        toolcall_take(t, blanks + (fence ? 7 : n));
+        toolcall_take(t, fence ? 7 : n);
         t->keep = fence;
         t->state = fence ? STATE_OBJECTS : STATE_GAP;
         return true;
     }
     if (s.p[0] == '{' && !t->closed)
-        return begin_object(t, blanks + 1);
+        return begin_object(t);
     if (!is_between(t, s.p[0]))
         return leave(t);
-    toolcall_take(t, blanks + 1);
+    toolcall_take(t, 1);
     return true;
 }
 
@@ -270,7 +269,6 @@ bool toolcall_step_object(struct toolcall *t)
             return false;
         return t->place == PLACE_IN_KEY ? step_key(t, v) : step_value(t, v);
     }
-    toolcall_take(t, toolcall_blanks(v));
-    v = toolcall_unread(t);
+    v = toolcall_skip_blanks(t);
     return v.n ? step_mark(t, v.p[0]) : t->over;
 }

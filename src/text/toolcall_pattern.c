@@ -54,7 +54,7 @@ static enum toolcall_look try_begin(struct toolcall *t, struct str s, const char
         return look;
     if (t->n_region)
         toolcall_open(t);
-    toolcall_take(t, (size_t)(s.p - toolcall_unread(t).p) + piece.n);
+    toolcall_take(t, piece.n);
     t->pattern = pattern + piece.n;
     t->state = STATE_CALL;
     return look;
@@ -64,7 +64,7 @@ static enum toolcall_look try_drop(struct toolcall *t, struct str s, struct str 
 {
     enum toolcall_look look = piece.n ? toolcall_look(t, s, piece) : LOOK_NO;
     if (look == LOOK_YES)
-        toolcall_take(t, (size_t)(s.p - toolcall_unread(t).p) + piece.n);
+        toolcall_take(t, piece.n);
     return look;
 }
 
@@ -79,7 +79,7 @@ static enum toolcall_look try_rest(struct toolcall *t, struct str s)
 
 bool toolcall_step_between(struct toolcall *t)
 {
-    struct str v = toolcall_unread(t), s = str_from(v, toolcall_blanks(v));
+    struct str s = toolcall_skip_blanks(t);
     const char *call = t->f->call, *other = is_at(call, "%(") ? call + 2 : NULL;
     t->pattern = toolcall_skip(t->pattern);
     if (other)
@@ -150,9 +150,8 @@ static bool name_fits(struct toolcall *t)
 static bool slot(struct toolcall *t, struct buf *out, bool is_name)
 {
     bool wait;
-    struct str v = toolcall_unread(t);
     if (!out->n)
-        toolcall_take(t, toolcall_blanks(v));
+        toolcall_skip_blanks(t);
     if (!read_slot(t, out, 0, &wait))
         return wait ? false : toolcall_give_back(t);
     t->pattern += 2;
@@ -164,7 +163,7 @@ static bool slot(struct toolcall *t, struct buf *out, bool is_name)
 /* What may be left out is there when its marker is. */
 static bool step_group(struct toolcall *t)
 {
-    struct str v = toolcall_unread(t), s = str_from(v, toolcall_blanks(v));
+    struct str s = toolcall_skip_blanks(t);
     enum toolcall_look look = toolcall_look(t, s, toolcall_piece(t->pattern + 2));
     if (look == LOOK_WAIT)
         return false;
@@ -174,14 +173,14 @@ static bool step_group(struct toolcall *t)
 
 static bool step_literal(struct toolcall *t)
 {
-    struct str v = toolcall_unread(t), s = str_from(v, toolcall_blanks(v));
+    struct str s = toolcall_skip_blanks(t);
     struct str piece = toolcall_piece(t->pattern);
     enum toolcall_look look = toolcall_look(t, s, piece);
     if (look == LOOK_WAIT)
         return false;
     if (look == LOOK_NO)
         return toolcall_give_back(t);
-    toolcall_take(t, v.n - s.n + piece.n);
+    toolcall_take(t, piece.n);
     t->pattern += piece.n;
     return true;
 }
@@ -217,8 +216,7 @@ bool toolcall_step_json(struct toolcall *t)
     bool done = false, bad = false;
     struct str v = toolcall_unread(t);
     if (!t->scan.begun) {
-        toolcall_take(t, toolcall_blanks(v));
-        v = toolcall_unread(t);
+        v = toolcall_skip_blanks(t);
         if (!v.n && !t->over)
             return false;
         if (!v.n || v.p[0] != '{')
@@ -253,11 +251,11 @@ static bool end_params(struct toolcall *t)
 
 bool toolcall_step_params(struct toolcall *t)
 {
-    struct str v = toolcall_unread(t), s = str_from(v, toolcall_blanks(v));
+    struct str s = toolcall_skip_blanks(t);
     struct str end = toolcall_piece(t->params), open = toolcall_piece(t->f->param);
     enum toolcall_look look = toolcall_look(t, s, end);
     if (look == LOOK_YES) {
-        toolcall_take(t, v.n - s.n + end.n);
+        toolcall_take(t, end.n);
         return end_params(t);
     }
     if (look == LOOK_NO)
@@ -266,7 +264,7 @@ bool toolcall_step_params(struct toolcall *t)
         return false;
     if (look == LOOK_NO)
         return toolcall_give_back(t);
-    toolcall_take(t, v.n - s.n + open.n);
+    toolcall_take(t, open.n);
     toolcall_begin(t);
     buf_reset(&t->key);
     buf_reset(&t->text);

@@ -93,8 +93,9 @@ struct toolcall {
 
 /* toolcall.c */
 struct str toolcall_unread(const struct toolcall *t);
-void toolcall_take(struct toolcall *t, size_t n); /* they are read */
-size_t toolcall_blanks(struct str s);             /* at the beginning of s */
+void toolcall_take(struct toolcall *t, size_t n);    /* they are read */
+size_t toolcall_blanks(struct str s);                /* at the beginning of s */
+struct str toolcall_skip_blanks(struct toolcall *t); /* reads them; what is unread then */
 enum toolcall_look toolcall_look(const struct toolcall *t, struct str s, struct str literal);
 /* Where the literal stands in v, or may begin at the end of it (v.n: nowhere). */
 size_t toolcall_find(const struct toolcall *t, struct str v, struct str literal, bool *found);

@@ -135,6 +135,32 @@ static void test_too_long(void **state)
     }
 }
 
+/* Blanks wait for what follows them, but not without bound, nor are they counted again and again:
+ * minutes, where the time is quadratic. */
+static void test_blanks(void **state)
+{
+    (void)state;
+    static const char *const begin[] = {"", "x", "<tool_call>", "<tool_call>{", "<function=a>"};
+    const struct toolcall_format *f;
+    struct buf text;
+    buf_init(&text, LIMIT_TEXT_BYTES);
+    for (size_t k = 0; (f = toolcall_format_at(k)); k++)
+        for (size_t i = 0; i < sizeof begin / sizeof *begin; i++) {
+            struct events whole;
+            uint64_t seed = 5;
+            buf_reset(&text);
+            buf_cstr(&text, begin[i]);
+            while (text.n < 20000)
+                buf_cstr(&text, " \n");
+            buf_cstr(&text, "<think>{\"name\": \"a\"}");
+            assert_true(events_of(&whole, f, NULL, STR(""), buf_view(&text), 0, &seed));
+            check_text("blanks", f, NULL, STR(""), buf_view(&text), whole.list, 3);
+            events_clear(&whole);
+        }
+    buf_clear(&text);
+    assert_int_equal(failures, 0);
+}
+
 /* --- what templates write ----------------------------------------------------------------------
  */
 
@@ -349,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_foreign),
                                        cmocka_unit_test(test_too_long),
+                                       cmocka_unit_test(test_blanks),
                                        cmocka_unit_test(test_round_trip)};
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
