@@ -29,6 +29,8 @@
 #define LIMIT_MASK_CACHE       (8u << 20)     /* bytes of token masks remembered */
 #define LIMIT_JSON_BYTES       (64u << 20)    /* a JSON document */
 #define LIMIT_JSON_DEPTH       64u            /* its nesting */
+#define LIMIT_TOOLCALL_BYTES   (4u << 20)     /* one call of a tool, as a model writes it */
+#define LIMIT_TOOLS            1024u          /* tools of one request */
 #define LIMIT_CONFIG_BYTES     (1u << 20)     /* a configuration file */
 #define LIMIT_CONTEXT          (16u << 20)    /* tokens of context */
 #define LIMIT_LAYERS           1024u          /* layers of a model */

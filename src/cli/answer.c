@@ -8,30 +8,28 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "cli/opts.h"
 #include "cli/term.h"
 
-static const struct str open_tag = {"<think>", 7}, close_tag = {"</think>", 8};
-
-static bool is_blank(char c)
+static void each_buf(struct answer *a, void (*f)(struct buf *b))
 {
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+    struct buf *const all[] = {&a->raw, &a->reasoning, &a->content, &a->name,
+                               &a->id,  &a->arguments, &a->clean,   &a->shown};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        f(all[i]);
 }
 
-void answer_begin(struct answer *a, struct str prompt, bool silent)
+static void init_buf(struct buf *b)
 {
-    *a = (struct answer){.silent = silent, .at_newline = true};
-    struct buf *const all[] = {&a->held, &a->raw, &a->thinking, &a->text, &a->clean, &a->shown};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        buf_init(all[i], LIMIT_TEXT_BYTES);
-    if (str_ends(str_trim(prompt), open_tag))
-        a->part = ANSWER_THINKING;
+    buf_init(b, LIMIT_TEXT_BYTES);
 }
 
 void answer_clear(struct answer *a)
 {
-    struct buf *const all[] = {&a->held, &a->raw, &a->thinking, &a->text, &a->clean, &a->shown};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        buf_clear(all[i]);
+    each_buf(a, buf_clear);
+    toolcall_free(a->parser);
+    json_decref(a->calls);
+    *a = (struct answer){0};
 }
 
 static void write_out(struct answer *a, struct str s)
@@ -41,6 +39,7 @@ static void write_out(struct answer *a, struct str s)
     errno = 0;
     fwrite(s.p, 1, s.n, stdout);
     a->at_newline = s.p[s.n - 1] == '\n';
+    a->shown_any = true;
     if (fflush(stdout) == 0)
         return;
     a->broken = true;
@@ -71,129 +70,146 @@ static void show(struct answer *a, struct str s)
     write_out(a, buf_view(&a->shown));
 }
 
-/* A settled piece of one part. */
-static void put(struct answer *a, struct str s)
+static bool is_shown(const struct answer *a)
 {
-    bool thinking = a->part == ANSWER_THINKING;
-    if (thinking && !a->thinking.n) {
-        while (s.n && is_blank(s.p[0]))
-            s = str_from(s, 1);
-        if (s.n)
-            show_style(a, TERM_DIM);
-    }
-    buf_str(thinking ? &a->thinking : &a->text, s);
-    if (a->silent || !term_is(STDOUT_FILENO))
+    return !a->silent && term_is(STDOUT_FILENO);
+}
+
+/* Ends the line, and with `blank` leaves one empty. */
+static void new_line(struct answer *a, bool blank)
+{
+    if (is_shown(a) && a->shown_any)
+        show(a, !blank          ? (a->at_newline ? STR("") : STR("\n"))
+                : a->at_newline ? STR("\n")
+                                : STR("\n\n"));
+}
+
+/* --- events ------------------------------------------------------------------------------------
+ */
+
+static void end_reasoning(struct answer *a)
+{
+    if (!a->dim)
         return;
-    show(a, s);
-}
-
-/* Bytes at the end of s that could be the beginning of tag. */
-static size_t tag_begun(struct str s, struct str tag)
-{
-    for (size_t n = s.n < tag.n ? s.n : tag.n; n > 0; n--)
-        if (memcmp(s.p + s.n - n, tag.p, n) == 0)
-            return n;
-    return 0;
-}
-
-/* Start: blanks, then the opening tag, or it is a plain answer. */
-static bool step_start(struct answer *a)
-{
-    struct str s = buf_view(&a->held), t = s;
-    while (t.n && is_blank(t.p[0]))
-        t = str_from(t, 1);
-    if (str_starts(t, open_tag)) {
-        a->part = ANSWER_THINKING;
-        buf_drop_front(&a->held, s.n - t.n + open_tag.n);
-        return true;
-    }
-    if (str_starts(open_tag, t)) /* nothing yet, or a beginning of it */
-        return false;
-    a->part = ANSWER_TEXT;
-    return true;
-}
-
-static void end_thinking(struct answer *a)
-{
-    while (a->thinking.n && is_blank(a->thinking.p[a->thinking.n - 1]))
-        a->thinking.p[--a->thinking.n] = '\0';
-    if (!a->thinking.n)
-        return;
+    a->dim = false;
     show_style(a, TERM_PLAIN);
-    if (!a->silent && term_is(STDOUT_FILENO))
-        show(a, a->at_newline ? STR("\n") : STR("\n\n"));
+    new_line(a, true);
 }
 
-/* Blanks at the end wait: they may stand before the closing tag. */
-static bool step_thinking(struct answer *a)
+static void take_text(struct answer *a, struct str s, bool reasoning)
 {
-    struct str s = buf_view(&a->held);
-    size_t at = str_find(s, close_tag);
-    size_t n = at < s.n ? at : s.n - tag_begun(s, close_tag);
-    while (n && is_blank(s.p[n - 1]))
-        n--;
-    put(a, str_sub(s, 0, n));
-    if (at >= s.n) {
-        buf_drop_front(&a->held, n);
-        return false;
+    if (!reasoning)
+        end_reasoning(a);
+    else if (!a->dim) {
+        new_line(a, true);
+        show_style(a, TERM_DIM);
+        a->dim = true;
     }
-    end_thinking(a);
-    a->part = ANSWER_GAP;
-    buf_drop_front(&a->held, at + close_tag.n);
-    return true;
+    buf_str(reasoning ? &a->reasoning : &a->content, s);
+    if (is_shown(a))
+        show(a, s);
 }
 
-/* The blanks between thinking and text belong to neither. */
-static bool step_gap(struct answer *a)
+static void begin_call(struct answer *a, const struct toolcall_event *ev)
 {
-    size_t n = 0;
-    while (n < a->held.n && is_blank(a->held.p[n]))
-        n++;
-    buf_drop_front(&a->held, n);
-    if (!a->held.n)
-        return false;
-    a->part = ANSWER_TEXT;
-    return true;
+    buf_reset(&a->name);
+    buf_reset(&a->arguments);
+    buf_str(&a->name, ev->text);
+    end_reasoning(a);
+    new_line(a, false);
+    if (!is_shown(a))
+        return;
+    show_style(a, TERM_BOLD);
+    show(a, buf_view(&a->name));
+    show_style(a, TERM_PLAIN);
+    show(a, STR(" "));
 }
 
-static bool step(struct answer *a)
+/* Every call has an id, also where the model wrote none. */
+static void end_call(struct answer *a, const struct toolcall_event *ev)
 {
-    switch (a->part) {
-    case ANSWER_START:
-        return step_start(a);
-    case ANSWER_THINKING:
-        return step_thinking(a);
-    case ANSWER_GAP:
-        return step_gap(a);
-    case ANSWER_TEXT:
+    buf_reset(&a->id);
+    if (ev->id.n)
+        buf_str(&a->id, ev->id);
+    else
+        buf_fmt(&a->id, "call_%u", ev->index);
+    json_t *call = json_pack("{s:s%, s:s, s:{s:s%, s:s%}}", "id", buf_c(&a->id), a->id.n, "type",
+                             "function", "function", "name", buf_c(&a->name), a->name.n,
+                             "arguments", buf_c(&a->arguments), a->arguments.n);
+    if (json_array_append_new(a->calls, call) != 0)
+        fail(&a->error, ERR_LIMIT, "out of memory");
+    new_line(a, false);
+}
+
+/* What was shown as a call stands there already. */
+static void break_call(struct answer *a, const struct toolcall_event *ev)
+{
+    buf_str(&a->content, ev->text);
+    new_line(a, false);
+    if (!is_shown(a))
+        return;
+    show_style(a, TERM_DIM);
+    show(a, str_of(_("(what looked like a call of a tool is not one)")));
+    show_style(a, TERM_PLAIN);
+    new_line(a, false);
+}
+
+static void take_event(void *arg, const struct toolcall_event *ev)
+{
+    struct answer *a = arg;
+    switch (ev->kind) {
+    case TOOLCALL_CONTENT:
+    case TOOLCALL_REASONING:
+        take_text(a, ev->text, ev->kind == TOOLCALL_REASONING);
+        break;
+    case TOOLCALL_BEGIN:
+        begin_call(a, ev);
+        break;
+    case TOOLCALL_ARGUMENTS:
+        buf_str(&a->arguments, ev->text);
+        if (is_shown(a))
+            show(a, ev->text);
+        break;
+    case TOOLCALL_END:
+        end_call(a, ev);
+        break;
+    case TOOLCALL_BROKEN:
+        break_call(a, ev);
         break;
     }
-    put(a, buf_view(&a->held));
-    buf_reset(&a->held);
-    return false;
+}
+
+/* --- the whole ---------------------------------------------------------------------------------
+ */
+
+bool answer_begin(struct answer *a, const struct toolcall_format *format, const json_t *tools,
+                  struct str prompt, bool silent, struct err *e)
+{
+    *a = (struct answer){.silent = silent, .at_newline = true, .calls = json_array()};
+    each_buf(a, init_buf);
+    if (!format)
+        format = toolcall_format_by_name("none");
+    a->parser = toolcall_new(format, tools, prompt, take_event, a, e);
+    return a->parser && (a->calls || fail(e, ERR_LIMIT, "out of memory"));
 }
 
 bool answer_piece(void *answer, struct str piece)
 {
     struct answer *a = answer;
     buf_str(&a->raw, piece);
-    buf_str(&a->held, piece);
     if (!a->silent && !term_is(STDOUT_FILENO))
         write_out(a, piece);
-    while (step(a)) {
-    }
+    toolcall_push(a->parser, piece);
     return !a->broken && !a->raw.bad;
 }
 
-void answer_end(struct answer *a)
+bool answer_end(struct answer *a, struct err *e)
 {
-    if (a->part == ANSWER_START)
-        a->part = ANSWER_TEXT; /* it was only a beginning of the tag */
-    if (a->held.n && a->part != ANSWER_GAP)
-        put(a, buf_view(&a->held));
-    buf_reset(&a->held);
-    if (a->part == ANSWER_THINKING)
+    bool ok = toolcall_end(a->parser, e);
+    if (a->dim)
         show_style(a, TERM_PLAIN);
+    a->dim = false;
     if (!a->silent && !a->at_newline)
         write_out(a, STR("\n"));
+    return ok;
 }

@@ -92,7 +92,7 @@ static bool settle(struct repl *r, const struct answer *a, const struct generati
         talk_take_back(&r->state.talk);
         return true;
     }
-    return talk_answered(&r->state.talk, buf_view(&a->raw), e);
+    return talk_answered(&r->state.talk, a, e);
 }
 
 static bool answer(struct repl *r, struct str words, struct err *e)

@@ -25,6 +25,7 @@
 #include "cli/setting_opts.h"
 #include "cli/talk.h"
 #include "cli/term.h"
+#include "cli/tool_opts.h"
 
 static struct run_options {
     uint32_t num_gpu;
@@ -33,8 +34,9 @@ static struct run_options {
     enum kv_type kv;
     bool exact, raw, json, verbose, history, helped;
     const char *system, *config, *state;
-    const char *grammar, *schema; /* files; one at most */
-    const char *prompt;           /* NULL: none given */
+    const char *grammar, *schema, *tools; /* files; one at most */
+    const char *tool_choice;
+    const char *prompt; /* NULL: none given */
     const char *model;
 } o;
 
@@ -64,6 +66,12 @@ static const struct opt own_options[] = {
      N_("answer with JSON that this JSON Schema allows; {} allows any"), 0, 0, NULL},
     {"state", 0, OPT_TEXT, &o.state, "FILE",
      N_("go on from what this file says was computed, and leave the new state in it"), 0, 0, NULL},
+    {"tools", 0, OPT_TEXT, &o.tools, "FILE",
+     N_("tools from a JSON file, as in a request of OpenAI; calls are printed, not made"), 0, 0,
+     NULL},
+    {"tool-choice", 0, OPT_TEXT, &o.tool_choice, "WHICH",
+     N_("whether tools may be called: auto, required, none, or the name of one that must be"), 0, 0,
+     NULL},
     {"json", 0, OPT_FLAG, &o.json, NULL, N_("print the answer as one JSON object"), 0, 0, NULL},
     {"verbose", 'v', OPT_FLAG, &o.verbose, NULL, N_("show memory and speed on stderr"), 0, 0, NULL},
     {"no-history", 0, OPT_NO_FLAG, &o.history, NULL,
@@ -116,8 +124,9 @@ static bool read_prompt(struct buf *prompt, struct err *e)
 static bool form_prompt(const struct session *s, struct str words, struct buf *out, struct err *e)
 {
     struct talk t;
-    bool ok = talk_init(&t, s->raw ? NULL : generator_chat(s->generator), e) &&
-              talk_set_system(&t, o.system, e) && talk_ask(&t, words, out, e);
+    bool ok = talk_init(&t, s->raw ? NULL : generator_chat(s->generator), e);
+    t.tools = s->tools;
+    ok = ok && talk_set_system(&t, o.system, e) && talk_ask(&t, words, out, e);
     talk_clear(&t);
     return ok;
 }
@@ -147,11 +156,12 @@ static bool print_json(const struct session *s, const struct answer *a, const st
         json_pack("{sf sf sf sf sf sf sf}", "load_s", s->load_s, "prompt_s", r->prompt_s,
                   "first_token_s", r->first_token_s, "decode_s", r->decode_s, "mask_s", r->mask_s,
                   "prompt_tps", session_prompt_tps(r), "decode_tps", session_decode_tps(r));
-    json_t *j = json_pack(
-        "{ss so so si si si ss so sI}", "model", s->model, "text", text_of(&a->text), "thinking",
-        a->thinking.n ? text_of(&a->thinking) : json_null(), "prompt_tokens", (int)r->n_prompt,
-        "completion_tokens", (int)r->n_generated, "dropped_tokens", (int)r->n_dropped,
-        "finish_reason", finish_name(r->finish), "timings", timings, "seed", (json_int_t)r->seed);
+    json_t *j = json_pack("{ss so so sO si si si ss so sI}", "model", s->model, "content",
+                          text_of(&a->content), "reasoning",
+                          a->reasoning.n ? text_of(&a->reasoning) : json_null(), "tool_calls",
+                          a->calls, "prompt_tokens", (int)r->n_prompt, "completion_tokens",
+                          (int)r->n_generated, "dropped_tokens", (int)r->n_dropped, "finish_reason",
+                          finish_name(r->finish), "timings", timings, "seed", (json_int_t)r->seed);
     bool ok = j ? json_write(j, JSON_REAL_PRECISION(9), &out, e)
                 : fail(e, ERR_INTERNAL, "cannot write JSON");
     json_decref(j);
@@ -176,14 +186,15 @@ static bool answer_between_states(const struct session *s, struct str prompt, st
     return ok;
 }
 
-static bool answer_once(const struct session *s, struct str words, int *status, struct err *e)
+static bool answer_once(struct session *s, struct str words, int *status, struct err *e)
 {
     struct buf prompt;
     struct answer a = {0};
     struct generation r = {0};
     buf_init(&prompt, LIMIT_TEXT_BYTES);
-    bool ok =
-        form_prompt(s, words, &prompt, e) && answer_between_states(s, buf_view(&prompt), &a, &r, e);
+    bool ok = form_prompt(s, words, &prompt, e) &&
+              (!s->tools || tool_opts_bind(s, o.tool_choice, buf_view(&prompt), e)) &&
+              answer_between_states(s, buf_view(&prompt), &a, &r, e);
     if (ok && s->json)
         ok = print_json(s, &a, &r, e);
     if (ok && !a.broken)
@@ -222,7 +233,7 @@ static bool open_session(struct session *s, struct err *e)
         return false;
     }
     struct generator_options g = {o.memory, o.threads,     o.kv,
-                                  o.exact,  &packs.params, o.grammar || o.schema};
+                                  o.exact,  &packs.params, o.grammar || o.schema || s->tools};
     s->generator = generator_open(file, &s->settings, &g, &s->plan, e);
     packs_done(&packs);
     if (!s->generator) {
@@ -238,7 +249,36 @@ static bool open_session(struct session *s, struct err *e)
     if (notice)
         fprintf(stderr, "moat: %s\n", _(notice));
     s->raw = o.raw || !generator_chat(s->generator);
+    if (s->raw && s->tools)
+        return fail(e, ERR_UNSUPPORTED,
+                    "--tools needs a model with a chat template, which this one has not");
+    s->settings.special = !s->raw && toolcall_has_calls(chat_format(generator_chat(s->generator)));
     return bind_answers(s, e);
+}
+
+static bool check_tools(bool chat, struct err *e)
+{
+    if (o.tool_choice && !o.tools)
+        return fail(e, ERR_USAGE, "--tool-choice needs --tools");
+    if (!o.tools)
+        return true;
+    if (o.grammar || o.schema)
+        return fail(e, ERR_USAGE, "give one of --tools, --grammar and --schema");
+    if (o.raw)
+        return fail(e, ERR_USAGE, "--tools needs the chat template, which --raw leaves out");
+    return !chat ||
+           fail(e, ERR_USAGE, "--tools needs a prompt, as an argument or on standard input");
+}
+
+static bool read_tools(struct session *s, struct err *e)
+{
+    if (!o.tools)
+        return true;
+    json_t *tools = tool_opts_read(o.tools, e);
+    bool none = o.tool_choice && strcmp(o.tool_choice, "none") == 0;
+    s->tools = none ? NULL : json_incref(tools);
+    json_decref(tools);
+    return tools != NULL;
 }
 
 static bool check_options(bool chat, struct err *e)
@@ -249,7 +289,7 @@ static bool check_options(bool chat, struct err *e)
         return fail(e, ERR_USAGE, "--system needs the chat template, which --raw leaves out");
     if (chat && o.json)
         return fail(e, ERR_USAGE, "--json needs a prompt, as an argument or on standard input");
-    return true;
+    return check_tools(chat, e);
 }
 
 static bool run_once(struct session *s, int *status, struct err *e)
@@ -274,7 +314,8 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
     struct session s = {.model = o.model, .state = o.state, .json = o.json, .verbose = o.verbose};
     bool chat = !o.prompt && term_is(STDIN_FILENO);
     settings_init(&s.settings);
-    bool ok = check_options(chat, e) && open_model_settings(o.model, &s.settings, e) &&
+    bool ok = check_options(chat, e) && read_tools(&s, e) &&
+              open_model_settings(o.model, &s.settings, e) &&
               setting_opts_apply(so, o.config, &s.settings, e);
     if (ok && chat) {
         signal(SIGPIPE, SIG_IGN); /* the terminal is put in order before leaving */
@@ -284,6 +325,7 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
     }
     generator_close(s.generator);
     grammar_free(s.grammar);
+    json_decref(s.tools);
     settings_clear(&s.settings);
     return ok;
 }

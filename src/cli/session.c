@@ -12,11 +12,13 @@
 bool session_answer(const struct session *s, struct str prompt, struct answer *a,
                     struct generation *r, struct err *e)
 {
-    answer_begin(a, prompt, s->json);
+    const struct chat *chat = s->raw ? NULL : generator_chat(s->generator);
+    if (!answer_begin(a, chat ? chat_format(chat) : NULL, s->tools, prompt, s->json, e))
+        return false;
     interrupt_begin();
     bool ok = generate(s->generator, prompt, &s->settings, interrupt_flag(), answer_piece, a, r, e);
     interrupt_end();
-    answer_end(a);
+    ok = answer_end(a, ok ? e : &(struct err){0}) && ok;
     if (ok && a->error.code != ERR_NONE) {
         *e = a->error;
         return false;

@@ -11,6 +11,7 @@ struct session {
     struct generator *generator;
     struct settings settings;
     struct grammar *grammar; /* the settings' */
+    json_t *tools;           /* that a model may call; NULL: none */
     struct memplan plan;
     const char *state; /* file to go on from and to leave the state in, or NULL */
     double load_s;

@@ -93,7 +93,7 @@ static bool render(const struct talk *t, struct buf *prompt, struct err *e)
     json_t *all = json_array();
     bool ok = all && (!t->system || add(all, "system", str_of(t->system), e));
     ok = ok && (json_array_extend(all, t->messages) == 0 || no_memory(e));
-    ok = ok && chat_render(t->chat, all, NULL, NULL, true, prompt, e);
+    ok = ok && chat_render(t->chat, all, t->tools, NULL, true, prompt, e);
     json_decref(all);
     return ok;
 }
@@ -123,12 +123,22 @@ void talk_take_back(struct talk *t)
         t->text.p[t->text.n = t->before] = '\0';
 }
 
-bool talk_answered(struct talk *t, struct str answer, struct err *e)
+bool talk_answered(struct talk *t, const struct answer *a, struct err *e)
 {
-    if (t->chat)
-        return add(t->messages, "assistant", answer, e);
-    buf_str(&t->text, answer);
-    return buf_ok(&t->text, "text", e);
+    if (!t->chat) {
+        buf_str(&t->text, buf_view(&a->raw));
+        return buf_ok(&t->text, "text", e);
+    }
+    bool raw = toolcall_reads_think(chat_format(t->chat)) && !json_array_size(a->calls);
+    if (raw)
+        return add(t->messages, "assistant", buf_view(&a->raw), e);
+    json_t *m = message("assistant", buf_view(&a->content));
+    bool ok = m &&
+              (!a->reasoning.n || json_object_set_new(m, "reasoning_content",
+                                                      json_text(buf_view(&a->reasoning))) == 0) &&
+              json_array_append(t->messages, m) == 0;
+    json_decref(m);
+    return ok || no_memory(e);
 }
 
 size_t talk_count(const struct talk *t)

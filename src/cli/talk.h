@@ -11,10 +11,12 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "cli/answer.h"
 #include "text/chat.h"
 
 struct talk {
     const struct chat *chat; /* NULL: raw; borrowed */
+    const json_t *tools;     /* that the template shows; borrowed, or NULL */
     json_t *messages;        /* user and assistant in turn, without the system message */
     char *system;            /* owned, or NULL */
     struct buf text;         /* raw: all so far */
@@ -31,7 +33,9 @@ bool talk_set_system(struct talk *t, const char *system, struct err *e) MUST_USE
 /* Adds the user's words; the prompt for the model is written to out. Undone by talk_take_back. */
 bool talk_ask(struct talk *t, struct str words, struct buf *prompt, struct err *e) MUST_USE;
 void talk_take_back(struct talk *t);
-bool talk_answered(struct talk *t, struct str answer, struct err *e) MUST_USE;
+/* Adds the answer: as the model wrote it where its template reads that again, else its content and,
+ * as reasoning_content, its reasoning. */
+bool talk_answered(struct talk *t, const struct answer *a, struct err *e) MUST_USE;
 
 size_t talk_count(const struct talk *t); /* messages; raw: bytes */
 

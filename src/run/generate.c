@@ -468,7 +468,7 @@ bool generate(struct generator *g, struct str prompt, const struct settings *s,
                         .start_ns = os_now_ns()};
     buf_init(&j.text, LIMIT_TEXT_BYTES);
     buf_init(&j.shown, LIMIT_TEXT_BYTES);
-    detok_init(&j.detok, g->vocab, false);
+    detok_init(&j.detok, g->vocab, s->special);
     detok_continue(&j.detok);
     bool ok =
         stop_init(&j.stop, s->stop_sequences.v, s->stop_sequences.n, e) && answer(&j, prompt, e);

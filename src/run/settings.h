@@ -75,6 +75,7 @@ struct settings {
     uint32_t n_logit_bias;
     enum sample_stage samplers[SAMPLE_STAGE_COUNT];
     const struct grammar *grammar; /* what answers must be; borrowed, NULL: anything */
+    bool special;                  /* answers hold the texts of special tokens: text/toolcall */
 };
 
 extern const struct setting settings_table[];

@@ -404,9 +404,9 @@ uint32_t automaton_left(const struct automaton *a, uint32_t state)
 void automaton_mentions(const struct automaton *a, uint32_t state,
                         void (*f)(void *arg, uint32_t id, bool not ), void *arg)
 {
-    const struct automaton_set *s = &a->states.set[state];
-    for (uint32_t i = 0; i < s->n; i++) {
-        const struct grammar_node *n = &a->g->node[a->states.item[s->first + i].node];
+    const struct automaton_set s = a->states.set[state]; /* f may step on, which moves the table */
+    for (uint32_t i = 0; i < s.n; i++) {
+        const struct grammar_node *n = &a->g->node[a->states.item[s.first + i].node];
         if (n->op == GRAMMAR_TOKEN || n->op == GRAMMAR_NOT_TOKEN)
             f(arg, n->a, n->op == GRAMMAR_NOT_TOKEN);
     }

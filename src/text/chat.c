@@ -9,6 +9,7 @@
 struct chat {
     struct template *plain, *with_tools; /* with_tools: NULL where the model has none */
     json_t *tokens;                      /* variables: the texts of special tokens */
+    const struct toolcall_format *format;
 };
 
 /* A special token's variable; text that JSON cannot hold is left out like an absent token. */
@@ -34,12 +35,15 @@ static bool add_tokens(struct chat *c, const struct vocab *v, struct err *e)
            fail(e, ERR_LIMIT, "not enough memory for the chat template");
 }
 
-static bool parse(const struct gguf *g, const char *key, struct template **out, struct err *e)
+static bool parse(struct chat *c, const struct gguf *g, const char *key, struct template **out,
+                  struct err *e)
 {
     struct str source = {0};
     if (!gguf_get_str(g, key, &source, e))
         return false;
     *out = source.n ? template_parse(source, e) : NULL;
+    if (source.n)
+        c->format = toolcall_detect(source); /* the template for tools comes last */
     return !source.n || *out || err_at(e, "the model's chat template (%s)", key);
 }
 
@@ -47,8 +51,8 @@ struct chat *chat_new(const struct gguf *g, const struct vocab *v, struct err *e
 {
     *e = (struct err){.code = ERR_NONE};
     struct chat *c = mem_new(1, sizeof *c, e);
-    if (c && parse(g, "tokenizer.chat_template", &c->plain, e) &&
-        (!c->plain || (parse(g, "tokenizer.chat_template.tool_use", &c->with_tools, e) &&
+    if (c && parse(c, g, "tokenizer.chat_template", &c->plain, e) &&
+        (!c->plain || (parse(c, g, "tokenizer.chat_template.tool_use", &c->with_tools, e) &&
                        add_tokens(c, v, e))) &&
         c->plain)
         return c;
@@ -97,4 +101,15 @@ bool chat_render(const struct chat *c, const json_t *messages, const json_t *too
     bool ok = template_render(t, all, &now, out, e) || err_at(e, "chat template");
     json_decref(all);
     return ok;
+}
+
+const struct toolcall_format *chat_format(const struct chat *c)
+{
+    return c->format;
+}
+
+bool chat_marker(const void *vocab, struct str text, uint32_t *id)
+{
+    const struct vocab *v = vocab;
+    return vocab_find(v, text, id) && vocab_view(v, *id, false).n == 0;
 }

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "text/template.h"
+#include "text/toolcall.h"
 #include "text/vocab.h"
 
 struct chat;
@@ -29,5 +30,11 @@ void chat_free(struct chat *c);
 bool chat_render(const struct chat *c, const json_t *messages, const json_t *tools,
                  const json_t *extra, bool add_generation_prompt, struct buf *out,
                  struct err *e) MUST_USE;
+
+/* How the model writes calls of tools, by its template (the one for tools, where it has one). */
+const struct toolcall_format *chat_format(const struct chat *c);
+
+/* A grammar_token_fn, with the vocab as arg: special tokens, which have no text of their own. */
+bool chat_marker(const void *vocab, struct str text, uint32_t *id);
 
 #endif

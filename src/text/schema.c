@@ -117,6 +117,36 @@ static struct grammar *build(struct schema *s)
     return NULL;
 }
 
+static void clear(struct schema *s)
+{
+    map_clear(&s->shapes);
+    map_clear(&s->patterns);
+    map_clear(&s->rules);
+    map_clear(&s->char_rules);
+    mem_free(s->shape);
+    mem_free(s->pattern);
+    mem_free(s->wanted);
+    arena_clear(&s->arena);
+}
+
+bool schema_into(struct grammar *g, json_t *root, bool (*f)(struct schema *s, void *arg), void *arg,
+                 struct err *e)
+{
+    static const struct schema_options plain = {0};
+    struct err why = {0};
+    struct schema s = {.root = root,
+                       .o = &plain,
+                       .g = g,
+                       .arena = {.max = MOST_MEMORY},
+                       .deadline_ns = os_now_ns() + LIMIT_GRAMMAR_MS * 1000000ull,
+                       .e = &why};
+    bool ok = f(&s, arg) && schema_emit_all(&s);
+    if (!ok)
+        *e = g->bad && why.code == ERR_NONE ? g->err : why;
+    clear(&s);
+    return ok;
+}
+
 struct grammar *grammar_from_schema(struct str text, const struct schema_options *o, struct err *e)
 {
     struct err why = {0};
@@ -137,14 +167,7 @@ struct grammar *grammar_from_schema(struct str text, const struct schema_options
     if (!g)
         *e = why;
     json_decref(s->root);
-    map_clear(&s->shapes);
-    map_clear(&s->patterns);
-    map_clear(&s->rules);
-    map_clear(&s->char_rules);
-    mem_free(s->shape);
-    mem_free(s->pattern);
-    mem_free(s->wanted);
-    arena_clear(&s->arena);
+    clear(s);
     mem_free(s);
     return g;
 }

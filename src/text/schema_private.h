@@ -5,8 +5,8 @@
  * and numbers are sets, so intersections, unions and complements of them are exact. Arrays and
  * objects are a union of sides, each a list of demands (atoms) that hold together; what they demand
  * of their members stays unevaluated, as elements: a schema, a value, or the opposite of one. A
- * grammar rule stands for a set of elements that must hold at once: that is how allOf, $ref and
- * overlapping keywords merge, and why recursion ends. */
+ * grammar rule stands for a set of elements that must hold at once: so allOf, $ref and overlapping
+ * keywords merge, and recursion ends. */
 #ifndef MOAT_TEXT_SCHEMA_PRIVATE_H
 #define MOAT_TEXT_SCHEMA_PRIVATE_H
 
@@ -101,7 +101,9 @@ bool schema_refuse(struct schema *s, const json_t *node, const char *keyword);
 bool schema_in_time(struct schema *s);
 const struct dfa *schema_pattern(struct schema *s, const char *pattern);
 
-/* schema_read.c */
+/* A schema inside a grammar being made: f asks for rules. A failure leaves parts of them there. */
+bool schema_into(struct grammar *g, json_t *root, bool (*f)(struct schema *s, void *arg), void *arg,
+                 struct err *e) MUST_USE;
 bool schema_read(struct schema *s, const json_t *node, struct schema_shape *out);
 /* schema_element.c: what elements allow; NULL on failure. */
 const struct schema_shape *schema_of_element(struct schema *s, struct schema_element x);
@@ -141,7 +143,6 @@ bool schema_side_empty(struct schema *s, const struct schema_side *x, bool objec
 /* schema_text.c */
 uint32_t schema_emit_texts(struct schema *s, const struct schema_set *x, uint32_t next);
 uint32_t schema_emit_key(struct schema *s, const char *key, uint32_t next);
-
 uint32_t schema_rule(struct schema *s, const struct schema_element *v, uint32_t n);
 bool schema_emit_all(struct schema *s); /* bodies of all rules asked for */
 uint32_t schema_emit_object(struct schema *s, const struct schema_side *x, uint32_t next);

@@ -394,28 +394,48 @@ static bool walk_tree(struct token_mask *m, uint32_t i, uint32_t end, struct wal
 
 struct mention {
     struct token_mask *m;
-    uint32_t *bits;
+    uint32_t state;
+    struct walk *w;
+    struct err *e;
+    bool failed;
 };
+
+/* One token that is mentioned: it too must leave a completion that is short enough. */
+static void add_mentioned(struct mention *x, uint32_t id)
+{
+    uint32_t to;
+    if (!automaton_token(x->m->a, x->state, id, vocab_view(x->m->v, id, false), &to, x->e)) {
+        x->failed = true;
+        return;
+    }
+    uint32_t left = automaton_left(x->m->a, to);
+    if (left > x->w->most)
+        return;
+    if (left > x->w->reach)
+        x->w->reach = left;
+    set_bit(x->w->bits, id);
+}
 
 static void add_mention(void *arg, uint32_t id, bool not )
 {
     struct mention *x = arg;
     uint32_t n = x->m->v->n_tokens;
-    if (!not &&id < n)
-        set_bit(x->bits, id);
+    if (!not &&id < n && !x->failed)
+        add_mentioned(x, id);
     for (uint32_t i = 0; not &&i < n; i++)
         if (i != id && !vocab_ends_answer(x->m->v, i))
-            set_bit(x->bits, i);
+            set_bit(x->w->bits, i);
 }
 
 /* The tokens that a state allows and that are no text of its own. */
-static void add_others(struct token_mask *m, uint32_t state, uint32_t *bits)
+static bool add_others(struct token_mask *m, uint32_t state, struct walk *w, struct err *e)
 {
-    struct mention x = {m, bits};
+    struct mention x = {m, state, w, e, false};
     automaton_mentions(m->a, state, add_mention, &x);
     for (uint32_t id = 0; automaton_accepts(m->a, state) && id < m->v->n_tokens; id++)
         if (vocab_ends_answer(m->v, id))
-            set_bit(bits, id);
+            set_bit(w->bits, id);
+    return !x.failed;
 }
 
 /* --- parts -------------------------------------------------------------------------------------
@@ -502,8 +522,7 @@ static bool fill(struct token_mask *m, uint32_t state, struct walk *w, struct er
         if (!walk_tree(m, 0, m->t->n, w, e))
             return false;
     }
-    add_others(m, state, w->bits);
-    return true;
+    return add_others(m, state, w, e);
 }
 
 /* --- masks -------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def prompts():
     tap.ok(a.out == b.out, "standard input is the same prompt, its last newline apart", f"{a.out!r}\n{b.out!r}")
     both = as_json(*SHORT, "hello there", stdin=b"more\n")
     one = as_json(*SHORT, "hello there\n\nmore")
-    tap.ok(both.get("prompt_tokens") == one.get("prompt_tokens") != None and both["text"] == one["text"], "argument and input together: the argument first, a blank line between", f"{both}\n{one}")
+    tap.ok(both.get("prompt_tokens") == one.get("prompt_tokens") != None and both["content"] == one["content"], "argument and input together: the argument first, a blank line between", f"{both}\n{one}")
     raw, formed = as_json("--raw", *SHORT, "hello there"), as_json(*SHORT, "hello there")
     tap.ok(0 < raw.get("prompt_tokens", 0) < formed.get("prompt_tokens", 0), "--raw leaves the template out", f"{raw}\n{formed}")
     system = as_json("--system", "Be brief.", *SHORT, "hello there")
@@ -52,9 +52,9 @@ def prompts():
 
 def shape():
     j = as_json(*SHORT, "hello")
-    want = {"model", "text", "thinking", "prompt_tokens", "completion_tokens", "dropped_tokens", "finish_reason", "timings", "seed"}
+    want = {"model", "content", "reasoning", "tool_calls", "prompt_tokens", "completion_tokens", "dropped_tokens", "finish_reason", "timings", "seed"}
     tap.ok(set(j) == want, "--json has its keys", j)
-    tap.ok(isinstance(j.get("text"), str) and j.get("thinking") is None and j.get("seed") == 1, "with their types", j)
+    tap.ok(isinstance(j.get("content"), str) and j.get("reasoning") is None and j.get("tool_calls") == [] and j.get("seed") == 1, "with their types", j)
     tap.ok(j.get("finish_reason") in ("length", "end") and 0 < j.get("completion_tokens", 0) <= 8, "the reason and the count", j)
     times = j.get("timings", {})
     tap.ok(set(times) == {"load_s", "prompt_s", "first_token_s", "decode_s", "mask_s", "prompt_tps", "decode_tps"} and all(x >= 0 for x in times.values()), "the timings", j)
@@ -62,7 +62,7 @@ def shape():
 
 
 def settings():
-    texts = [as_json("--seed", s, "--temperature", 1.5, "--max-tokens", 24, "hello").get("text") for s in (7, 7, 8)]
+    texts = [as_json("--seed", s, "--temperature", 1.5, "--max-tokens", 24, "hello").get("content") for s in (7, 7, 8)]
     tap.ok(texts[0] == texts[1] and texts[0] is not None, "the same seed gives the same text", texts)
     tap.ok(texts[0] != texts[2], "another seed another", texts)
     drawn = [as_json("--max-tokens", 4, "hello").get("seed") for _ in range(2)]
@@ -73,9 +73,9 @@ def settings():
     j = as_json("--seed", 3, "--max-tokens", 2, "--config", config, "hello")
     tap.ok(j.get("completion_tokens") <= 2 and j.get("seed") == 3, "options override it, wherever it stands", j)
     full = as_json("--temperature", 0, "--max-tokens", 24, "hello")
-    stop = full.get("text", "")[3:6]
+    stop = full.get("content", "")[3:6]
     j = as_json("--temperature", 0, "--max-tokens", 24, "--stop-sequences", stop, "hello")
-    tap.ok(j.get("finish_reason") == "stop" and j.get("text") == full["text"][: full["text"].find(stop)], "a stop sequence ends the text before it", f"{full}\n{j}")
+    tap.ok(j.get("finish_reason") == "stop" and j.get("content") == full["content"][: full["content"].find(stop)], "a stop sequence ends the text before it", f"{full}\n{j}")
 
 
 def streams():

@@ -39,15 +39,16 @@ static void check(size_t i, size_t step)
 {
     struct answer a;
     struct str raw = str_of(cases[i].raw);
-    answer_begin(&a, str_of(cases[i].prompt), true);
+    struct err e;
+    assert_true(answer_begin(&a, NULL, NULL, str_of(cases[i].prompt), true, &e));
     for (size_t at = 0; at < raw.n; at += step)
         assert_true(answer_piece(&a, str_sub(raw, at, step)));
-    answer_end(&a);
+    assert_true(answer_end(&a, &e));
     if (strcmp(buf_c(&a.raw), cases[i].raw) != 0 ||
-        strcmp(buf_c(&a.thinking), cases[i].thinking) != 0 ||
-        strcmp(buf_c(&a.text), cases[i].text) != 0) {
+        strcmp(buf_c(&a.reasoning), cases[i].thinking) != 0 ||
+        strcmp(buf_c(&a.content), cases[i].text) != 0) {
         print_error("\"%s\" by %zu: thinking \"%s\", text \"%s\"\n", cases[i].raw, step,
-                    buf_c(&a.thinking), buf_c(&a.text));
+                    buf_c(&a.reasoning), buf_c(&a.content));
         _fail(__FILE__, __LINE__);
     }
     answer_clear(&a);

@@ -21,7 +21,7 @@ with tempfile.TemporaryDirectory() as tmp:
     tap.ok(answer(model, path, 5, 60).out == answer(model, path, 5, 60).out != answer(model, path, 6, 60).out, "the seed decides")
     r = tap.moat("run", model, "a", "--raw", "--grammar", write("g.gbnf", 'root ::= ("ab" | "true"){3} "."'), "--seed", 1, "--json")
     done = json.loads(r.out) if r.status == 0 else {}
-    tap.ok(done.get("finish_reason") == "end" and done["text"].replace("true", "ab") == "ababab.", "a grammar ends the answer", r)
+    tap.ok(done.get("finish_reason") == "end" and done["content"].replace("true", "ab") == "ababab.", "a grammar ends the answer", r)
     r = tap.moat("run", model, "a", "--raw", "--grammar", write("g.gbnf", 'root ::= <[117]> "!" | "?" <[117]>'), "--seed", 1)
     tap.ok(r.status == 0 and r.out.strip() in ("name!", "?name"), "a grammar may name tokens of the model", r)
     r = tap.moat("run", model, "a", "--raw", "--grammar", write("g.gbnf", 'root ::= "x" [\\u4e00]'))

@@ -14,6 +14,7 @@ static const char *const grammars[] = {
     "root ::= s\ns ::= \"x\" s \"a\" | \"x\" s \"b\" | \"x\" | \" \"*",
     "root ::= <[3]> (!<[4]>)* <[4]> \"the \"+",
     "root ::= [ a-zA-Z]+ [\\u4e00-\\u9fff]* ([.?!] \" \"?)?",
+    "root ::= ([a-z] | <[5]> \"and then a tail that must be written\"){3,60} \".\"",
 };
 
 static const char *const schemas[] = {
@@ -125,8 +126,9 @@ static void test_limit(void **unused)
     struct token_tree *t = token_tree_new(file.v, &e);
     uint64_t seed = 2;
     for (uint32_t limit = 60; limit < 90; limit++)
-        for (size_t i = 0; i < 2; i++) {
-            struct grammar *g = grammar_of(i ? 4 : 1);
+        for (size_t i = 0; i < 3; i++) {
+            static const size_t which[] = {1, 4, 8};
+            struct grammar *g = grammar_of(which[i]);
             struct token_mask *m = token_mask_new(g, file.v, t, file.v->n_tokens, &e);
             uint32_t used = 0;
             for (; used < limit && !token_mask_over(m); used++) {
