@@ -18,7 +18,7 @@
  *   schema|grammar   a JSON Schema (object or true), or GBNF text: what the answer must be
  *   logprobs         how many alternatives to a token are told (0 to JOB_LOGPROBS); absent: none
  *   choice           which of several answers to one prompt, from 0: added to a seed that was given
- *   stream           false: the text comes at once, before JOB_DONE
+ *   stream           false: the text may come in fewer and longer pieces
  *   deadline_ms      from its arrival; 0 or absent: none
  *   priority         -10 to 10, higher first; one level is worth ten seconds of waiting
  *   tenant           text: what is computed for one is not reused for another
