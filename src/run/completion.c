@@ -90,8 +90,8 @@ static uint32_t tokens_left(const struct completion *c, uint32_t n_tokens)
     return room < most ? room : most;
 }
 
-static bool choose(struct completion *c, const float *logits, uint32_t n_tokens, uint32_t *id,
-                   struct err *e)
+bool completion_choose(struct completion *c, const float *logits, uint32_t n_tokens, uint32_t *id,
+                       struct err *e)
 {
     const struct vocab *v = c->l->vocab;
     const uint32_t *mask = NULL;
@@ -144,14 +144,10 @@ static bool is_over(struct completion *c, uint32_t n_tokens, uint32_t id)
     return n_tokens >= loaded_context(c->l);
 }
 
-bool completion_next(struct completion *c, const float *logits, uint32_t n_tokens, uint32_t *id,
-                     bool *over, struct err *e)
+void completion_take(struct completion *c, uint32_t n_tokens, uint32_t id, bool *over)
 {
-    if (!choose(c, logits, n_tokens, id, e))
-        return false;
     c->n_generated++;
-    *over = is_over(c, n_tokens, *id);
-    return true;
+    *over = is_over(c, n_tokens, id);
 }
 
 void completion_end(struct completion *c)

@@ -44,10 +44,12 @@ bool completion_start(struct completion *c, struct loaded *l, const struct setti
                       const struct tokens *prompt, struct err *e) MUST_USE;
 void completion_clear(struct completion *c);
 
-/* The token behind n_tokens tokens, whose logits [n_vocab] these are. *over: it ended the answer
- * (c->finish says why) and need not be computed. */
-bool completion_next(struct completion *c, const float *logits, uint32_t n_tokens, uint32_t *id,
-                     bool *over, struct err *e) MUST_USE;
+/* The token behind n_tokens tokens, whose logits [n_vocab] these are; different completions may
+ * choose at once. Then what becomes of it: *over: it ended the answer (c->finish says why) and need
+ * not be computed. */
+bool completion_choose(struct completion *c, const float *logits, uint32_t n_tokens, uint32_t *id,
+                       struct err *e) MUST_USE;
+void completion_take(struct completion *c, uint32_t n_tokens, uint32_t id, bool *over);
 /* Nothing will follow: what was kept back is shown, unless the answer was cut on purpose. */
 void completion_end(struct completion *c);
 

@@ -124,18 +124,24 @@ static json_t *facts(const struct loaded *l)
     return j;
 }
 
-static json_t *slots(const struct schedule *s)
+static json_t *slot_of(const struct schedule_slot *s)
+{
+    return json_pack("{sI sI sI sI sb}", "id", (json_int_t)s->id, "n_tokens",
+                     (json_int_t)s->n_tokens, "n_prompt", (json_int_t)s->n_prompt, "n_generated",
+                     (json_int_t)s->n_generated, "decoding", s->decoding);
+}
+
+/* Those that work, then idle ones: as many as can work at once. */
+static json_t *slots(const struct schedule *s, uint32_t n_parallel)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < schedule_slots(s); i++) {
-        struct schedule_slot slot;
-        schedule_slot(s, i, &slot);
-        json_array_append_new(list,
-                              json_pack("{sI sI sI sI sb}", "id", (json_int_t)slot.id, "n_tokens",
-                                        (json_int_t)slot.n_tokens, "n_prompt",
-                                        (json_int_t)slot.n_prompt, "n_generated",
-                                        (json_int_t)slot.n_generated, "decoding", slot.decoding));
-    }
+    for (int working = 1; working >= 0; working--)
+        for (uint32_t i = 0; i < schedule_slots(s) && json_array_size(list) < n_parallel; i++) {
+            struct schedule_slot slot;
+            schedule_slot(s, i, &slot);
+            if ((slot.id != 0) == working)
+                json_array_append_new(list, slot_of(&slot));
+        }
     return list;
 }
 
@@ -152,7 +158,7 @@ static void say_stats(struct role *r, uint64_t id)
                   (json_int_t)s.n_reused, "n_generated", (json_int_t)s.n_generated, "n_ended",
                   (json_int_t)s.n_ended, "n_failed", (json_int_t)s.n_failed, "n_embedded",
                   (json_int_t)r->n_embedded, "prompt_s", s.prompt_s, "decode_s", s.decode_s,
-                  "prompt_tps", s.prompt_tps, "slots", slots(r->schedule));
+                  "prompt_tps", s.prompt_tps, "slots", slots(r->schedule, r->l.n_parallel));
     job_put_json(&r->out, JOB_STATS, id, j);
     json_decref(j);
 }
@@ -247,10 +253,16 @@ static void sort(struct role *r, struct prepared *p)
     prepared_free(p);
 }
 
+/* Does the other end read what is said? */
+static bool is_heard(const struct role *r)
+{
+    return r->out.n - r->sent < OUT_HIGH;
+}
+
 static void take_prepared(struct role *r)
 {
     struct desk_job job;
-    while (desk_take(r->desk, &job)) {
+    while (is_heard(r) && desk_take(r->desk, &job)) {
         struct job_error why = {0};
         if (job.cancelled) {
             say_cancelled(r, job.id);
@@ -354,7 +366,7 @@ static void wait(const struct role *r)
     struct schedule_stats s;
     struct pollfd fds[] = {
         {r->r->in, POLLIN, 0},
-        {desk_fd(r->desk), POLLIN, 0},
+        {is_heard(r) ? desk_fd(r->desk) : -1, POLLIN, 0},
         {r->sent < r->out.n ? r->r->out : -1, POLLOUT, 0},
     };
     schedule_stats(r->schedule, &s);
@@ -371,7 +383,7 @@ static bool serve(struct role *r, struct err *e)
             return false;
         take_prepared(r);
         bool worked = false;
-        if (r->out.n - r->sent < OUT_HIGH) {
+        if (is_heard(r)) {
             worked = schedule_step(r->schedule);
             worked |= embed_step(r);
         }

@@ -106,8 +106,9 @@ static bool decode(struct journey *j, struct err *e)
         c->finish = FINISH_CANCELLED;
         if (j->cancel && atomic_load(j->cancel))
             return true;
-        if (!completion_next(c, t->logits, t->n, &id, &over, e))
+        if (!completion_choose(c, t->logits, t->n, &id, e))
             return false;
+        completion_take(c, t->n, id, &over);
         if (!show(j)) {
             c->finish = FINISH_CANCELLED;
             return true;

@@ -35,7 +35,8 @@
  *   JOB_RESULT   JSON: {"embedding":[..]} (of length 1), {"tokens":[..]}, {"content":".."},
  *                {"prompt":".."}; with "n_prompt" where tokens were read
  *   JOB_ERROR    JSON of struct job_error
- *   JOB_STATS    JSON: of the whole engine, with "slots" an array; the answer to a JOB_STATS */
+ *   JOB_STATS    JSON: of the whole engine, with "slots", n_parallel of {id n_tokens n_prompt
+ * n_generated decoding} (id 0: idle); the answer to a JOB_STATS */
 #ifndef MOAT_RUN_JOB_H
 #define MOAT_RUN_JOB_H
 

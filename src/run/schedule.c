@@ -149,22 +149,60 @@ void slot_finish(struct schedule *s, struct slot *slot, enum finish finish)
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-/* From the logits behind its last token to its next, and its text. */
-static void go_on(struct schedule *s, struct slot *slot, const float *logits)
+/* Rows whose next tokens are chosen by all threads: each by one. */
+struct choice {
+    struct slot **row;
+    const float *logits; /* [n][n_vocab] */
+    uint32_t n, n_vocab, n_threads;
+    struct job_error *why; /* [n] */
+};
+
+static void choose(void *arg, uint32_t thread)
+{
+    const struct choice *c = arg;
+    for (uint32_t i = thread; i < c->n; i += c->n_threads) {
+        struct slot *slot = c->row[i];
+        slot->chosen = completion_choose(&slot->p->completion, c->logits + (size_t)i * c->n_vocab,
+                                         slot->t.n, &slot->next, &c->why[i].err);
+    }
+}
+
+/* What becomes of the token that was chosen: text, and perhaps the end. */
+static void go_on(struct schedule *s, struct slot *slot, const float *logits,
+                  const struct job_error *why)
 {
     struct completion *c = &slot->p->completion;
-    struct job_error why = {0};
     bool over;
-    if (!completion_next(c, logits, slot->t.n, &slot->next, &over, &why.err)) {
-        slot_fail(s, slot, &why);
+    if (!slot->chosen) {
+        slot_fail(s, slot, why);
         return;
     }
+    completion_take(c, slot->t.n, slot->next, &over);
     note(s, slot, slot->next, logits);
     if (over)
         slot_finish(s, slot, c->finish);
     else if ((slot->p->stream && c->shown.n) || c->shown.n > TOLD_BYTES ||
              slot->ids.n == slot->ids.max)
         tell(s, slot);
+}
+
+/* The n slots whose logits are those of the last pass. */
+static void go_on_all(struct schedule *s, struct slot **row, uint32_t n)
+{
+    struct forward *f = s->l->f;
+    struct job_error why[DECODE_TOKENS] = {0};
+    struct choice c = {.row = row,
+                       .logits = forward_logits(f, 0, n),
+                       .n = n,
+                       .n_vocab = s->l->model->h.n_vocab,
+                       .n_threads = f->p.n_threads,
+                       .why = why};
+    if (n > 1)
+        workers_run(f->workers, choose, &c);
+    else if (n == 1)
+        choose(&c, 0);
+    for (uint32_t i = 0; i < n; i++)
+        go_on(s, row[i], c.logits + (size_t)i * c.n_vocab, &why[i]);
 }
 
 /* Rows of a slot into the batch; there is memory for them, as it was admitted. */
@@ -197,9 +235,7 @@ static bool decode(struct schedule *s)
         if (n == 0)
             break;
         forward(f);
-        const float *logits = forward_logits(f, 0, n);
-        for (uint32_t i = 0; i < n; i++)
-            go_on(s, row[i], logits + (size_t)i * s->l->model->h.n_vocab);
+        go_on_all(s, row, n);
         worked = true;
     }
     if (worked)
@@ -225,10 +261,19 @@ static struct slot *next_prompt(const struct schedule *s, uint64_t now)
     return best;
 }
 
-/* Tokens that are read in the time of a step. */
+static bool any_decodes(const struct schedule *s)
+{
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        if (s->slots[i].state == SLOT_DECODE)
+            return true;
+    return false;
+}
+
+/* Tokens that are read in the time of a step: less of it while answers wait for their next. */
 static uint32_t piece(const struct schedule *s)
 {
-    double n = s->prompt_tps * SCHEDULE_STEP_MS * 1e-3;
+    double ms = any_decodes(s) ? SCHEDULE_BESIDE_MS : SCHEDULE_STEP_MS;
+    double n = s->prompt_tps * ms * 1e-3;
     uint32_t most = s->l->f->batch.max;
     uint32_t fits = n > most ? most : (uint32_t)n & ~(LEAST_PIECE - 1);
     return fits < LEAST_PIECE ? LEAST_PIECE : fits;
@@ -272,14 +317,13 @@ static bool prefill(struct schedule *s)
     if (n == 0)
         return false;
     forward(f);
-    const float *logits = forward_logits(f, 0, n_rows);
     uint64_t now = os_now_ns();
     measure(s, n, schedule_seconds(t0, now));
     for (uint32_t i = 0; i < n_rows; i++) {
         row[i]->state = SLOT_DECODE;
         row[i]->prompt_ns = now;
-        go_on(s, row[i], logits + (size_t)i * s->l->model->h.n_vocab);
     }
+    go_on_all(s, row, n_rows);
     return true;
 }
 

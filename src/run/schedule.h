@@ -3,8 +3,9 @@
  *
  * The caller submits prepared jobs and calls schedule_step as long as it says there is work; what
  * comes of it is told through the events. A step is one pass over the weights for a token of every
- * answer in the making, and one for a piece of the prompts, of about SCHEDULE_STEP_MS: after that
- * the caller can look for what is new, and cancel.
+ * answer in the making, and one for a piece of the prompts, of about SCHEDULE_STEP_MS, or of
+ * SCHEDULE_BESIDE_MS where there are such answers: after that the caller can look for what is new,
+ * and cancel.
  *
  * Guarantees: each answer is what run/generate gives for the job alone, bit for bit, but for the
  * roundings of what is reused. A job is admitted when there is memory for its prompt and the whole
@@ -23,8 +24,9 @@
 
 #include "run/prepared.h"
 
-#define SCHEDULE_STEP_MS 60u
-#define SCHEDULE_WAITING 256u /* jobs that may wait, where nothing else is asked for */
+#define SCHEDULE_STEP_MS   80u
+#define SCHEDULE_BESIDE_MS 50u
+#define SCHEDULE_WAITING   256u /* jobs that may wait, where nothing else is asked for */
 
 /* The job is freed after done and failed. Text: what became certain since the last call, the tokens
  * since then, and their logprobs (JSON text, or ""). */

@@ -18,6 +18,7 @@ struct slot {
     uint64_t used_ns;             /* when it was last worked with */
     uint32_t n_committed;         /* blocks it may come to need */
     uint32_t next;                /* decoding: the token to be computed */
+    bool chosen;                  /* `next` is; false: nothing could be */
     bool in_pass;                 /* its rows are in the batch */
 
     /* What is not told yet. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's process, driven over its line as the front drives it: forked, with a socket pair. */
+#include <math.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,14 +16,14 @@ struct engine {
     struct job_reader reader;
 };
 
-static void run_engine(const char *path, int line)
+static void run_engine(const char *path, uint32_t n_ctx, int line)
 {
     struct packed_params pack = {0};
     struct memplan plan;
     struct settings s;
     struct err e = {0};
     settings_init(&s);
-    s.context_window = 2048;
+    s.context_window = n_ctx;
     s.temperature = 0;
     struct engine_role r = {.g = gguf_open(path, &e),
                             .settings = &s,
@@ -36,7 +37,7 @@ static void run_engine(const char *path, int line)
     _exit(ok ? 0 : err_exit_status(e.code));
 }
 
-static void start(struct engine *en, const char *path)
+static void start(struct engine *en, const char *path, uint32_t n_ctx)
 {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
@@ -44,7 +45,7 @@ static void start(struct engine *en, const char *path)
     assert_true(en->pid >= 0);
     if (en->pid == 0) {
         close(pair[0]);
-        run_engine(path, pair[1]);
+        run_engine(path, n_ctx, pair[1]);
     }
     close(pair[1]);
     en->line = pair[0];
@@ -142,7 +143,7 @@ static void an_engine_answers_over_its_line(void **state)
     struct buf text;
     struct err e;
     (void)state;
-    start(&en, real_model("smollm2", path));
+    start(&en, real_model("smollm2", path), 2048);
     buf_init(&text, 1 << 20);
     hear_kind(&en, &m, JOB_READY);
     json_t *facts = job_json(&m, &e);
@@ -169,7 +170,7 @@ static void an_engine_answers_over_its_line(void **state)
     hear_kind(&en, &m, JOB_STATS);
     json_t *stats = job_json(&m, &e);
     assert_int_equal(json_integer_value(json_object_get(stats, "n_ended")), 2);
-    assert_int_equal(json_array_size(json_object_get(stats, "slots")), 6);
+    assert_int_equal(json_array_size(json_object_get(stats, "slots")), 4);
     json_decref(stats);
     say(&en, JOB_SHUTDOWN, 0, "");
     assert_false(hear(&en, &m));
@@ -185,7 +186,7 @@ static void what_is_wrong_is_said_and_survived(void **state)
     struct job_done d;
     struct buf text;
     (void)state;
-    start(&en, real_model("smollm2", path));
+    start(&en, real_model("smollm2", path), 2048);
     buf_init(&text, 1 << 20);
     hear_kind(&en, &m, JOB_READY);
     expect_error(&en, 1, "{", ERR_USAGE, "");
@@ -221,11 +222,59 @@ static void an_engine_ends_when_its_line_does(void **state)
     struct engine en;
     struct job_message m;
     (void)state;
-    start(&en, real_model("smollm2", path));
+    start(&en, real_model("smollm2", path), 2048);
     hear_kind(&en, &m, JOB_READY);
     say(&en, JOB_SUBMIT, 1, "{\"task\":\"text\",\"prompt\":\"On and on\"}");
     hear_kind(&en, &m, JOB_STARTED);
     assert_int_equal(stop(&en), 0);
+}
+
+/* Against the vectors that NumPy made (tests/data/embed), all sent before one is read. */
+static void texts_become_vectors(void **state)
+{
+    struct engine en;
+    struct job_message m;
+    struct err e;
+    char job[1024];
+    size_t i, n = 0;
+    const json_t *item;
+    (void)state;
+    json_t *cases = json_read_file("tests/data/embed/bert.json", 1 << 20, &e);
+    assert_non_null(cases);
+    start(&en, "tests/data/embed/bert.gguf", 0);
+    hear_kind(&en, &m, JOB_READY);
+    json_array_foreach(cases, i, item)
+    {
+        json_t *text = json_object_get(item, "text");
+        if (!json_object_get(item, "mean"))
+            continue;
+        json_t *j = json_pack("{ss sO}", "task", "embed", "prompt", text);
+        size_t bytes = json_dumpb(j, job, sizeof job - 1, 0);
+        assert_true(bytes < sizeof job);
+        job[bytes] = '\0';
+        say(&en, JOB_SUBMIT, i + 1, job);
+        json_decref(j);
+        n++;
+    }
+    assert_true(n > 1);
+    for (size_t done = 0; done < n; done++) {
+        double square = 0, worst = 0;
+        hear_kind(&en, &m, JOB_RESULT);
+        json_t *result = job_json(&m, &e), *got = json_object_get(result, "embedding");
+        const json_t *want = json_object_get(json_array_get(cases, m.id - 1), "mean");
+        assert_int_equal(json_array_size(got), json_array_size(want));
+        for (size_t k = 0; k < json_array_size(want); k++)
+            square += pow(json_number_value(json_array_get(want, k)), 2);
+        for (size_t k = 0; k < json_array_size(want); k++)
+            worst = fmax(worst, fabs(json_number_value(json_array_get(got, k)) -
+                                     json_number_value(json_array_get(want, k)) / sqrt(square)));
+        assert_true(worst < 0.02);
+        json_decref(result);
+    }
+    expect_error(&en, 900, "{\"task\":\"text\",\"prompt\":\"a\"}", ERR_UNSUPPORTED, "");
+    expect_error(&en, 901, "{\"task\":\"embed\",\"prompt\":7}", ERR_USAGE, "prompt");
+    assert_int_equal(stop(&en), 0);
+    json_decref(cases);
 }
 
 int main(void)
@@ -234,6 +283,7 @@ int main(void)
         cmocka_unit_test(an_engine_answers_over_its_line),
         cmocka_unit_test(what_is_wrong_is_said_and_survived),
         cmocka_unit_test(an_engine_ends_when_its_line_does),
+        cmocka_unit_test(texts_become_vectors),
     };
     signal(SIGPIPE, SIG_IGN);
     cmocka_set_message_output(CM_OUTPUT_TAP);
