@@ -33,6 +33,8 @@ struct role {
     struct prepared *embeds; /* oldest first */
     uint64_t n_embedded;
     bool over;
+    bool broken; /* the line: `why` */
+    struct err why;
 };
 
 /* --- what is said ---------------------------------------------------------------------------- */
@@ -85,8 +87,6 @@ static void on_failed(void *arg, const struct prepared *p, const struct job_erro
 {
     say_error(arg, p->id, why);
 }
-
-static const struct schedule_events events = {on_started, on_text, on_done, on_failed};
 
 static json_int_t count_params(const struct gguf *g)
 {
@@ -232,6 +232,16 @@ static bool listen_in(struct role *r, struct err *e)
     }
     return true;
 }
+
+/* Inside a long step: cancels are taken up, what is broken is said after it. */
+static void on_look(void *arg)
+{
+    struct role *r = arg;
+    if (!r->over && !r->broken)
+        r->broken = !listen_in(r, &r->why);
+}
+
+static const struct schedule_events events = {on_started, on_text, on_done, on_failed, on_look};
 
 static void sort(struct role *r, struct prepared *p)
 {
@@ -379,8 +389,11 @@ static bool serve(struct role *r, struct err *e)
     job_put_json(&r->out, JOB_READY, 0, ready);
     json_decref(ready);
     while (!r->over) {
-        if (!listen_in(r, e))
+        on_look(r);
+        if (r->broken) {
+            *e = r->why;
             return false;
+        }
         take_prepared(r);
         bool worked = false;
         if (is_heard(r)) {

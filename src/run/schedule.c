@@ -273,6 +273,8 @@ static bool any_decodes(const struct schedule *s)
 static uint32_t piece(const struct schedule *s)
 {
     double ms = any_decodes(s) ? SCHEDULE_BESIDE_MS : SCHEDULE_STEP_MS;
+    if (s->events->look && s->n_running == 1 && s->n_waiting == 0 && ms > SCHEDULE_BESIDE_MS)
+        ms = SCHEDULE_ALONE_MS;
     double n = s->prompt_tps * ms * 1e-3;
     uint32_t most = s->l->f->batch.max;
     uint32_t fits = n > most ? most : (uint32_t)n & ~(LEAST_PIECE - 1);
@@ -304,6 +306,40 @@ static void measure(struct schedule *s, uint32_t n, double seconds)
         s->prompt_tps += (n / seconds - s->prompt_tps) * 0.5;
 }
 
+/* Between the layers of a pass: is it still worth while? */
+static bool look(void *arg)
+{
+    struct schedule *s = arg;
+    bool wanted = false;
+    s->events->look(s->arg);
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        wanted |= s->slots[i].in_pass && !s->slots[i].cancelled;
+    return !wanted;
+}
+
+static void run_pass(struct schedule *s)
+{
+    struct forward *f = s->l->f;
+    f->look = s->events->look ? look : NULL;
+    f->look_arg = s;
+    forward(f);
+    f->look = NULL;
+}
+
+/* Ends what was cancelled amid the pass, if it has not ended by itself. */
+static void end_cancelled(struct schedule *s)
+{
+    for (uint32_t i = 0; i < s->n_slots; i++) {
+        struct slot *slot = &s->slots[i];
+        if (slot->cancelled && slot->p) {
+            if (s->l->f->stopped)
+                timeline_forget(&slot->t);
+            slot_finish(s, slot, FINISH_CANCELLED);
+        }
+        slot->cancelled = slot->in_pass = false;
+    }
+}
+
 /* A piece of the prompts that are being read. */
 static bool prefill(struct schedule *s)
 {
@@ -312,18 +348,19 @@ static bool prefill(struct schedule *s)
     uint64_t t0 = os_now_ns();
     batch_reset(&f->batch, true);
     uint32_t n_rows = add_prompts(s, row, t0), n = f->batch.n;
-    for (uint32_t i = 0; i < s->n_slots; i++)
-        s->slots[i].in_pass = false;
     if (n == 0)
         return false;
-    forward(f);
+    run_pass(s);
     uint64_t now = os_now_ns();
-    measure(s, n, schedule_seconds(t0, now));
-    for (uint32_t i = 0; i < n_rows; i++) {
-        row[i]->state = SLOT_DECODE;
-        row[i]->prompt_ns = now;
+    if (!f->stopped) {
+        measure(s, n, schedule_seconds(t0, now));
+        for (uint32_t i = 0; i < n_rows; i++) {
+            row[i]->state = SLOT_DECODE;
+            row[i]->prompt_ns = now;
+        }
+        go_on_all(s, row, n_rows);
     }
-    go_on_all(s, row, n_rows);
+    end_cancelled(s);
     return true;
 }
 

@@ -5,7 +5,8 @@
  * comes of it is told through the events. A step is one pass over the weights for a token of every
  * answer in the making, and one for a piece of the prompts, of about SCHEDULE_STEP_MS, or of
  * SCHEDULE_BESIDE_MS where there are such answers: after that the caller can look for what is new,
- * and cancel.
+ * and cancel. A job that is alone is read in longer pieces, as that is quicker, if the caller can
+ * look in between (SCHEDULE_ALONE_MS; a cancel is noticed between two layers).
  *
  * Guarantees: each answer is what run/generate gives for the job alone, bit for bit, but for the
  * roundings of what is reused. A job is admitted when there is memory for its prompt and the whole
@@ -26,6 +27,7 @@
 
 #define SCHEDULE_STEP_MS   80u
 #define SCHEDULE_BESIDE_MS 50u
+#define SCHEDULE_ALONE_MS  400u
 #define SCHEDULE_WAITING   256u /* jobs that may wait, where nothing else is asked for */
 
 /* The job is freed after done and failed. Text: what became certain since the last call, the tokens
@@ -36,6 +38,9 @@ struct schedule_events {
                  uint32_t n_ids, struct str logprobs);
     void (*done)(void *arg, const struct prepared *p, const struct job_done *d);
     void (*failed)(void *arg, const struct prepared *p, const struct job_error *why);
+    /* Called often inside a step that reads a long piece for a job that is alone; may call
+     * schedule_cancel and nothing else here. NULL: there are no such steps. */
+    void (*look)(void *arg);
 };
 
 struct schedule;

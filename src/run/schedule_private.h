@@ -19,6 +19,7 @@ struct slot {
     uint32_t n_committed;         /* blocks it may come to need */
     uint32_t next;                /* decoding: the token to be computed */
     bool chosen;                  /* `next` is; false: nothing could be */
+    bool cancelled;               /* amid a pass */
     bool in_pass;                 /* its rows are in the batch */
 
     /* What is not told yet. */

@@ -141,7 +141,10 @@ bool schedule_cancel(struct schedule *s, uint64_t id)
 {
     for (uint32_t i = 0; i < s->n_slots; i++)
         if (s->slots[i].p && s->slots[i].p->id == id) {
-            slot_finish(s, &s->slots[i], FINISH_CANCELLED);
+            if (s->slots[i].in_pass)
+                s->slots[i].cancelled = true;
+            else
+                slot_finish(s, &s->slots[i], FINISH_CANCELLED);
             return true;
         }
     for (struct prepared *p = s->waiting; p; p = p->next)

@@ -30,6 +30,8 @@ struct opened {
     struct settings settings;
     struct told told[MOST + 1]; /* by id, from 1 */
     uint32_t n_ended;
+    uint32_t cancel_at; /* looks until `cancel` is cancelled; 0: it is not */
+    uint64_t cancel;
 };
 
 static void check(bool ok, const struct err *e)
@@ -77,7 +79,16 @@ static void on_failed(void *arg, const struct prepared *p, const struct job_erro
     end(o, p->id);
 }
 
-static const struct schedule_events events = {on_started, on_text, on_done, on_failed};
+static void on_look(void *arg)
+{
+    struct opened *o = arg;
+    if (o->cancel_at && --o->cancel_at == 0) {
+        assert_true(schedule_cancel(o->s, o->cancel));
+        assert_false(o->told[o->cancel].ended); /* not before the pass has stopped */
+    }
+}
+
+static const struct schedule_events events = {on_started, on_text, on_done, on_failed, on_look};
 static struct packed_params pack;
 
 static void open_model(struct opened *o, const char *name, struct load_options load, uint32_t n_ctx,
@@ -378,6 +389,35 @@ static void short_jobs_overtake_and_cancels_are_quick(void **state)
     close_model(&o);
 }
 
+/* Alone it is read in long pieces, and cancelled inside one; what runs next does not notice. */
+static void a_cancel_stops_a_pass(void **state)
+{
+    static const char *const models[] = {"smollm2", "gemma3"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct opened o;
+        struct buf words, want[PROMPTS];
+        alone(models[i], 512, want);
+        open_model(&o, models[i], (struct load_options){.n_parallel = 2, .n_kept = 0}, 512, 0);
+        long_text(&words, 380, 6);
+        submit(&o, 1, ask(buf_c(&words), 4));
+        o.cancel = 1;
+        o.cancel_at = 7;
+        run_all(&o);
+        assert_string_equal(o.told[1].done.finish, "cancelled");
+        assert_int_equal(o.told[1].done.n_generated, 0);
+        submit(&o, 2, ask(prompts[0], ANSWER));
+        submit(&o, 3, ask(buf_c(&words), 1));
+        run_all(&o);
+        assert_string_equal(buf_c(&o.told[2].text), buf_c(&want[0]));
+        assert_int_equal(o.told[3].done.n_reused, 0);
+        for (uint32_t j = 0; j < PROMPTS; j++)
+            buf_clear(&want[j]);
+        buf_clear(&words);
+        close_model(&o);
+    }
+}
+
 static void a_full_queue_says_when_to_come_again(void **state)
 {
     struct opened o;
@@ -572,6 +612,7 @@ int main(void)
         cmocka_unit_test(several_answers_read_their_prompt_once),
         cmocka_unit_test(what_breaks_a_prefix_is_said),
         cmocka_unit_test(short_jobs_overtake_and_cancels_are_quick),
+        cmocka_unit_test(a_cancel_stops_a_pass),
         cmocka_unit_test(a_full_queue_says_when_to_come_again),
         cmocka_unit_test(a_deadline_ends_what_is_late),
         cmocka_unit_test(little_memory_delays_and_breaks_nothing_off),
