@@ -29,6 +29,7 @@
 #define LIMIT_MASK_CACHE       (8u << 20)     /* bytes of token masks remembered */
 #define LIMIT_JSON_BYTES       (64u << 20)    /* a JSON document */
 #define LIMIT_JSON_DEPTH       64u            /* its nesting */
+#define LIMIT_JSON_VALUES      (4u << 20)     /* its values, roughly */
 #define LIMIT_CONFIG_BYTES     (1u << 20)     /* a configuration file */
 #define LIMIT_CONTEXT          (16u << 20)    /* tokens of context */
 #define LIMIT_LAYERS           1024u          /* layers of a model */
