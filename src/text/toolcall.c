@@ -173,6 +173,41 @@ bool toolcall_give_back(struct toolcall *t)
     return true;
 }
 
+bool toolcall_leave(struct toolcall *t)
+{
+    if (!t->n_region)
+        return toolcall_give_back(t);
+    t->keep = false;
+    t->state = STATE_GAP;
+    return true;
+}
+
+static enum toolcall_look no_arguments(struct toolcall *t)
+{
+    toolcall_give_back(t);
+    return LOOK_NO;
+}
+
+enum toolcall_look toolcall_arguments(struct toolcall *t)
+{
+    struct str v = toolcall_unread(t);
+    bool done = false, bad = false;
+    if (!t->scan.begun) {
+        v = toolcall_skip_blanks(t);
+        if (!v.n && !t->over)
+            return LOOK_WAIT;
+        if (!v.n || v.p[0] != '{')
+            return no_arguments(t);
+        toolcall_begin(t);
+    }
+    size_t n = json_scan_run(&t->scan, v, &done, &bad);
+    toolcall_args(t, str_sub(v, 0, n));
+    toolcall_take(t, n);
+    if (bad || (!done && t->over))
+        return no_arguments(t);
+    return done ? LOOK_YES : LOOK_WAIT;
+}
+
 bool toolcall_finish(struct toolcall *t)
 {
     toolcall_begin(t);

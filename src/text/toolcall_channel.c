@@ -100,20 +100,6 @@ static bool end_body(struct toolcall *t)
 /* The arguments up to the end of the message, which an answer that is cut does not have. */
 bool toolcall_step_body(struct toolcall *t)
 {
-    struct str v = toolcall_unread(t);
-    bool done = false, bad = false;
-    if (!t->scan.begun) {
-        v = toolcall_skip_blanks(t);
-        if (!v.n && !t->over)
-            return false;
-        if (!v.n || v.p[0] != '{')
-            return toolcall_give_back(t);
-        toolcall_begin(t);
-    }
-    size_t n = json_scan_run(&t->scan, v, &done, &bad);
-    toolcall_args(t, str_sub(v, 0, n));
-    toolcall_take(t, n);
-    if (bad || (!done && t->over))
-        return toolcall_give_back(t);
-    return done ? end_body(t) : false;
+    enum toolcall_look whole = toolcall_arguments(t);
+    return whole == LOOK_YES ? end_body(t) : whole == LOOK_NO;
 }

@@ -15,15 +15,6 @@
 /* --- around the objects ------------------------------------------------------------------------
  */
 
-static bool leave(struct toolcall *t)
-{
-    if (!t->n_region)
-        return toolcall_give_back(t);
-    t->keep = false;
-    t->state = STATE_GAP;
-    return true;
-}
-
 /* Also in the code fence of the rows that say so. */
 static enum toolcall_look look_end(const struct toolcall *t, struct str s, size_t *n)
 {
@@ -63,7 +54,7 @@ bool toolcall_step_objects(struct toolcall *t)
     struct str s = toolcall_skip_blanks(t);
     size_t n = 0;
     if (!s.n)
-        return t->over ? leave(t) : false;
+        return t->over ? toolcall_leave(t) : false;
     bool fence = t->f->flags & TOOLCALL_FENCED && !t->n_region;
     enum toolcall_look look = LOOK_NO;
     if (fence || t->n_region)
@@ -79,7 +70,7 @@ bool toolcall_step_objects(struct toolcall *t)
     if (s.p[0] == '{' && !t->closed)
         return begin_object(t);
     if (!is_between(t, s.p[0]))
-        return leave(t);
+        return toolcall_leave(t);
     toolcall_take(t, 1);
     return true;
 }

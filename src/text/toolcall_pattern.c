@@ -36,15 +36,6 @@ const char *toolcall_skip(const char *p)
 /* --- between calls -----------------------------------------------------------------------------
  */
 
-static bool leave(struct toolcall *t)
-{
-    if (!t->n_region)
-        return toolcall_give_back(t);
-    t->keep = false;
-    t->state = STATE_GAP;
-    return true;
-}
-
 /* What one of the places where a call may begin says, or what may still follow the last one. */
 static enum toolcall_look try_begin(struct toolcall *t, struct str s, const char *pattern)
 {
@@ -85,7 +76,7 @@ bool toolcall_step_between(struct toolcall *t)
     if (other)
         call = strstr(call, "%)") + 2;
     if (!s.n)
-        return t->over ? leave(t) : false;
+        return t->over ? toolcall_leave(t) : false;
     if (*t->pattern)
         return try_rest(t, s) == LOOK_YES;
     enum toolcall_look look = try_begin(t, s, call);
@@ -95,7 +86,7 @@ bool toolcall_step_between(struct toolcall *t)
         look = try_drop(t, s, toolcall_piece(t->f->end));
     if (look == LOOK_NO && t->f->begin)
         look = try_drop(t, s, toolcall_piece(t->f->begin));
-    return look == LOOK_NO ? leave(t) : look == LOOK_YES;
+    return look == LOOK_NO ? toolcall_leave(t) : look == LOOK_YES;
 }
 
 /* --- slots -------------------------------------------------------------------------------------
@@ -213,23 +204,9 @@ bool toolcall_step_call(struct toolcall *t)
 
 bool toolcall_step_json(struct toolcall *t)
 {
-    bool done = false, bad = false;
-    struct str v = toolcall_unread(t);
-    if (!t->scan.begun) {
-        v = toolcall_skip_blanks(t);
-        if (!v.n && !t->over)
-            return false;
-        if (!v.n || v.p[0] != '{')
-            return toolcall_give_back(t);
-        toolcall_begin(t);
-    }
-    size_t n = json_scan_run(&t->scan, v, &done, &bad);
-    toolcall_args(t, str_sub(v, 0, n));
-    toolcall_take(t, n);
-    if (bad || (!done && t->over))
-        return toolcall_give_back(t);
-    if (!done)
-        return false;
+    enum toolcall_look whole = toolcall_arguments(t);
+    if (whole != LOOK_YES)
+        return whole == LOOK_NO;
     if (toolcall_finish(t))
         t->state = STATE_BETWEEN;
     return true;

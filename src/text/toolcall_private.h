@@ -105,7 +105,11 @@ void toolcall_args(struct toolcall *t, struct str bytes);  /* a piece of its arg
 void toolcall_args_text(struct toolcall *t, struct str s); /* as the inside of a JSON text */
 bool toolcall_finish(struct toolcall *t);    /* the arguments are all there; false: not valid */
 bool toolcall_give_back(struct toolcall *t); /* no call: content. Always true */
-void toolcall_open(struct toolcall *t);      /* a call may begin: keep from here */
+bool toolcall_leave(
+    struct toolcall *t); /* calls end here; given back where none was. Always true */
+/* Arguments that are a JSON object, as they stand: whole, not yet, or given back as no call. */
+enum toolcall_look toolcall_arguments(struct toolcall *t);
+void toolcall_open(struct toolcall *t); /* a call may begin: keep from here */
 bool toolcall_is_known(const struct toolcall *t, struct str name);
 const json_t *toolcall_parameters(const json_t *tools, struct str name); /* the schema, or NULL */
 
