@@ -9,7 +9,7 @@
  *
  * A panel of up to 256 rows x 256 k is expanded once and swept by all tokens, TILE_V row groups by
  * TILE_T tokens at a time in registers; 3 x 8 loads least for the sums there is room for. */
-#include "compute/kernel/bf16_panel.h"
+#include "compute/kernel/bf16_level.h"
 
 #include "compute/kernel.h"
 #include "compute/kernel/lanes.h"
@@ -95,7 +95,6 @@ static void run_sweep(const struct sweep *s)
                         vf_load(s->sums + ((size_t)r / 16 * s->room + t) * 16));
 }
 
-/* Whole groups row0..row1 over all tokens. */
 static void matmul_bf16(const struct matmul *m, uint32_t row0, uint32_t row1, float *scratch)
 {
     struct sweep s = {
@@ -113,27 +112,6 @@ static enum act_form form(const struct mat *w, uint32_t n, bool exact)
 {
     bool packed = w->layout == MAT_R16 && w->type != DTYPE_F32 && w->type != DTYPE_F16;
     return !exact && packed && n > DECODE_TOKENS ? ACT_BF16 : kernels_avx512.form(w, n, exact);
-}
-
-static void matmul(const struct matmul *m, uint32_t row0, uint32_t row1, float *scratch)
-{
-    uint32_t grouped = m->w->rows - m->w->rows % 16, end = row1 < grouped ? row1 : grouped;
-    if (m->form != ACT_BF16) {
-        kernels_avx512.matmul(m, row0, row1, scratch);
-        return;
-    }
-    if (row0 < end)
-        matmul_bf16(m, row0, end, scratch);
-    if (row1 > end)
-        kernels_avx512.matmul(m, row0 > end ? row0 : end, row1, scratch);
-}
-
-static void act(const struct act *a, enum act_form f, uint32_t row, uint32_t k0, uint32_t k1)
-{
-    if (f == ACT_BF16)
-        act_bf16(a, row, k0, k1);
-    else
-        kernels_avx512.act(a, f, row, k0, k1);
 }
 
 const struct kernels kernels_avx512bf16 = {
