@@ -44,17 +44,19 @@ static bool pair_turns(const struct hparams *h, uint32_t i)
 /* --- options ------------------------------------------------------------------------------------
  */
 
+static bool any_yarn(const struct rope_options *o)
+{
+    return o->yarn_orig_ctx || o->yarn_ext_factor >= 0 || o->yarn_attn_factor > 0 ||
+           o->yarn_beta_fast > 0 || o->yarn_beta_slow > 0;
+}
+
 static bool any(const struct rope_options *o)
 {
-    return o->scaling || o->scale > 0 || o->freq_base > 0 || o->yarn_orig_ctx ||
-           o->yarn_ext_factor >= 0 || o->yarn_attn_factor > 0 || o->yarn_beta_fast > 0 ||
-           o->yarn_beta_slow > 0;
+    return o->scaling || o->scale > 0 || o->freq_base > 0 || any_yarn(o);
 }
 
 static bool check_options(const struct hparams *h, const struct rope_options *o, struct err *e)
 {
-    bool yarn = o->yarn_orig_ctx || o->yarn_ext_factor >= 0 || o->yarn_attn_factor > 0 ||
-                o->yarn_beta_fast > 0 || o->yarn_beta_slow > 0;
     if (o->freq_base > 0 && o->freq_base <= 1)
         return fail(e, ERR_USAGE, "--rope-freq-base %g is not above 1", (double)o->freq_base);
     if (o->scaling == ROPE_SCALING_NONE && o->scale > 0)
@@ -63,7 +65,7 @@ static bool check_options(const struct hparams *h, const struct rope_options *o,
         return fail(e, ERR_USAGE,
                     "--rope-scaling needs the factor too: --rope-scale 4 is for four times the "
                     "context");
-    if (yarn && h->rope_scaling != ROPE_SCALING_YARN)
+    if (any_yarn(o) && h->rope_scaling != ROPE_SCALING_YARN)
         return fail(e, ERR_USAGE, "the --yarn options need --rope-scaling yarn");
     return true;
 }

@@ -29,15 +29,7 @@ static bool fits(const struct lab *l, const struct forward_params *p, struct mem
 {
     if (!plan)
         return true;
-    plan->weights = l->m->weight_bytes;
-    plan->kv = kv_bytes(l->m, &p->kv);
-    plan->states = states_bytes(l->m, p->kv.n_seq);
-    plan->scratch = forward_bytes(l->m, p);
-    plan->text = memplan_text(l->g);
-    plan->program = MEMPLAN_PROGRAM;
-    plan->n_ctx = p->kv.n_ctx;
-    plan->kv_per_token = plan->kv / p->kv.n_ctx;
-    plan->kv_type = p->kv.type;
+    memplan_of(plan, l->g, l->m, p);
     memplan_sum(plan);
     return memplan_check(plan, e);
 }

@@ -65,19 +65,11 @@ static bool choose_context(const struct model *m, const struct settings *s, uint
 static bool make_plan(const struct generator *g, const struct forward_params *p,
                       const struct generator_options *o, struct memplan *plan, struct err *e)
 {
-    *plan = (struct memplan){.weights = g->model->weight_bytes,
-                             .kv = kv_bytes(g->model, &p->kv),
-                             .states = states_bytes(g->model, p->kv.n_seq),
-                             .scratch = forward_bytes(g->model, p),
-                             .text = memplan_text(g->g),
-                             .program = MEMPLAN_PROGRAM,
-                             .budget = o->memory ? o->memory : memplan_free(),
-                             .budget_given = o->memory != 0,
-                             .n_ctx = p->kv.n_ctx,
-                             .kv_type = o->kv};
+    plan->budget = o->memory ? o->memory : memplan_free();
+    plan->budget_given = o->memory != 0;
+    memplan_of(plan, g->g, g->model, p);
     if (o->grammar)
         plan->text += token_mask_bytes(g->model->h.n_vocab);
-    plan->kv_per_token = plan->kv / p->kv.n_ctx;
     memplan_sum(plan);
     return memplan_check(plan, e);
 }

@@ -7,13 +7,32 @@
 
 #include "base/os.h"
 
-uint64_t memplan_text(const struct gguf *g)
+#define PROGRAM_BYTES (16ull << 20) /* code, libraries and stacks, measured without a model */
+
+/* An upper estimate of what vocabulary, merges and template take once indexed. */
+static uint64_t text_bytes(const struct gguf *g)
 {
     uint64_t sum = 1u << 20;
     for (uint64_t i = 0; i < g->n_kv; i++)
         if (str_starts(g->kv[i].key, STR("tokenizer.")) && g->kv[i].type == GGUF_ARRAY)
             sum += g->kv[i].n * 96;
     return sum;
+}
+
+void memplan_of(struct memplan *p, const struct gguf *g, const struct model *m,
+                const struct forward_params *f)
+{
+    *p = (struct memplan){.weights = m->weight_bytes,
+                          .kv = kv_bytes(m, &f->kv),
+                          .states = states_bytes(m, f->kv.n_seq),
+                          .scratch = forward_bytes(m, f),
+                          .text = text_bytes(g),
+                          .program = PROGRAM_BYTES,
+                          .budget = p->budget,
+                          .budget_given = p->budget_given,
+                          .n_ctx = f->kv.n_ctx,
+                          .kv_type = f->kv.type};
+    p->kv_per_token = p->kv / p->n_ctx;
 }
 
 uint64_t memplan_free(void)

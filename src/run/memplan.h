@@ -10,10 +10,8 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "engine/kv_type.h"
+#include "engine/forward.h"
 #include "gguf/gguf.h"
-
-#define MEMPLAN_PROGRAM (16ull << 20) /* code, libraries and stacks, measured without a model */
 
 struct memplan {
     uint64_t weights, kv, states, scratch, text, program; /* bytes each */
@@ -25,8 +23,9 @@ struct memplan {
     enum kv_type kv_type;
 };
 
-/* An upper estimate of what vocabulary, merges and template take once indexed. */
-uint64_t memplan_text(const struct gguf *g);
+/* What the model takes with these parameters, in place of all but the budget. */
+void memplan_of(struct memplan *p, const struct gguf *g, const struct model *m,
+                const struct forward_params *f);
 /* The budget where none is given: what is free, less a reserve. */
 uint64_t memplan_free(void);
 
