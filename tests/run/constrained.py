@@ -11,12 +11,13 @@ PIECES = ['{"', '"}', '":', '", "', "true", "null", "[[", "]]", "},{", '"a', '":
           '":{"', "[{", "e+", '\\"', "  "]
 
 
-def give_vocabulary(path, out):
+def with_vocabulary(path, special=()):
+    """The model with a text to each of its tokens; `special` are special tokens."""
     f = gguf_mini.File(path)
     bytes_ = [(f"<0x{b:02X}>", 6) for b in (9, 10)]
     tokens = [("<unk>", 2), ("<s>", 3), ("</s>", 3)] + bytes_ + [(chr(c), 1) for c in range(0x21, 0x7f)] + [("\u2581", 1)]
     n = f.get("tokenizer.ggml.tokens")[1]
-    tokens += [(p.replace(" ", "\u2581"), 1) for p in PIECES]
+    tokens += [(p.replace(" ", "\u2581"), 1) for p in PIECES] + [(m, 3) for m in special]
     tokens = (tokens + [(f"<pad{i}>", 5) for i in range(len(n))])[:len(n)]
     f.kv = [row for row in f.kv if not row[0].startswith("tokenizer.")]
     f.set("tokenizer.ggml.model", gguf_mini.STR, "llama")
@@ -25,7 +26,7 @@ def give_vocabulary(path, out):
     f.set("tokenizer.ggml.scores", gguf_mini.ARR, (gguf_mini.F32, [-float(len(t)) for t, _ in tokens]))
     f.set("tokenizer.ggml.bos_token_id", gguf_mini.U32, 1)
     f.set("tokenizer.ggml.eos_token_id", gguf_mini.U32, 2)
-    return f.write(out)
+    return f
 
 
 SCHEMAS = {
@@ -62,7 +63,7 @@ def models(folder):
         where = os.path.join(tap.DATA, "arch")
     for name in sorted(os.listdir(where)):
         if name.endswith(".gguf"):
-            yield name[:-5], give_vocabulary(os.path.join(where, name), os.path.join(folder, name))
+            yield name[:-5], with_vocabulary(os.path.join(where, name)).write(os.path.join(folder, name))
 
 
 def answer(model, schema_path, seed, tokens, temperature=1.5):

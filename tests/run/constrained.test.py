@@ -3,7 +3,7 @@
 """Answers bound by schemas and grammars: complete within the limit of tokens, the same for the same seed, refused clearly."""
 import json, os, sys, tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from constrained import SCHEMAS, answer, give_vocabulary, judge, tap
+from constrained import SCHEMAS, answer, judge, tap, with_vocabulary
 
 with tempfile.TemporaryDirectory() as tmp:
     def write(name, text):
@@ -12,7 +12,7 @@ with tempfile.TemporaryDirectory() as tmp:
             f.write(text)
         return path
 
-    model = give_vocabulary(os.path.join(tap.DATA, "arch", "llama.gguf"), os.path.join(tmp, "llama.gguf"))
+    model = with_vocabulary(os.path.join(tap.DATA, "arch", "llama.gguf")).write(os.path.join(tmp, "llama.gguf"))
     for name, schema in SCHEMAS.items():
         path = write("schema.json", json.dumps(schema))
         wrong = [why for why in (judge(name, answer(model, path, seed, 24 + 9 * seed)) for seed in range(6)) if why]

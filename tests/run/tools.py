@@ -6,7 +6,7 @@ real models; in two syntaxes they are plain text. Random weights choose wildly a
 import json, os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import gguf_mini, json_schema, tap
-from constrained import PIECES
+from constrained import with_vocabulary
 
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": {
               "type": "object", "properties": {"city": {"type": "string"}, "unit": {"enum": ["c", "f"]}, "days": {"type": "integer", "minimum": 1, "maximum": 14}},
@@ -33,19 +33,8 @@ SYNTAXES = {
 
 
 def model(syntax, folder):
-    f = gguf_mini.File(os.path.join(tap.DATA, "arch", "llama.gguf"))
     source, special = SYNTAXES[syntax]
-    tokens = [("<unk>", 2), ("<s>", 3), ("</s>", 3), ("<0x09>", 6), ("<0x0A>", 6)] + [(chr(c), 1) for c in range(0x21, 0x7f)] + [("\u2581", 1)]
-    tokens += [(p.replace(" ", "\u2581"), 1) for p in PIECES] + [(m, 3) for m in special]
-    n = len(f.get("tokenizer.ggml.tokens")[1])
-    tokens += [(f"<pad{i}>", 5) for i in range(n - len(tokens))]
-    f.kv = [row for row in f.kv if not row[0].startswith("tokenizer.")]
-    f.set("tokenizer.ggml.model", gguf_mini.STR, "llama")
-    f.set("tokenizer.ggml.tokens", gguf_mini.ARR, (gguf_mini.STR, [t for t, _ in tokens]))
-    f.set("tokenizer.ggml.token_type", gguf_mini.ARR, (gguf_mini.I32, [k for _, k in tokens]))
-    f.set("tokenizer.ggml.scores", gguf_mini.ARR, (gguf_mini.F32, [-float(len(t)) for t, _ in tokens]))
-    f.set("tokenizer.ggml.bos_token_id", gguf_mini.U32, 1)
-    f.set("tokenizer.ggml.eos_token_id", gguf_mini.U32, 2)
+    f = with_vocabulary(os.path.join(tap.DATA, "arch", "llama.gguf"), special)
     f.set("tokenizer.chat_template", gguf_mini.STR, "{#" + source + "#}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
           "{% if tools %}{{ tools | length }} tools\n{% endif %}assistant:")
     return f.write(os.path.join(folder, syntax + ".gguf"))
