@@ -20,7 +20,7 @@ PKG_CONFIG ?= $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/$(CROSS)/pkgconfig:/usr/s
 PYTHON ?= python3
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
-PKGS := jansson libpcre2-8 libutf8proc libedit libcrypto libarchive
+PKGS := jansson libpcre2-8 libutf8proc libedit libcrypto libarchive libcurl
 
 CSTD := -std=c17 -D_GNU_SOURCE
 WARN := -Wall -Wextra -Wconversion -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \

@@ -44,5 +44,13 @@
 #define LIMIT_LOGIT_BIAS       4096u          /* tokens with a bias in one request */
 #define LIMIT_MANIFEST_BYTES   (1u << 20)     /* one manifest of the store */
 #define LIMIT_ARCHIVE_MEMBERS  65536u         /* members looked at in a wheel */
+#define LIMIT_PULL_BYTES       (4ull << 40)   /* a file that is pulled */
+#define LIMIT_PULL_SOURCES     16u            /* mirrors of it */
+#define LIMIT_PULL_JOURNAL     (512u << 20)   /* the record of an unfinished pull */
+#define LIMIT_URL_BYTES        4096u          /* an address */
+#define LIMIT_HTTP_HEAD        (256u << 10)   /* the head of an HTTP answer */
+#define LIMIT_HTTP_DOCUMENT    (8u << 20)     /* a manifest or list read over HTTP */
+#define LIMIT_LINE_BYTES       (16u << 20)    /* one message between the roles */
+#define LIMIT_RETRY_S          600u           /* a pause that a server may ask for */
 
 #endif
