@@ -147,7 +147,8 @@ void job_reader_clear(struct job_reader *r)
 
 bool job_feed(struct job_reader *r, const void *p, size_t n, struct err *e)
 {
-    buf_drop_front(&r->in, r->at);
+    if (r->at) /* not for each piece of a long message: that would move it as often */
+        buf_drop_front(&r->in, r->at);
     r->at = 0;
     buf_add(&r->in, p, n);
     return buf_ok(&r->in, "message", e);

@@ -18,7 +18,7 @@
  *   schema|grammar   a JSON Schema (object or true), or GBNF text: what the answer must be
  *   logprobs         how many alternatives to a token are told (0 to JOB_LOGPROBS); absent: none
  *   choice           which of several answers to one prompt, from 0: added to a seed that was given
- *   stream           false: the text comes at once, before JOB_DONE
+ *   stream           false: the text may come in fewer and longer pieces
  *   deadline_ms      from its arrival; 0 or absent: none
  *   priority         -10 to 10, higher first; one level is worth ten seconds of waiting
  *   tenant           text: what is computed for one is not reused for another
@@ -35,7 +35,8 @@
  *   JOB_RESULT   JSON: {"embedding":[..]} (of length 1), {"tokens":[..]}, {"content":".."},
  *                {"prompt":".."}; with "n_prompt" where tokens were read
  *   JOB_ERROR    JSON of struct job_error
- *   JOB_STATS    JSON: of the whole engine, with "slots" an array; the answer to a JOB_STATS */
+ *   JOB_STATS    JSON: of the whole engine, with "slots", n_parallel of {id n_tokens n_prompt
+ * n_generated decoding} (id 0: idle); the answer to a JOB_STATS */
 #ifndef MOAT_RUN_JOB_H
 #define MOAT_RUN_JOB_H
 

@@ -83,6 +83,8 @@ extern const uint32_t settings_count;
 
 void settings_init(struct settings *s); /* the defaults */
 void settings_clear(struct settings *s);
+/* A copy of its own; the grammar stays borrowed. `to` is cleared by the caller, also on failure. */
+bool settings_copy(struct settings *to, const struct settings *from, struct err *e) MUST_USE;
 
 /* Sets one value from command-line text; on failure nothing changes. For lists of texts: repeated
  * calls append; the first replaces the default. */
