@@ -43,6 +43,10 @@
 #define LIMIT_STOP_BYTES       1024u          /* bytes of one of them */
 #define LIMIT_LOGIT_BIAS       4096u          /* tokens with a bias in one request */
 #define LIMIT_MANIFEST_BYTES   (1u << 20)     /* one manifest of the store */
+#define LIMIT_HTTP_LINE        8192u          /* bytes of a request line */
+#define LIMIT_HTTP_HEAD        16384u         /* bytes of a request's head */
+#define LIMIT_HTTP_HEADERS     100u           /* headers of a request */
+#define LIMIT_HTTP_BODY        (32u << 20)    /* bytes of a request's body */
 #define LIMIT_ARCHIVE_MEMBERS  65536u         /* members looked at in a wheel */
 
 #endif
