@@ -333,6 +333,12 @@ bool setting_set_value(struct settings *s, const struct setting *def, const json
     return false;
 }
 
+bool settings_set_json(struct settings *s, const struct setting *def, const json_t *value,
+                       struct err *e)
+{
+    return setting_set_value(s, def, value, false, e);
+}
+
 /* --- whole objects ------------------------------------------------------------------------- */
 
 const struct setting *settings_find(struct str key)

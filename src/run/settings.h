@@ -90,6 +90,9 @@ bool settings_copy(struct settings *to, const struct settings *from, struct err 
  * calls append; the first replaces the default. */
 bool settings_set(struct settings *s, const struct setting *def, struct str value,
                   struct err *e) MUST_USE;
+/* Sets one value from JSON, which replaces a list. */
+bool settings_set_json(struct settings *s, const struct setting *def, const json_t *value,
+                       struct err *e) MUST_USE;
 const struct setting *settings_find(struct str key);      /* dashes and underscores are the same */
 const char *settings_stage_name(enum sample_stage stage); /* as in `samplers` */
 

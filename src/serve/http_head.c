@@ -127,7 +127,6 @@ static bool read_request_line(struct http *h, struct str line)
 /* What must be counted beside what is kept. */
 struct seen {
     unsigned host, length, encoding, expect;
-    bool old; /* HTTP/1.0 */
 };
 
 static bool read_length(struct http *h, struct str value)
@@ -254,11 +253,11 @@ static bool next_line(struct str *rest, struct str *line)
 /* (H3) and (H4), which need all headers. */
 static bool check_together(struct http *h, const struct seen *seen)
 {
-    if (!seen->host && !seen->old)
+    if (!seen->host && !h->req.old)
         return bad(h, N_("the request has no Host header"));
     if (seen->length && seen->encoding)
         return bad(h, N_("the request has both Content-Length and Transfer-Encoding"));
-    if (seen->encoding && seen->old)
+    if (seen->encoding && h->req.old)
         return bad(h, N_("Transfer-Encoding needs HTTP/1.1"));
     return true;
 }
@@ -270,7 +269,7 @@ bool http_head_read(struct http *h)
     unsigned n = 0;
     if (!next_line(&rest, &line) || !read_request_line(h, line))
         return false;
-    seen.old = str_ends(line, STR("HTTP/1.0"));
+    h->req.old = str_ends(line, STR("HTTP/1.0"));
     while (next_line(&rest, &line) && line.n) {
         if (++n > LIMIT_HTTP_HEADERS)
             return http_refuse(h, 431, ERR_LIMIT, N_("the request has more than 100 headers"));
