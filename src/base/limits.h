@@ -31,6 +31,7 @@
 #define LIMIT_JSON_DEPTH       64u            /* its nesting */
 #define LIMIT_TOOLCALL_BYTES   (4u << 20)     /* one call of a tool, as a model writes it */
 #define LIMIT_TOOLS            1024u          /* tools of one request */
+#define LIMIT_JSON_VALUES      (4u << 20)     /* its values, roughly */
 #define LIMIT_CONFIG_BYTES     (1u << 20)     /* a configuration file */
 #define LIMIT_CONTEXT          (16u << 20)    /* tokens of context */
 #define LIMIT_LAYERS           1024u          /* layers of a model */

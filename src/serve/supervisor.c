@@ -177,6 +177,8 @@ static void front_fell(struct supervisor *s, int status)
 {
     s->front = 0;
     close_line(s);
+    if (s->done)
+        return;
     if (s->draining || (WIFEXITED(status) && WEXITSTATUS(status) != 0)) {
         stop(s, s->draining ? 0 : WEXITSTATUS(status));
         return;

@@ -129,8 +129,8 @@ class Server:
         return found
 
     def engine(self):
-        """The pid of the engine: the child that has the newest attach event."""
-        pids = [e["engine_pid"] for e in self.events("engine") if "engine_pid" in e]
+        """The pid of the engine, as the newest attach event has it."""
+        pids = [int(e["detail"].rsplit(" ", 1)[1]) for e in self.events("engine")]
         return pids[-1] if pids else None
 
     def stop(self, signo=signal.SIGTERM, limit=40):
