@@ -115,21 +115,35 @@ static bool too_many(const struct engine_slot *slot, struct problem *p)
     return true;
 }
 
-bool line_submit(struct engine_slot *slot, struct ask_answer *w, json_t *job, struct problem *p)
+static bool send_job(struct engine_slot *slot, struct ask_answer *w, enum job_kind kind,
+                     const json_t *job, struct problem *p)
 {
     struct buf out;
-    uint64_t ms = slot->server->config.request_seconds * 1000ull;
     if (!slot->line)
         return fail(&p->err, ERR_BUSY, "the model's engine is being started; try again");
-    if (too_many(slot, p) || !take_place(slot->line, w, &p->err))
+    if (!take_place(slot->line, w, &p->err))
         return false;
-    json_object_set_new(job, "deadline_ms", json_integer((json_int_t)ms));
     buf_init(&out, JOB_MOST + JOB_HEAD);
-    job_put_json(&out, JOB_SUBMIT, w->job, job);
+    job_put_json(&out, kind, w->job, job);
     if (send_bytes(slot->line, &out, &p->err))
         return true;
     leave_place(slot->line, w);
     return false;
+}
+
+bool line_submit(struct engine_slot *slot, struct ask_answer *w, json_t *job, struct problem *p)
+{
+    uint64_t ms = slot->server->config.request_seconds * 1000ull;
+    json_object_set_new(job, "deadline_ms", json_integer((json_int_t)ms));
+    return !too_many(slot, p) && send_job(slot, w, JOB_SUBMIT, job, p);
+}
+
+bool line_ask_stats(struct engine_slot *slot, struct ask_answer *w, struct problem *p)
+{
+    json_t *none = json_object();
+    bool ok = send_job(slot, w, JOB_STATS, none, p);
+    json_decref(none);
+    return ok;
 }
 
 void line_cancel(struct ask_answer *w)
@@ -286,10 +300,11 @@ static bool dispatch(struct line *l, const struct job_message *m, struct err *e)
     case JOB_DONE:
         return on_done(l, w, m, e);
     case JOB_RESULT:
+    case JOB_STATS:
         return on_result(l, w, m, e);
     case JOB_ERROR:
         return on_error(l, w, m, e);
-    default: /* started, statistics: nobody asked */
+    default: /* started: nobody asked */
         return true;
     }
 }

@@ -14,6 +14,8 @@ void line_close(struct engine_slot *slot);
 /* Sends the job and makes the answer its receiver; ERR_BUSY (429) when too many wait already. */
 bool line_submit(struct engine_slot *slot, struct ask_answer *w, json_t *job,
                  struct problem *p) MUST_USE;
+/* Asks for the engine's own numbers, as the answer's result. */
+bool line_ask_stats(struct engine_slot *slot, struct ask_answer *w, struct problem *p) MUST_USE;
 void line_cancel(struct ask_answer *w);
 
 #endif

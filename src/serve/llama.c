@@ -5,6 +5,7 @@
 #include "base/os.h"
 #include "serve/dialects.h"
 #include "serve/embeddings.h"
+#include "serve/line.h"
 #include "serve/loop.h"
 #include "serve/reply.h"
 #include "serve/request.h"
@@ -145,33 +146,51 @@ void llama_props(struct exchange *x)
 {
     const struct engine_slot *s = first(x);
     json_t *n_ctx = json_object_get(s->info, "n_ctx");
+    json_t *n_parallel = json_object_get(s->info, "n_parallel");
     reply_json(x, 200,
-               json_pack("{s{sO?} si ss ss sO? sO? sO? ss}", "default_generation_settings", "n_ctx",
-                         n_ctx, "total_slots", (int)x->server->config.parallel, "model_alias",
-                         s->model->id, "model_path", s->model->path, "chat_template",
+               json_pack("{s{sO?} sO? ss ss sO? sO? sO? ss}", "default_generation_settings",
+                         "n_ctx", n_ctx, "total_slots", n_parallel, "model_alias", s->model->id,
+                         "model_path", s->model->path, "chat_template",
                          json_object_get(s->info, "chat_template"), "bos_token",
                          json_object_get(s->info, "bos"), "eos_token",
                          json_object_get(s->info, "eos"), "build_info", "moat " MOAT_VERSION));
 }
 
-/* A row for each answer in the making; what is asked and answered there is nobody's business. */
-void llama_slots(struct exchange *x)
+/* A row for each answer that can be in the making; what is asked and answered there is nobody's
+ * business. */
+static void whole_slots(struct ask *a)
 {
-    const struct engine_slot *s = first(x);
-    json_t *list = json_array(), *n_ctx = json_object_get(s->info, "n_ctx");
+    const json_t *slots = json_object_get(a->v[0].result, "slots");
+    json_int_t n = json_integer_value(json_object_get(a->slot->info, "n_parallel")), busy = 0;
+    json_t *list = json_array(), *n_ctx = json_object_get(a->slot->info, "n_ctx");
     struct str strict;
-    uint32_t n = x->server->config.parallel;
-    if (http_query_get(x->conn->http.req.query, "fail_on_no_slot", &strict) && s->n_jobs >= n) {
+    for (json_int_t i = 0; i < n; i++) {
+        const json_t *s = json_array_get(slots, (size_t)i);
+        bool works = json_integer_value(json_object_get(s, "id")) != 0; /* a job's */
+        json_array_append_new(list,
+                              json_pack("{sI sO? sO? sb}", "id", i, "n_ctx", n_ctx, "n_past",
+                                        json_object_get(s, "n_tokens"), "is_processing", works));
+        busy += works;
+    }
+    if (http_query_get(a->x->conn->http.req.query, "fail_on_no_slot", &strict) && busy >= n) {
         struct problem p = {.status = 503};
         json_decref(list);
         fail(&p.err, ERR_BUSY, "no slot is free");
-        reply_problem(x, &p);
+        reply_problem(a->x, &p);
         return;
     }
-    for (uint32_t i = 0; i < n; i++)
-        json_array_append_new(list, json_pack("{si sO? sb}", "id", (int)i, "n_ctx", n_ctx,
-                                              "is_processing", i < s->n_jobs));
-    reply_json(x, 200, list);
+    reply_json(a->x, 200, list);
+}
+
+static const struct ask_words slots_words = {NULL, NULL, whole_slots, NULL};
+
+void llama_slots(struct exchange *x)
+{
+    struct problem p = {0};
+    struct engine_slot *slot = engines_find(&x->server->engines, NULL, &p);
+    struct ask *a = slot ? ask_new(x, slot, &slots_words, 1, &p) : NULL;
+    if (!a || !line_ask_stats(slot, &a->v[0], &p))
+        reply_problem(x, &p);
 }
 
 static void add_metric(struct buf *out, const char *name, const char *kind, const char *help,

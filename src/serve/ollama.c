@@ -104,14 +104,49 @@ void ollama_add_sums(json_t *j, const struct ask_answer *w)
 /* --- models --------------------------------------------------------------------------------------
  */
 
+static const char *word_of(const struct engine_slot *s, const char *key)
+{
+    const char *word = json_string_value(json_object_get(s->info, key));
+    return word ? word : "";
+}
+
+static json_int_t number_of(const struct engine_slot *s, const char *key)
+{
+    return json_integer_value(json_object_get(s->info, key));
+}
+
 static json_t *details_of(const struct engine_slot *s)
 {
-    const char *family = json_string_value(json_object_get(s->info, "architecture"));
-    const char *size = json_string_value(json_object_get(s->info, "parameter_size"));
-    const char *type = json_string_value(json_object_get(s->info, "quantization"));
+    const char *family = word_of(s, "architecture");
+    double n = (double)number_of(s, "n_params");
+    char size[32] = "";
+    if (n > 0)
+        snprintf(size, sizeof size, n < 1e9 ? "%.2fM" : "%.1fB", n < 1e9 ? n / 1e6 : n / 1e9);
     return json_pack("{ss ss ss s[s] ss ss}", "parent_model", "", "format", "gguf", "family",
-                     family ? family : "", "families", family ? family : "", "parameter_size",
-                     size ? size : "", "quantization_level", type ? type : "");
+                     family, "families", family, "parameter_size", size, "quantization_level",
+                     "unknown");
+}
+
+static json_t *capabilities_of(const struct engine_slot *s)
+{
+    static const char *const names[][2] = {
+        {"generates", "completion"}, {"infill", "insert"}, {"embeds", "embedding"}};
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (json_is_true(json_object_get(s->info, names[i][0])))
+            json_array_append_new(list, json_string(names[i][1]));
+    return list;
+}
+
+static json_t *info_of(const struct engine_slot *s)
+{
+    const char *family = word_of(s, "architecture");
+    char context[64], width[64];
+    snprintf(context, sizeof context, "%.32s.context_length", family);
+    snprintf(width, sizeof width, "%.32s.embedding_length", family);
+    return json_pack("{ss sI sI sI}", "general.architecture", family, "general.parameter_count",
+                     number_of(s, "n_params"), context, number_of(s, "n_ctx_train"), width,
+                     number_of(s, "n_embd"));
 }
 
 static json_t *summary_of(const struct engine_slot *s)
@@ -158,13 +193,10 @@ void ollama_show(struct exchange *x)
         reply_problem(x, &p);
         return;
     }
-    const char *template = json_string_value(json_object_get(s->info, "chat_template"));
-    json_t *info = json_object_get(s->info, "metadata");
-    json_t *capabilities = json_object_get(s->info, "capabilities");
     reply_json(x, 200,
-               json_pack("{ss ss ss ss so sO* sO* ss}", "modelfile", "", "parameters", "",
-                         "license", "", "template", template ? template : "", "details",
-                         details_of(s), "model_info", info, "capabilities", capabilities,
+               json_pack("{ss ss ss ss so so so ss}", "modelfile", "", "parameters", "", "license",
+                         "", "template", word_of(s, "chat_template"), "details", details_of(s),
+                         "model_info", info_of(s), "capabilities", capabilities_of(s),
                          "modified_at", ollama_time(s->model->modified, modified)));
 }
 

