@@ -152,8 +152,8 @@ static void an_engine_answers_over_its_line(void **state)
     assert_true(json_integer_value(json_object_get(facts, "n_params")) > 100000000);
     json_decref(facts);
     say(&en, JOB_SUBMIT, 1,
-        "{\"task\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":\"What is the capital of "
-        "France?\"}],\"settings\":{\"max_tokens\":32}}");
+        "{\"task\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":\"Tell me a long story "
+        "about the sea.\"}],\"settings\":{\"max_tokens\":32}}");
     hear_answer(&en, &text, &d);
     assert_true(text.n > 0 && d.n_generated == 32 && d.n_prompt > 10 && d.first_token_s > 0);
     assert_string_equal(d.finish, "length");

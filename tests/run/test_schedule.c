@@ -279,7 +279,8 @@ static void a_second_turn_reuses_the_first(void **state)
     print_message("# %u of %u tokens reused\n", d->n_reused, d->n_prompt);
     assert_true(o.told[2].ended && d->n_prompt > 1200);
     assert_true(d->n_reused >= o.told[1].done.n_prompt); /* and the answer, as it tokenises alike */
-    assert_true(d->n_reused * 100 >= (o.told[1].done.n_prompt + 16) * 99);
+    uint32_t there = o.told[1].done.n_prompt + o.told[1].done.n_generated;
+    assert_true(d->n_reused * 100 >= there * 99);
     /* another tenant gets nothing of it */
     submit(&o, 3,
            json_pack("{ss sO ss s{si}}", "task", "chat", "messages", talk, "tenant", "other",
@@ -316,7 +317,7 @@ static void several_answers_read_their_prompt_once(void **state)
     schedule_stats(o.s, &stats);
     uint32_t computed = (uint32_t)(stats.n_prompt - stats.n_reused), n = o.told[1].done.n_prompt;
     print_message("# %u tokens read for %d answers to a prompt of %u\n", computed, N, n);
-    assert_true(computed <= n + N);
+    assert_true(computed < n + N * 16); /* for less than 16 tokens nobody waits */
     assert_string_not_equal(buf_c(&o.told[1].text), buf_c(&o.told[2].text));
     /* a choice that is asked for alone is the same again */
     char *second = strdup(buf_c(&o.told[2].text));
