@@ -69,17 +69,40 @@ static void on_started(void *arg, const struct prepared *p, uint32_t n_reused)
     job_put_started(&r->out, p->id, (uint32_t)p->prompt.n, n_reused);
 }
 
-/* All of an answer is content, until text/toolcall takes reasoning and calls apart here. */
+/* Tokens whose text comes in parts: the first part takes them along. */
+struct telling {
+    struct buf *out;
+    uint64_t id;
+    const uint32_t *ids;
+    uint32_t n_ids;
+    struct str logprobs;
+};
+
+static void say_part(void *arg, enum job_part part, struct str text)
+{
+    struct telling *t = arg;
+    job_put_text(t->out, t->id, part, text, t->ids, t->n_ids, t->logprobs);
+    t->n_ids = 0;
+    t->logprobs = STR("");
+}
+
 static void on_text(void *arg, const struct prepared *p, struct str text, const uint32_t *ids,
                     uint32_t n_ids, struct str logprobs)
 {
     struct role *r = arg;
-    job_put_text(&r->out, p->id, JOB_CONTENT, text, ids, n_ids, logprobs);
+    struct telling t = {&r->out, p->id, ids, n_ids, logprobs};
+    if (p->parts)
+        parts_push(p->parts, text, say_part, &t);
+    if (!p->parts || t.n_ids) /* text that is kept back comes later */
+        say_part(&t, JOB_CONTENT, p->parts ? STR("") : text);
 }
 
 static void on_done(void *arg, const struct prepared *p, const struct job_done *d)
 {
     struct role *r = arg;
+    struct telling t = {.out = &r->out, .id = p->id};
+    if (p->parts)
+        parts_end(p->parts, say_part, &t);
     job_put_done(&r->out, p->id, d);
 }
 

@@ -12,6 +12,9 @@
  *   task             "chat" "text" "infill" "embed" "tokenize" "detokenize" "template"
  *   settings         object, keys of run/settings, over those the engine was started with
  *   messages tools template_kwargs       chat, template: as chat_render takes them
+ *   tool_choice      chat: "auto" (also where it is absent) or "required": a call must be made
+ *   tool_only        chat: the name of the tool that must be called
+ *   parallel_tool_calls                  chat: false: one call at most
  *   prompt           text: a text or an array of token ids; infill: what is in front; embed,
  *                    tokenize: a text; detokenize: ids
  *   suffix           infill: what is behind
@@ -70,8 +73,18 @@ struct job_message {
     struct str payload; /* borrowed: until the next call for its reader */
 };
 
-/* What a piece of text belongs to. */
-enum job_part { JOB_CONTENT, JOB_REASONING, JOB_PARTS };
+/* What a piece of text belongs to. A call of a tool is JOB_CALL, arguments in any number of pieces,
+ * and JOB_CALL_END or, where the answer was cut in it, JOB_CALL_CUT; calls follow each other. */
+enum job_part {
+    JOB_CONTENT,
+    JOB_REASONING,
+    JOB_CALL_ID,   /* the id that the model wrote for the call that comes, if it wrote one */
+    JOB_CALL,      /* a call begins: the tool's name */
+    JOB_ARGUMENTS, /* a piece of the JSON object */
+    JOB_CALL_END,  /* the call is whole: no text */
+    JOB_CALL_CUT,  /* it is none; the text is all that was written for it */
+    JOB_PARTS
+};
 
 struct job_text {
     enum job_part part;

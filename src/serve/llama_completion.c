@@ -53,8 +53,9 @@ static void begin(struct ask *a)
     a->begun = true;
 }
 
-static void part(struct ask_answer *w, struct str text, const json_t *logprobs)
+static void part(struct ask_answer *w, enum job_part kind, struct str text, const json_t *logprobs)
 {
+    (void)kind; /* all is content where no template is */
     begin(w->ask);
     json_t *j = json_pack("{si ss% s[] sb}", "index", (int)w->index, "content", text.p, text.n,
                           "tokens", "stop", 0);
