@@ -81,7 +81,7 @@ static bool open_parts(struct generator *g, const struct settings *s,
         .kv = {.type = o->kv, .n_seq = 1, .n_batch = PREFILL_BATCH},
         .n_threads = o->threads ? o->threads : os_cpu_count(),
         .n_logits = 1,
-        .exact = o->exact,
+        .precision = o->precision,
     };
     if (!(g->model = model_new(g->g, &s->rope, e)) || !model_can_generate(g->model, e) ||
         !choose_context(g->model, s, &p.kv.n_ctx, e) || !make_plan(g, &p, o, plan, e) ||

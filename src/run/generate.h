@@ -22,7 +22,7 @@ struct generator_options {
     uint64_t memory;  /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
     uint32_t threads; /* 0: os_cpu_count */
     enum kv_type kv;
-    bool exact;                       /* F32 sums everywhere */
+    enum precision precision;         /* of sums */
     const struct packed_params *pack; /* NULL: weights stay as the file has them */
     bool grammar;                     /* answers will be bound by one: plan its memory */
 };
