@@ -233,8 +233,12 @@ static bool open_session(struct session *s, struct err *e)
         gguf_close(file);
         return false;
     }
-    struct generator_options g = {o.memory,    o.threads,     o.kv,
-                                  o.precision, &packs.params, o.grammar || o.schema || s->tools};
+    struct load_options g = {.memory = o.memory,
+                             .threads = o.threads,
+                             .kv = o.kv,
+                             .precision = o.precision,
+                             .pack = &packs.params,
+                             .grammar = o.grammar || o.schema || s->tools};
     s->generator = generator_open(file, &s->settings, &g, &s->plan, e);
     packs_done(&packs);
     if (!s->generator) {

@@ -19,6 +19,8 @@ static const struct row {
     {N_("Daily use"), NULL},
     {NULL, &cmd_run},
 
+    {NULL, &cmd_serve},
+
     {NULL, &cmd_embed},
 
     {NULL, &cmd_list},
@@ -44,6 +46,8 @@ static const struct row {
     {NULL, &cmd_template},
 
     {N_("This program"), NULL},
+    {NULL, &cmd_config},
+
     {NULL, &cmd_completion},
 };
 

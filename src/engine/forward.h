@@ -61,6 +61,11 @@ struct forward {
     struct kv *kv;
     struct forward_params p;
     struct batch batch;
+    /* Called between layers, where it is not NULL; true ends the pass there: `stopped`, and the
+     * sequences of the batch are good for kv_truncate to nothing only. */
+    bool (*look)(void *arg);
+    void *look_arg;
+    bool stopped;
     struct activations act;
     struct stages *clock; /* NULL: nobody wants to know; may be changed between passes */
     float *hidden;        /* [n_batch][d_model] normalised final states of batch.out */

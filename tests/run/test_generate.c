@@ -56,7 +56,7 @@ static struct generator *open_generator(const char *name)
     struct err e = {0};
     struct settings s;
     struct memplan plan;
-    struct generator_options o = {.threads = 1, .kv = KV_F32, .precision = PRECISION_EXACT};
+    struct load_options o = {.threads = 1, .kv = KV_F32, .precision = PRECISION_EXACT};
     prepare(&s, NULL);
     struct generator *g = generator_open(gguf_open(path_of(name), &e), &s, &o, &plan, &e);
     settings_clear(&s);
