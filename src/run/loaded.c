@@ -89,7 +89,7 @@ static bool open_parts(struct loaded *l, const struct settings *s, const struct 
         .kv = {.type = o->kv, .n_batch = PREFILL_BATCH},
         .n_threads = o->threads ? o->threads : os_cpu_count(),
         .n_logits = l->n_parallel < DECODE_TOKENS ? l->n_parallel : DECODE_TOKENS,
-        .exact = o->exact,
+        .precision = o->precision,
     };
     if (!(l->model = model_new(l->g, &s->rope, e)))
         return false;
