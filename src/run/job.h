@@ -12,10 +12,9 @@
  *   task             "chat" "text" "infill" "embed" "tokenize" "detokenize" "template"
  *   settings         object, keys of run/settings, over those the engine was started with
  *   messages tools template_kwargs       chat, template: as chat_render takes them
- *   tool_choice      chat: "auto" (also where it is absent) or "required": a call must be made
- *   tool_only        chat: the name of the tool that must be called
- *   parallel_tool_calls                  chat: false: one call at most
- *   prompt           text: a text or an array of token ids; infill: what is in front; embed,
+ *   tool_choice      chat: "auto" (the default) or "required": a call must be made
+ *   tool_only parallel_tool_calls        chat: the name of the tool to call; false: one call at
+ * most prompt           text: a text or an array of token ids; infill: what is in front; embed,
  *                    tokenize: a text; detokenize: ids
  *   suffix           infill: what is behind
  *   schema|grammar   a JSON Schema (object or true), or GBNF text: what the answer must be
@@ -27,7 +26,6 @@
  *   tenant           text: what is computed for one is not reused for another
  *   add_special parse_special            tokenize: as in text/tokenize; false, true
  * Other keys are passed over.
- *
  * Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR; nothing comes for it afterwards. A
  * cancelled job ends with JOB_DONE or JOB_ERROR too. Payloads from the engine:
  *   JOB_READY    JSON: n_ctx n_ctx_train n_vocab n_params bytes architecture kv_type n_parallel
@@ -38,8 +36,8 @@
  *   JOB_RESULT   JSON: {"embedding":[..]} (of length 1), {"tokens":[..]}, {"content":".."},
  *                {"prompt":".."}; with "n_prompt" where tokens were read
  *   JOB_ERROR    JSON of struct job_error
- *   JOB_STATS    JSON: of the whole engine, with "slots", n_parallel of {id n_tokens n_prompt
- * n_generated decoding} (id 0: idle); the answer to a JOB_STATS */
+ *   JOB_STATS    JSON: of the whole engine, "slots": [{id (0: idle) n_tokens n_prompt n_generated
+ *                decoding}]; the answer to a JOB_STATS */
 #ifndef MOAT_RUN_JOB_H
 #define MOAT_RUN_JOB_H
 
@@ -73,8 +71,8 @@ struct job_message {
     struct str payload; /* borrowed: until the next call for its reader */
 };
 
-/* What a piece of text belongs to. A call of a tool is JOB_CALL, arguments in any number of pieces,
- * and JOB_CALL_END or, where the answer was cut in it, JOB_CALL_CUT; calls follow each other. */
+/* What a piece of text belongs to. A call of a tool is JOB_CALL, any number of JOB_ARGUMENTS, and
+ * JOB_CALL_END or, where the answer was cut in it, JOB_CALL_CUT. */
 enum job_part {
     JOB_CONTENT,
     JOB_REASONING,
