@@ -31,6 +31,7 @@
 #define LIMIT_JSON_DEPTH       64u            /* its nesting */
 #define LIMIT_TOOLCALL_BYTES   (4u << 20)     /* one call of a tool, as a model writes it */
 #define LIMIT_TOOLS            1024u          /* tools of one request */
+#define LIMIT_JSON_VALUES      (4u << 20)     /* its values, roughly */
 #define LIMIT_CONFIG_BYTES     (1u << 20)     /* a configuration file */
 #define LIMIT_CONTEXT          (16u << 20)    /* tokens of context */
 #define LIMIT_LAYERS           1024u          /* layers of a model */
@@ -43,6 +44,10 @@
 #define LIMIT_STOP_BYTES       1024u          /* bytes of one of them */
 #define LIMIT_LOGIT_BIAS       4096u          /* tokens with a bias in one request */
 #define LIMIT_MANIFEST_BYTES   (1u << 20)     /* one manifest of the store */
+#define LIMIT_HTTP_LINE        8192u          /* bytes of a request line */
+#define LIMIT_HTTP_HEAD        16384u         /* bytes of a request's head */
+#define LIMIT_HTTP_HEADERS     100u           /* headers of a request */
+#define LIMIT_HTTP_BODY        (32u << 20)    /* bytes of a request's body */
 #define LIMIT_ARCHIVE_MEMBERS  65536u         /* members looked at in a wheel */
 #define LIMIT_PULL_BYTES       (4ull << 40)   /* a file that is pulled */
 #define LIMIT_PULL_SOURCES     16u            /* mirrors of it */

@@ -20,6 +20,8 @@ static const struct row {
     {N_("Daily use"), NULL},
     {NULL, &cmd_run},
 
+    {NULL, &cmd_serve},
+
     {NULL, &cmd_embed},
 
     {NULL, &cmd_list},
@@ -46,6 +48,8 @@ static const struct row {
     {NULL, &cmd_template},
 
     {N_("This program"), NULL},
+    {NULL, &cmd_config},
+
     {NULL, &cmd_completion},
 };
 

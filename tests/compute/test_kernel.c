@@ -133,8 +133,9 @@ static void check_problem(const struct kernels *k, struct problem *p)
     scratch_guard(p->cols);
     bool used[ACT_FORMS] = {[ACT_F32] = true};
     for (size_t i = 0; i < N_COUNTS; i++) {
-        used[k->form(&p->packed, counts[i], false)] = true;
-        assert_int_equal(k->form(&p->packed, counts[i], true), ACT_F32);
+        used[k->form(&p->packed, counts[i], PRECISION_NORMAL)] = true;
+        used[k->form(&p->packed, counts[i], PRECISION_FAST)] = true;
+        assert_int_equal(k->form(&p->packed, counts[i], PRECISION_EXACT), ACT_F32);
     }
     for (enum act_form f = ACT_F32; f < ACT_FORMS; f++)
         if (used[f])
@@ -177,7 +178,7 @@ static void plain_rows(void **state)
         p.packed = p.plain;
         scratch_guard(p.cols);
         for (size_t c = 0; c < N_COUNTS; c++)
-            assert_int_equal(k->form(&p.packed, counts[c], false), ACT_F32);
+            assert_int_equal(k->form(&p.packed, counts[c], PRECISION_NORMAL), ACT_F32);
         check_form(k, &p, ACT_F32);
         p.packed = r16;
         problem_clear(&p);
@@ -215,8 +216,8 @@ static void activations(void **state)
         problem_init(&p, &shapes[N_SHAPES - 2], 16, lengths[i], TOKENS);
         struct mat q4 = {.type = DTYPE_Q4_0, .layout = MAT_R16, .rows = 16, .cols = lengths[i]};
         for (uint32_t n = 1; n <= TOKENS; n *= 8)
-            if (k->form(&q4, n, false) != ACT_Q8 || lengths[i] % 32 == 0)
-                check_act(k, &p, k->form(&q4, n, false));
+            if (k->form(&q4, n, PRECISION_NORMAL) != ACT_Q8 || lengths[i] % 32 == 0)
+                check_act(k, &p, k->form(&q4, n, PRECISION_NORMAL));
         problem_clear(&p);
     }
 }
