@@ -46,12 +46,15 @@ bool loaded_open(struct loaded *l, struct gguf *g, const struct settings *s,
 void loaded_close(struct loaded *l);
 
 uint32_t loaded_context(const struct loaded *l); /* tokens of context in use */
+/* Those that an answer with these settings may use: no more than their context_window, if any. */
+uint32_t loaded_window(const struct loaded *l, const struct settings *s);
 
 /* The ids of a prompt that is answered: special tokens in it are parsed; BOS goes in front as the
  * model wants it, unless the text starts with it, as templates often do. */
 bool loaded_tokenize(const struct loaded *l, struct str prompt, struct tokens *out,
                      struct err *e) MUST_USE;
 /* ERR_LIMIT with both counts when it does not fit the context with one token for an answer. */
-bool loaded_check_prompt(const struct loaded *l, const struct tokens *t, struct err *e) MUST_USE;
+bool loaded_check_prompt(const struct loaded *l, const struct settings *s, const struct tokens *t,
+                         struct err *e) MUST_USE;
 
 #endif
