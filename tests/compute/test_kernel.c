@@ -9,6 +9,7 @@
 
 #include "kernel_attend.h"
 #include "kernel_expected.h"
+#include "kernel_run.h"
 #include "kernel_speed.h"
 
 enum { TOKENS = 64 };
