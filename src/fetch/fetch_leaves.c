@@ -26,7 +26,7 @@ static size_t on_head(char *p, size_t size, size_t n, void *arg)
     struct receiver *r = arg;
     r->head_bytes += size * n;
     answer_line(&r->answer, (struct str){p, size * n}, 0);
-    return r->head_bytes > LIMIT_HTTP_HEAD ? 0 : size * n;
+    return r->head_bytes > LIMIT_ANSWER_HEAD ? 0 : size * n;
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg)

@@ -21,7 +21,7 @@ static size_t on_head(char *p, size_t size, size_t n, void *arg)
     n *= size;
     t->head_bytes += n;
     t->last_ns = os_now_ns();
-    if (t->head_bytes > LIMIT_HTTP_HEAD) {
+    if (t->head_bytes > LIMIT_ANSWER_HEAD) {
         fail(&t->why, ERR_NETWORK, "the head of its answer does not end");
         return 0;
     }

@@ -16,7 +16,8 @@
  *   tool_only parallel_tool_calls        chat: the name of the tool to call; false: one call at
  * most prompt           text: a text or an array of token ids; infill: what is in front; embed,
  *                    tokenize: a text; detokenize: ids
- *   suffix           infill: what is behind
+ *   suffix           infill: what is behind; files: other files before it, [{name text}]; file: the
+ *                    name of the one that is written; repository: of all of them
  *   schema|grammar   a JSON Schema (object or true), or GBNF text: what the answer must be
  *   logprobs         how many alternatives to a token are told (0 to JOB_LOGPROBS); absent: none
  *   choice           which of several answers to one prompt, from 0: added to a seed that was given
@@ -28,8 +29,7 @@
  * Other keys are passed over.
  * Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR; nothing comes for it afterwards. A
  * cancelled job ends with JOB_DONE or JOB_ERROR too. Payloads from the engine:
- *   JOB_READY    JSON: n_ctx n_ctx_train n_vocab n_params bytes architecture kv_type n_parallel
- *                n_embd generates embeds template infill pooling, texts: chat_template bos eos
+ *   JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c)
  *   JOB_STARTED  n_prompt u32, n_reused u32
  *   JOB_TEXT     struct job_text: whole UTF-8 characters, and the tokens they came from
  *   JOB_DONE     JSON of struct job_done

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "engine/embedding.h"
 #include "run/agent_lines.h"
+#include "run/infill.h"
 
 /* A job being read. */
 struct reading {
@@ -288,22 +289,18 @@ static bool read_prompt(struct reading *r, struct err *e)
     return text_of(r, "prompt", true, &text, e) && take_text(r, text, "prompt", e);
 }
 
-/* What stands in front, what behind, and the place between (Bavarian et al. 2022). */
 static bool read_infill(struct reading *r, struct err *e)
 {
-    const struct vocab *v = r->l->vocab;
-    struct tokens *t = &r->p->prompt;
-    struct str before, behind;
-    if (v->fim_pre == TOKEN_NONE || v->fim_suf == TOKEN_NONE || v->fim_mid == TOKEN_NONE)
+    struct infill in = {.files = json_object_get(r->job, "files")};
+    if (!infill_can(r->l->vocab))
         return fail(e, ERR_UNSUPPORTED,
                     "the model cannot fill in: its vocabulary has no tokens for that");
-    if (!text_of(r, "prompt", true, &before, e) || !text_of(r, "suffix", false, &behind, e))
+    if (!text_of(r, "prompt", true, &in.before, e) || !text_of(r, "suffix", false, &in.behind, e) ||
+        !text_of(r, "file", false, &in.name, e) ||
+        !text_of(r, "repository", false, &in.repository, e))
         return false;
-    bool ok = (!v->add_bos || v->bos == TOKEN_NONE || tokens_push(t, v->bos, e)) &&
-              tokens_push(t, v->fim_pre, e) && tokenize(v, before, false, false, t, e) &&
-              tokens_push(t, v->fim_suf, e) && tokenize(v, behind, false, false, t, e) &&
-              tokens_push(t, v->fim_mid, e) && check_prompt(r, e);
-    return ok || too_long(r, "prompt", e);
+    return (infill_prompt(r->l->vocab, &in, &r->p->prompt, e) && check_prompt(r, e)) ||
+           too_long(r, "prompt", e);
 }
 
 /* --- tasks ----------------------------------------------------------------------------------- */

@@ -135,13 +135,16 @@ static json_t *details_of(const struct engine_slot *s)
         snprintf(size, sizeof size, n < 1e9 ? "%.2fM" : "%.1fB", n < 1e9 ? n / 1e6 : n / 1e9);
     return json_pack("{ss ss ss s[s] ss ss}", "parent_model", "", "format", "gguf", "family",
                      family, "families", family, "parameter_size", size, "quantization_level",
-                     "unknown");
+                     word_of(s, "quantization"));
 }
 
 static json_t *capabilities_of(const struct engine_slot *s)
 {
-    static const char *const names[][2] = {
-        {"generates", "completion"}, {"infill", "insert"}, {"embeds", "embedding"}};
+    static const char *const names[][2] = {{"generates", "completion"},
+                                           {"tools", "tools"},
+                                           {"thinks", "thinking"},
+                                           {"infill", "insert"},
+                                           {"embeds", "embedding"}};
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (json_is_true(json_object_get(s->info, names[i][0])))

@@ -9,6 +9,7 @@
 
 #include "kernel_attend.h"
 #include "kernel_expected.h"
+#include "kernel_run.h"
 #include "kernel_speed.h"
 
 enum { TOKENS = 64 };
@@ -371,14 +372,15 @@ static void unknown_levels(void **state)
 
 static int run_all(void)
 {
-    enum { N_TITLES = 8 };
+    enum { N_TITLES = 9 };
     static struct kernels tables[N_ISA];
     static char names[N_ISA][N_TITLES][40];
-    static void (*const functions[])(void **) = {
-        sums, plain_rows, activations, rows_of_floats, half_floats, norms, attention, delta_tokens};
+    static void (*const functions[])(void **) = {sums,           plain_rows,  activations,
+                                                 rows_of_floats, half_floats, norms,
+                                                 attention,      runs,        delta_tokens};
     static const char *const titles[] = {"sums",           "plain_rows",  "activations",
                                          "rows_of_floats", "half_floats", "norms",
-                                         "attention",      "delta_tokens"};
+                                         "attention",      "runs",        "delta_tokens"};
     struct CMUnitTest tests[N_ISA * N_TITLES + 1] = {cmocka_unit_test(unknown_levels)};
     size_t n = 1;
     for (size_t i = 0; i < N_ISA; i++)

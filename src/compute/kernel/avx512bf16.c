@@ -121,4 +121,5 @@ const struct kernels kernels_avx512bf16 = {
     .form = form,
     .act = act,
     .matmul = matmul,
+    .attend_run = avx512bf16_attend_run,
 };
