@@ -154,9 +154,10 @@ static bool print_json(const struct session *s, const struct answer *a, const st
     struct buf out;
     buf_init(&out, LIMIT_TEXT_BYTES * 6ull);
     json_t *timings =
-        json_pack("{sf sf sf sf sf sf sf}", "load_s", s->load_s, "prompt_s", r->prompt_s,
+        json_pack("{sf sf sf sf sf sf sf si si}", "load_s", s->load_s, "prompt_s", r->prompt_s,
                   "first_token_s", r->first_token_s, "decode_s", r->decode_s, "mask_s", r->mask_s,
-                  "prompt_tps", session_prompt_tps(r), "decode_tps", session_decode_tps(r));
+                  "prompt_tps", session_prompt_tps(r), "decode_tps", session_decode_tps(r),
+                  "guessed", (int)r->n_guessed, "guessed_right", (int)r->n_right);
     json_t *j = json_pack("{ss so so sO si si si ss so sI}", "model", s->model, "content",
                           text_of(&a->content), "reasoning",
                           a->reasoning.n ? text_of(&a->reasoning) : json_null(), "tool_calls",

@@ -104,6 +104,33 @@ bool timeline_push(struct timeline *t, uint32_t token, struct err *e)
     return advance(t, &token, 1, false, true, e);
 }
 
+bool timeline_push_all(struct timeline *t, const uint32_t *token, uint32_t n, struct err *e)
+{
+    struct batch *b = &t->f->batch;
+    batch_reset(b, false);
+    if (!kv_reserve(t->f->kv, t->seq, t->n, n, e))
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        batch_add(b, t->seq, t->n + i, token[i], true);
+    memcpy(t->token + t->n, token, n * sizeof *token);
+    t->n += n;
+    forward(t->f);
+    t->logits = forward_logits(t->f, 0, n);
+    return true;
+}
+
+void timeline_cut(struct timeline *t, uint32_t n)
+{
+    if (n < t->n)
+        t->n = kv_truncate(t->f->kv, t->seq, n);
+    must(t->n == n);
+}
+
+bool timeline_can_cut(const struct timeline *t)
+{
+    return t->f->m->n_kv_slots[KV_SLOTS_STATE] == 0;
+}
+
 uint64_t timeline_saved_bytes(const struct timeline *t)
 {
     return sizeof t->n + (uint64_t)t->n * sizeof *t->token + kv_saved_bytes(t->f->kv, t->seq);

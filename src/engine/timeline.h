@@ -18,7 +18,7 @@ struct timeline {
     uint32_t seq;
     uint32_t *token; /* [n_ctx], owned */
     uint32_t n;
-    const float *logits; /* [n_vocab] after token n-1 */
+    const float *logits; /* [n_vocab] after token n-1; timeline_push_all: a row for each token */
 };
 
 bool timeline_new(struct timeline *t, struct forward *f, uint32_t seq, struct err *e) MUST_USE;
@@ -31,6 +31,13 @@ bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const 
                    uint32_t *reused, struct err *e) MUST_USE;
 /* Appends one token. ERR_LIMIT when the context is full. */
 bool timeline_push(struct timeline *t, uint32_t token, struct err *e) MUST_USE;
+/* Appends n tokens, DECODE_TOKENS at most, in one pass: `logits` has a row behind each of them,
+ * the same bits as one by one. */
+bool timeline_push_all(struct timeline *t, const uint32_t *token, uint32_t n,
+                       struct err *e) MUST_USE;
+/* Takes back tokens of the last pass until there are n; only where timeline_can_cut. */
+void timeline_cut(struct timeline *t, uint32_t n);
+bool timeline_can_cut(const struct timeline *t); /* recurrent models cannot go back like that */
 
 /* Tokens at the beginning of token [n] that this timeline has too. */
 uint32_t timeline_same(const struct timeline *t, const uint32_t *token, uint32_t n);

@@ -14,6 +14,7 @@ struct generator {
     struct loaded l;
     struct timeline timeline;
     struct tokens prompt;
+    struct speculation *speculation; /* made for the first answer that may guess */
     struct rope_options rope;
     struct hash identity; /* of the model, for saved states */
     bool identified;
@@ -41,6 +42,7 @@ void generator_close(struct generator *g)
         return;
     tokens_clear(&g->prompt);
     timeline_free(&g->timeline);
+    speculation_free(g->speculation);
     loaded_close(&g->l);
     mem_free(g);
 }
@@ -110,6 +112,11 @@ struct journey {
     struct generation *r;
     struct completion completion;
     struct shift shift;
+    struct speculation *guesses; /* NULL: none are made */
+    struct pass {                /* the last one */
+        uint32_t token[DECODE_TOKENS], n;
+        uint32_t row; /* whose logits are to be chosen from */
+    } pass;
     uint64_t start_ns;
     bool first_shown;
 };
@@ -166,10 +173,59 @@ static bool push_shifted(struct journey *j, uint32_t id, struct err *e)
     return timeline_sync(t, all->id, (uint32_t)all->n, j->cancel, &reused, e);
 }
 
+/* Guesses are made where they are allowed, and what is not wanted of them can be taken back. */
+static bool start_guessing(struct journey *j, struct err *e)
+{
+    struct generator *g = j->g;
+    if (j->s->speculation == SPECULATION_OFF || !timeline_can_cut(&g->timeline))
+        return true;
+    if (!g->speculation)
+        g->speculation = speculation_new(generator_context(g), &g->l.costs, e);
+    if (!g->speculation)
+        return false;
+    speculation_reset(g->speculation);
+    for (size_t i = 0; i < g->prompt.n; i++)
+        speculation_add(g->speculation, g->prompt.id[i]);
+    j->guesses = g->speculation;
+    return true;
+}
+
+/* Guesses behind the first token of the pass, as many as there is room for. */
+static void add_guesses(struct journey *j, struct pass *p)
+{
+    const struct completion *c = &j->completion;
+    uint32_t left = generator_context(j->g) - j->g->timeline.n - 1;
+    if (c->max_tokens && c->max_tokens - c->n_generated - 1 < left)
+        left = c->max_tokens - c->n_generated - 1;
+    if (j->guesses && left)
+        p->n += speculation_guess(j->guesses, 1, left, p->token + 1);
+    j->r->n_guessed += p->n - 1;
+}
+
+/* Computes what follows a token. */
 static bool push(struct journey *j, uint32_t id, struct err *e)
 {
-    bool full = j->g->timeline.n >= generator_context(j->g);
-    return full ? push_shifted(j, id, e) : timeline_push(&j->g->timeline, id, e);
+    struct timeline *t = &j->g->timeline;
+    struct pass *p = &j->pass;
+    *p = (struct pass){.token = {id}, .n = 1};
+    if (t->n >= generator_context(j->g))
+        return push_shifted(j, id, e);
+    add_guesses(j, p);
+    uint64_t t0 = os_now_ns();
+    bool ok = timeline_push_all(t, p->token, p->n, e);
+    pass_costs_note(&j->g->l.costs, p->n, seconds_since(t0));
+    return ok;
+}
+
+/* The logits behind a token that is chosen are there already, where it had been guessed. */
+static bool was_guessed(struct journey *j, uint32_t id)
+{
+    struct pass *p = &j->pass;
+    if (p->row + 1 == p->n || p->token[p->row + 1] != id)
+        return false;
+    p->row++;
+    j->r->n_right++;
+    return true;
 }
 
 /* Gives out what is certain; false when the caller wants no more. */
@@ -186,28 +242,42 @@ static bool show(struct journey *j)
     return more;
 }
 
-/* Samples until the answer ends. */
-static bool decode(struct journey *j, struct err *e)
+/* One token more: chosen, and shown. */
+static bool step(struct journey *j, uint32_t *id, bool *over, struct err *e)
 {
     struct timeline *t = &j->g->timeline;
     struct completion *c = &j->completion;
+    uint32_t n_vocab = j->g->l.model->h.n_vocab, at = t->n - (j->pass.n - 1 - j->pass.row);
+    if (!completion_choose(c, t->logits + (size_t)j->pass.row * n_vocab, at, id, e))
+        return false;
+    completion_take(c, at, *id, over);
+    if (j->guesses)
+        speculation_add(j->guesses, *id);
+    if (!show(j)) {
+        c->finish = FINISH_CANCELLED;
+        *over = true;
+    }
+    if (*over || !was_guessed(j, *id))
+        timeline_cut(t, at);
+    return true;
+}
+
+/* Samples until the answer ends. */
+static bool decode(struct journey *j, struct err *e)
+{
+    struct completion *c = &j->completion;
     for (;;) {
-        uint32_t id;
+        uint32_t id, row = j->pass.row;
         bool over;
         c->finish = FINISH_CANCELLED;
         if (j->cancel && atomic_load(j->cancel))
             return true;
-        if (!completion_choose(c, t->logits, t->n, &id, e))
+        if (!step(j, &id, &over, e))
             return false;
-        completion_take(c, t->n, id, &over);
-        if (!show(j)) {
-            c->finish = FINISH_CANCELLED;
-            return true;
-        }
         if (over)
             return true;
         c->finish = FINISH_CANCELLED;
-        if (!push(j, id, e))
+        if (j->pass.row == row && !push(j, id, e))
             return e->code == ERR_CANCELLED;
     }
 }
@@ -223,7 +293,8 @@ static bool answer(struct journey *j, struct err *e)
     }
     j->r->prompt_s = seconds_since(t0);
     t0 = os_now_ns();
-    if (!decode(j, e))
+    j->pass = (struct pass){.n = 1};
+    if (!start_guessing(j, e) || !decode(j, e))
         return false;
     completion_end(&j->completion);
     (void)show(j);

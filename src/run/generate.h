@@ -17,6 +17,7 @@ struct generation {
     enum finish finish;
     char stop[64]; /* FINISH_STOP: the sequence, cut to fit */
     uint32_t n_prompt, n_reused, n_generated;
+    uint32_t n_guessed, n_right; /* tokens computed on a guess, and those of them that held */
     uint32_t n_dropped, n_kept; /* by settings.context_shift: tokens gone, after the first n_kept */
     double prompt_s, first_token_s, decode_s; /* first_token_s: from the call to the first text */
     double mask_s;                            /* of decode_s: what the grammar took */

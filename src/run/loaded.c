@@ -38,6 +38,8 @@ static void make_plan(const struct loaded *l, const struct forward_params *p,
     memplan_of(plan, l->g, l->model, p);
     if (o->grammar)
         plan->text += token_mask_bytes(l->model->h.n_vocab);
+    if (!l->embeds)
+        plan->text += l->n_parallel * speculation_bytes(p->kv.n_ctx);
     memplan_sum(plan);
 }
 
@@ -88,7 +90,7 @@ static bool open_parts(struct loaded *l, const struct settings *s, const struct 
     struct forward_params p = {
         .kv = {.type = o->kv, .n_batch = PREFILL_BATCH},
         .n_threads = o->threads ? o->threads : os_cpu_count(),
-        .n_logits = l->n_parallel < DECODE_TOKENS ? l->n_parallel : DECODE_TOKENS,
+        .n_logits = DECODE_TOKENS,
         .precision = o->precision,
     };
     if (!(l->model = model_new(l->g, &s->rope, e)))

@@ -9,6 +9,7 @@
 #include "gguf/gguf.h"
 #include "run/memplan.h"
 #include "run/settings.h"
+#include "run/speculate.h"
 #include "text/chat.h"
 #include "text/token_tree.h"
 #include "text/tokenize.h"
@@ -32,6 +33,7 @@ struct loaded {
     struct model *model;
     struct packed packed;
     struct forward *f;       /* f->p.kv.n_seq sequences: n_parallel, and those kept */
+    struct pass_costs costs; /* of decoding */
     struct token_tree *tree; /* of the vocabulary; made for the first grammar */
     uint32_t n_parallel;
     bool embeds; /* for vectors, not for answers */

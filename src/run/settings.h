@@ -12,6 +12,7 @@
  *                   text as it stands, or a JSON list
  *   context_shift   true or false; on the command line the option alone is true
  *   rope_scaling    none, linear or yarn
+ *   speculation     off or lookup
  *   samplers        a list of stage names; on the command line names with ";" or "," between
  *   logit_bias      {"token id": bias}, false for "never"; on the command line ID=BIAS. Token ids
  *                   only: a text may be several tokens (moat tokenize shows the ids). */
@@ -46,6 +47,8 @@ struct setting {
     const char *const *choices; /* SETTING_CHOICE: the names of 1, 2, ..., ended by NULL */
 };
 
+enum { SPECULATION_OFF = 1, SPECULATION_LOOKUP };
+
 struct settings_strings {
     char **v; /* owned, but for the default breakers */
     uint32_t n;
@@ -74,6 +77,7 @@ struct settings {
     struct sample_bias *logit_bias; /* owned */
     uint32_t n_logit_bias;
     enum sample_stage samplers[SAMPLE_STAGE_COUNT];
+    uint32_t speculation;          /* SPECULATION_OFF, SPECULATION_LOOKUP */
     const struct grammar *grammar; /* what answers must be; borrowed, NULL: anything */
     bool special;                  /* answers hold the texts of special tokens: text/toolcall */
 };

@@ -21,6 +21,7 @@
 #define U32(key, min, max, help) ROW(key, SETTING_U32, min, max, "N", help)
 #define F32(key, min, max, help) ROW(key, SETTING_F32, min, max, "X", help)
 
+static const char *const speculations[] = {"off", "lookup", NULL};
 static const char *const rope_scalings[] = {"none", "linear", "yarn", NULL};
 
 const struct setting settings_table[] = {
@@ -98,6 +99,10 @@ const struct setting settings_table[] = {
     ROW(samplers, SETTING_ORDER, 0, 0, "NAMES",
         N_("the samplers in their order (default "
            "penalties;dry;top_k;typical_p;top_p;min_p;xtc;temperature)")),
+    {"speculation", SETTING_CHOICE, offsetof(struct settings, speculation), 0, 0, "HOW",
+     N_("guess tokens that stood behind the same words before and compute them together: lookup "
+        "(default; the answer is the same) or off"),
+     false, speculations},
 };
 const uint32_t settings_count = sizeof settings_table / sizeof *settings_table;
 
@@ -134,6 +139,7 @@ void settings_init(struct settings *s)
         .xtc_threshold = 0.1f,
         .mirostat_tau = 5,
         .mirostat_eta = 0.1f,
+        .speculation = SPECULATION_LOOKUP,
     };
     for (uint32_t i = 0; i < setting_stage_count; i++)
         s->samplers[i] = setting_stages[i].stage;
