@@ -232,20 +232,31 @@ static void choices(void **state)
                 source_init(&v[2], "http://c/x", &e));
     assert_ptr_equal(source_first(v, 3, -1, 0), &v[0]);
     assert_ptr_equal(source_first(v, 3, 0, 0), &v[1]);
+    v[0].answered = v[1].answered = v[2].answered = true;
     source_failed(&v[0], 0, 1);
     assert_ptr_equal(source_first(v, 3, -1, 1), &v[1]);
     assert_ptr_equal(source_first(v, 3, -1, 1 + SECOND), &v[0]);
     source_worked(&v[0], 10 * MIB, SECOND);
-    assert_ptr_equal(source_best(v, 3, -1, SECOND), &v[1]); /* never tried */
+    assert_ptr_equal(source_best(v, 3, -1, true, SECOND), &v[1]); /* never tried */
     source_worked(&v[1], 100 * MIB, SECOND);
     source_worked(&v[2], 90 * MIB, SECOND);
-    assert_ptr_equal(source_best(v, 3, -1, SECOND), &v[1]);
+    assert_ptr_equal(source_best(v, 3, -1, true, SECOND), &v[1]);
     v[1].active = 1;
-    assert_ptr_equal(source_best(v, 3, -1, SECOND), &v[2]);
+    assert_ptr_equal(source_best(v, 3, -1, true, SECOND), &v[2]);
+    assert_ptr_equal(source_best(v, 3, -1, false, SECOND), &v[1]); /* ten times the first */
+    v[1].rate = v[2].rate = 1.9 * v[0].rate;
+    assert_ptr_equal(source_best(v, 3, -1, false, SECOND), &v[0]);
+    v[0].silent = true;
+    assert_ptr_equal(source_best(v, 3, -1, false, SECOND), &v[1]);
+    v[0].silent = false;
     v[1].out = v[2].out = true;
-    assert_ptr_equal(source_best(v, 3, -1, SECOND), &v[0]);
+    assert_ptr_equal(source_best(v, 3, -1, true, SECOND), &v[0]);
+    v[0].answered = false; /* one question at a time until it has answered */
+    v[0].active = 1;
+    assert_null(source_best(v, 3, -1, true, SECOND));
+    v[0].active = 0;
     v[0].asked = false;
-    assert_null(source_best(v, 3, -1, SECOND));
+    assert_null(source_best(v, 3, -1, true, SECOND));
 }
 
 static void lines(void **state)
