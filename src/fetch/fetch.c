@@ -66,8 +66,8 @@ static struct source *choose(struct fetch *f, int except, uint64_t now)
 static bool start(struct fetch *f, struct source *s, struct run r, bool joined)
 {
     const char *validator = s->loose ? "" : s->known.validator;
-    struct transfer *t =
-        transfer_new(f->q, &f->owner, source_address(s), r, validator, s->whole, &f->fatal);
+    struct transfer *t = transfer_new(f->q, &f->owner, source_address(s), r, validator, s->whole,
+                                      &f->reach[s - f->source], &f->fatal);
     if (!t) {
         if (joined)
             pieces_leave(&f->j.pieces, r);
@@ -304,6 +304,13 @@ static bool ended_well(struct fetch *f, struct transfer *t, CURLcode code)
            (t->pieces || fail(&t->why, ERR_CORRUPT, "it sends less than was asked for"));
 }
 
+/* No use to ask again: an answer that will stay the same, or an address we do not go to. */
+static bool refused(const struct transfer *t)
+{
+    int status = t->answer.status;
+    return t->why.code == ERR_DENIED || (status >= 300 && status != 416 && !retry_status(status));
+}
+
 /* code: how it ended. */
 static void finish(struct fetch *f, struct transfer *t, CURLcode code, uint64_t now)
 {
@@ -317,9 +324,7 @@ static void finish(struct fetch *f, struct transfer *t, CURLcode code, uint64_t 
         source_worked(s, t->bytes, since(t->start_ns, now));
     }
     if (!good && !s->out && f->fatal.code == ERR_NONE) {
-        bool final = t->why.code == ERR_NONE ? fetch_describe(code, &t->why)
-                                             : t->answer.status >= 300 && t->answer.status != 416 &&
-                                                   !retry_status(t->answer.status);
+        bool final = t->why.code == ERR_NONE ? fetch_describe(code, &t->why) : refused(t);
         failed(f, s, t, final, code == CURLE_COULDNT_RESOLVE_HOST, now);
     }
     transfer_free(t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/fetch/test_fetch: the parts of a download that need no network: ranges of pieces, answers,
  * pauses, addresses, the number of connections, the bound on the rate. */
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "base/json.h"
@@ -8,6 +9,7 @@
 #include "fetch/bucket.h"
 #include "fetch/line.h"
 #include "fetch/pieces.h"
+#include "fetch/reach.h"
 #include "fetch/retry.h"
 #include "fetch/source.h"
 #include "fetch/tune.h"
@@ -259,6 +261,45 @@ static void choices(void **state)
     assert_null(source_best(v, 3, -1, true, SECOND));
 }
 
+static void inner_addresses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool inner;
+    } cases[] = {{"127.0.0.1", true},
+                 {"10.1.2.3", true},
+                 {"172.16.0.1", true},
+                 {"172.31.255.255", true},
+                 {"172.32.0.1", false},
+                 {"192.168.1.1", true},
+                 {"169.254.169.254", true},
+                 {"100.64.0.1", true},
+                 {"100.128.0.1", false},
+                 {"0.0.0.0", true},
+                 {"9.255.255.255", false},
+                 {"8.8.8.8", false},
+                 {"::1", true},
+                 {"::", true},
+                 {"fe80::1", true},
+                 {"fd00::1", true},
+                 {"2001:db8::1", false},
+                 {"::ffff:10.0.0.1", true},
+                 {"::ffff:8.8.8.8", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET};
+        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+        bool is4 = inet_pton(AF_INET, cases[i].text, &v4.sin_addr) == 1;
+        assert_true(is4 || inet_pton(AF_INET6, cases[i].text, &v6.sin6_addr) == 1);
+        bool inner = is4 ? reach_is_inner((struct sockaddr *)&v4, sizeof v4)
+                         : reach_is_inner((struct sockaddr *)&v6, sizeof v6);
+        if (inner != cases[i].inner)
+            fail_msg("%s: %d\n", cases[i].text, inner);
+    }
+    struct sockaddr other = {.sa_family = AF_UNIX};
+    assert_true(reach_is_inner(&other, sizeof other));
+}
+
 static void lines(void **state)
 {
     (void)state;
@@ -314,7 +355,7 @@ int main(void)
         cmocka_unit_test(sizes),       cmocka_unit_test(runs),    cmocka_unit_test(content_range),
         cmocka_unit_test(retry_after), cmocka_unit_test(answers), cmocka_unit_test(pauses),
         cmocka_unit_test(addresses),   cmocka_unit_test(tuning),  cmocka_unit_test(rates),
-        cmocka_unit_test(choices),     cmocka_unit_test(lines),
+        cmocka_unit_test(choices),     cmocka_unit_test(lines),   cmocka_unit_test(inner_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
