@@ -1,71 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* moat pull: a model from the network becomes a model with a name. */
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/pull_opts.h"
 #include "cli/pull_show.h"
+#include "cli/pull_source.h"
 #include "cli/read_settings.h"
 #include "cli/table.h"
 #include "cli/term.h"
-#include "fetch/url.h"
-#include "store/pull.h"
-
-/* --- what is to be pulled ------------------------------------------------------------------ */
-
-/* "SmolLM2-135M.Q4_K_M.gguf" -> "SmolLM2-135M.Q4_K_M" */
-static bool name_of_file(const char *file, struct name *name, struct err *e)
-{
-    char text[NAME_PART + 1];
-    struct str s = str_of(file);
-    if (str_ends(s, STR(".gguf")))
-        s.n -= 5;
-    size_t n = 0;
-    for (size_t i = 0; i < s.n && n < NAME_PART; i++) {
-        char c = s.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     c == '.' || c == '_';
-        if (plain || n)
-            text[n++] = plain ? c : '-';
-    }
-    text[n] = '\0';
-    return name_parse(name, (struct str){text, n}, NULL) ||
-           fail(e, ERR_USAGE, "moat pull needs --name NAME[:TAG], what to call the model");
-}
-
-static bool name_model(const struct pull_options *o, const struct url *u, struct name *name,
-                       struct err *e)
-{
-    return o->name ? name_parse(name, str_of(o->name), e) : name_of_file(u->file, name, e);
-}
-
-static bool set_request(const struct pull_options *o, struct pull_request *q, struct url *u,
-                        struct err *e)
-{
-    if (!url_is(o->what))
-        return fail(e, ERR_USAGE,
-                    "\"%s\" is no address; moat pull takes one that begins with https:// or "
-                    "http://",
-                    o->what);
-    for (uint32_t i = 0; i < o->n_mirror; i++)
-        if (!url_parse(u, o->mirror[i], e))
-            return err_at(e, "--mirror %s", o->mirror[i]);
-    if (!url_parse(u, o->what, e) || !name_model(o, u, &q->name, e))
-        return false;
-    q->job = o->job;
-    q->job.url[0] = o->what;
-    for (uint32_t i = 0; i < o->n_mirror; i++)
-        q->job.url[i + 1] = o->mirror[i];
-    q->job.n_url = o->n_mirror + 1;
-    q->source = u->shown;
-    return pull_auth(o, u, &q->job, e);
-}
 
 /* --- what came of it ----------------------------------------------------------------------- */
 
@@ -75,7 +20,15 @@ static void row(struct table *t, const char *label, struct str value)
     table_cell(t, value);
 }
 
-static bool print_text(const struct pull_request *q, const struct pull_result *r, struct err *e)
+static const char *how_verified(const struct pull_source *s, const struct pull_result *r)
+{
+    if (!r->verified)
+        return _("no: nothing to compare with was given (--sha256)");
+    return s->from_hub ? _("yes, against the SHA-256 that the hub names") : _("yes");
+}
+
+static bool print_text(const struct pull_source *s, const struct pull_request *q,
+                       const struct pull_result *r, struct err *e)
 {
     struct table t;
     char size[16], received[16];
@@ -90,8 +43,7 @@ static bool print_text(const struct pull_request *q, const struct pull_result *r
                   term_size(r->received, received));
     row(&t, _("architecture"), str_of(r->architecture));
     row(&t, "SHA-256", str_of(r->digest.hex));
-    row(&t, _("verified"),
-        str_of(r->verified ? _("yes") : _("no: nothing to compare with was given (--sha256)")));
+    row(&t, _("verified"), str_of(how_verified(s, r)));
     bool ok = table_print(&t, false, e);
     table_clear(&t);
     return ok;
@@ -116,25 +68,31 @@ static bool print_json(const struct pull_request *q, const struct pull_result *r
     return ok;
 }
 
-static bool run(const struct pull_options *o, struct err *e)
+static bool pull(struct pull_source *s, const struct pull_options *o, struct err *e)
 {
     struct pull_request q = {0};
     struct pull_result r;
     struct pull_show show;
-    struct digest expected;
-    struct url u;
     json_t *settings = NULL;
-    if (!set_request(o, &q, &u, e) ||
-        (o->sha256 && !digest_parse(&expected, str_of(o->sha256), e)) ||
-        (o->config && !read_settings(o->config, &settings, e)))
+    if (o->config && !read_settings(o->config, &settings, e))
         return false;
-    q.expected = o->sha256 ? &expected : NULL;
     q.settings = settings;
-    pull_show_start(&show, q.name.text, o->json, &q.watch);
-    bool ok = pull_model(&q, &r, e);
-    pull_show_end(&show);
-    ok = ok && (o->json ? print_json(&q, &r, e) : print_text(&q, &r, e));
+    bool ok = pull_source_find(s, o, &q, e);
+    if (ok) {
+        pull_show_start(&show, q.name.text, o->json, &q.watch);
+        ok = pull_model(&q, &r, e);
+        pull_show_end(&show);
+    }
+    ok = ok && (o->json ? print_json(&q, &r, e) : print_text(s, &q, &r, e));
     json_decref(settings);
+    return ok;
+}
+
+static bool run(const struct pull_options *o, struct err *e)
+{
+    struct pull_source *s = mem_new(1, sizeof *s, e);
+    bool ok = s && pull(s, o, e);
+    mem_free(s);
     return ok;
 }
 
@@ -150,7 +108,7 @@ static int main_pull(int argc, char **argv)
 
 const struct command cmd_pull = {
     .name = "pull",
-    .args = "URL",
+    .args = "URL|hf:...|ms:...|ollama:...|oci:...",
     .summary = N_("fetch a model from the network and keep it"),
     .detail =
         N_("The file is fetched over several connections, checked, and kept in $MOAT_HOME "
@@ -158,6 +116,10 @@ const struct command cmd_pull = {
            "off goes on where it was: with the next try, with the next source, or with the "
            "next moat pull of the same. Failures of the network are tried again for ever; "
            "Ctrl-C stops.\n\n"
+           "Besides addresses it takes hf:ORG/REPO/FILE.gguf (Hugging Face), "
+           "ms:ORG/REPO/FILE.gguf (ModelScope), ollama:MODEL[:TAG] and "
+           "oci:HOST/REPOSITORY[:TAG]; these say themselves which SHA-256 the file has. "
+           "HF_ENDPOINT, MODELSCOPE_DOMAIN and HF_TOKEN are honoured.\n\n"
            "Proxies are taken from https_proxy, http_proxy, all_proxy and no_proxy, a private "
            "CA also from SSL_CERT_FILE. A user and password may stand in the address; they "
            "are sent to that host only, and kept nowhere."),

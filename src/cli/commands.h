@@ -11,6 +11,8 @@ extern const struct command cmd_completion;
 
 extern const struct command cmd_config;
 
+extern const struct command cmd_cp;
+
 extern const struct command cmd_embed;
 
 extern const struct command cmd_grammar;

@@ -31,6 +31,8 @@ static const struct row {
     {NULL, &cmd_pull},
     {NULL, &cmd_import},
 
+    {NULL, &cmd_cp},
+
     {NULL, &cmd_rm},
 
     {NULL, &cmd_verify},

@@ -13,7 +13,10 @@
 
 #define SECOND 1000000000ull
 
+#define EXPLORE_NS (3 * SECOND / 2)
+
 enum {
+    MUCH_FASTER = 8,  /* times: then the slower one is left */
     FIRST_PIECES = 4, /* asked for while the size or the rate of a source is not known */
     MOST_PIECES = 64,
     UNKNOWN_HOST = 5, /* failures, after which a host nobody has ever reached is given up */
@@ -53,8 +56,8 @@ static struct source *choose(struct fetch *f, int except, uint64_t now)
         struct source *s = &f->source[f->only];
         return source_usable(s, now) ? s : NULL;
     }
-    if (f->leaf && since(f->start_ns, now) > SECOND)
-        return source_best(f->source, f->n_source, except, now);
+    if (since(f->start_ns, now) > (f->leaf ? SECOND : 2 * SECOND))
+        return source_best(f->source, f->n_source, except, f->leaf != NULL, now);
     return source_first(f->source, f->n_source, except, now);
 }
 
@@ -63,8 +66,8 @@ static struct source *choose(struct fetch *f, int except, uint64_t now)
 static bool start(struct fetch *f, struct source *s, struct run r, bool joined)
 {
     const char *validator = s->loose ? "" : s->known.validator;
-    struct transfer *t =
-        transfer_new(f->q, &f->owner, source_address(s), r, validator, s->whole, &f->fatal);
+    struct transfer *t = transfer_new(f->q, &f->owner, source_address(s), r, validator, s->whole,
+                                      &f->reach[s - f->source], &f->fatal);
     if (!t) {
         if (joined)
             pieces_leave(&f->j.pieces, r);
@@ -176,6 +179,32 @@ static bool start_one(struct fetch *f, uint64_t now)
     return start(f, s, r, true);
 }
 
+/* Seconds that all of it will still take, as fast as it came so far. */
+static double whole_time_left(const struct fetch *f, uint64_t now)
+{
+    double past = (double)since(f->start_ns, now) / (double)SECOND, bytes = (double)f->received;
+    for (uint32_t i = 0; i < f->n_transfer; i++)
+        bytes += (double)f->transfer[i]->bytes;
+    double left = (double)(f->j.pieces.size - pieces_done_bytes(&f->j.pieces));
+    return bytes > 0 ? left * past / bytes : 1e9;
+}
+
+/* Where it takes long, sources never asked get one piece each to show how fast they are; one over
+ * the number of connections, which slow ones may have taken up. */
+static void explore(struct fetch *f, uint64_t now)
+{
+    struct run r;
+    if (f->only >= 0 || since(f->start_ns, now) < EXPLORE_NS ||
+        whole_time_left(f, now) < (f->leaf ? 2 : 5))
+        return;
+    for (uint32_t i = 0; i < f->n_source && f->n_transfer < FETCH_CONNECTIONS; i++) {
+        struct source *s = &f->source[i];
+        if (s->rate == 0 && s->active == 0 && !s->whole && source_usable(s, now) &&
+            pieces_take(&f->j.pieces, 1, &r) && !start(f, s, r, true))
+            return;
+    }
+}
+
 static void schedule(struct fetch *f, uint64_t now)
 {
     choose_only(f, now);
@@ -184,6 +213,7 @@ static void schedule(struct fetch *f, uint64_t now)
             probe(f, now);
         return;
     }
+    explore(f, now);
     uint32_t wanted = tune_step(&f->tune, now, f->received);
     while (f->fatal.code == ERR_NONE && f->n_transfer < wanted && start_one(f, now))
         ;
@@ -258,6 +288,7 @@ static void take_out(struct fetch *f, struct transfer *t)
         if (f->transfer[i] == t)
             f->transfer[i] = f->transfer[--f->n_transfer];
     f->received += t->bytes;
+    f->source[t->source].bytes += t->bytes;
 }
 
 /* It brought nothing wrong, or what was wrong is written down in t->why. */
@@ -273,6 +304,13 @@ static bool ended_well(struct fetch *f, struct transfer *t, CURLcode code)
            (t->pieces || fail(&t->why, ERR_CORRUPT, "it sends less than was asked for"));
 }
 
+/* No use to ask again: an answer that will stay the same, or an address we do not go to. */
+static bool refused(const struct transfer *t)
+{
+    int status = t->answer.status;
+    return t->why.code == ERR_DENIED || (status >= 300 && status != 416 && !retry_status(status));
+}
+
 /* code: how it ended. */
 static void finish(struct fetch *f, struct transfer *t, CURLcode code, uint64_t now)
 {
@@ -281,12 +319,12 @@ static void finish(struct fetch *f, struct transfer *t, CURLcode code, uint64_t 
     bool good = ended_well(f, t, code);
     if (t->joined)
         pieces_leave(&f->j.pieces, t->run);
-    if (t->pieces)
+    if (t->pieces) {
+        s->answered = true;
         source_worked(s, t->bytes, since(t->start_ns, now));
+    }
     if (!good && !s->out && f->fatal.code == ERR_NONE) {
-        bool final = t->why.code == ERR_NONE ? fetch_describe(code, &t->why)
-                                             : t->answer.status >= 300 && t->answer.status != 416 &&
-                                                   !retry_status(t->answer.status);
+        bool final = t->why.code == ERR_NONE ? fetch_describe(code, &t->why) : refused(t);
         failed(f, s, t, final, code == CURLE_COULDNT_RESOLVE_HOST, now);
     }
     transfer_free(t);
@@ -304,6 +342,39 @@ static void collect(struct fetch *f, uint64_t now)
     }
 }
 
+/* How fast each source is, and whether it keeps others waiting. */
+static void watch_sources(struct fetch *f, uint64_t now)
+{
+    uint64_t bytes[LIMIT_PULL_SOURCES];
+    for (uint32_t i = 0; i < f->n_source; i++) {
+        bytes[i] = f->source[i].bytes;
+        f->source[i].silent = false;
+    }
+    for (uint32_t i = 0; i < f->n_transfer; i++) {
+        struct transfer *t = f->transfer[i];
+        bytes[t->source] += t->bytes;
+        if (t->judged)
+            f->source[t->source].answered = true;
+        else if (since(t->start_ns, now) > SECOND)
+            f->source[t->source].silent = true;
+    }
+    for (uint32_t i = 0; i < f->n_source; i++)
+        source_measure(&f->source[i], bytes[i], now);
+}
+
+/* It is slow, and what is left of it takes long, while another source is many times faster. */
+static bool too_slow(const struct fetch *f, const struct transfer *t, uint64_t now)
+{
+    const struct source *s = &f->source[t->source];
+    if (f->only >= 0 || s->rate <= 0 || since(t->start_ns, now) < SECOND ||
+        time_left(f, t, now) < 3)
+        return false;
+    for (uint32_t i = 0; i < f->n_source; i++)
+        if (f->source[i].rate > MUCH_FASTER * s->rate && source_usable(&f->source[i], now))
+            return true;
+    return false;
+}
+
 /* Ends what is stuck, what others have overtaken, and what belongs to a source that is out. */
 static void police(struct fetch *f, uint64_t now)
 {
@@ -313,7 +384,7 @@ static void police(struct fetch *f, uint64_t now)
         if (t->paused && wait == 0)
             transfer_resume(t);
         bool unwanted = f->source[t->source].out || (f->only >= 0 && f->only != t->source) ||
-                        (t->joined && transfer_is_done(t));
+                        (t->joined && transfer_is_done(t)) || too_slow(f, t, now);
         bool stuck = !t->paused && since(t->last_ns, now) > f->q->stall_s * SECOND;
         t->complete |= unwanted;
         if (stuck && !unwanted)
@@ -385,6 +456,7 @@ static bool run(struct fetch *f, struct err *e)
         curl_multi_perform(f->multi, &running);
         now = os_now_ns();
         collect(f, now);
+        watch_sources(f, now);
         police(f, now);
         if (f->fatal.code) {
             *e = f->fatal;

@@ -6,6 +6,7 @@
  * (I2) With a tree, only if its hash is the leaf's. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -123,7 +124,7 @@ static bool new_version(struct fetch *f, struct transfer *t, struct source *s, u
     uint8_t number = (uint8_t)(s - f->source);
     s->epoch++;
     s->changes++;
-    memcpy(s->known.validator, answer_validator(&t->answer), sizeof s->known.validator);
+    snprintf(s->known.validator, ANSWER_TEXT, "%s", answer_validator(&t->answer));
     if (s->changes > CHANGES) {
         s->loose = f->leaf || f->q->digest_known; /* what comes is checked: let it change */
         if (!s->loose) {
@@ -176,7 +177,7 @@ static bool note_version(struct fetch *f, struct transfer *t, struct source *s)
     const char *validator = answer_validator(&t->answer);
     if (s->loose || strcmp(s->known.validator, validator) == 0)
         return true;
-    memcpy(s->known.validator, validator, sizeof s->known.validator);
+    snprintf(s->known.validator, ANSWER_TEXT, "%s", validator);
     return journal_note_source(f->journal_fd, (uint8_t)(s - f->source), &s->known, &f->fatal);
 }
 

@@ -18,6 +18,7 @@ struct fetch {
     void *arg;
     struct journal_state j; /* its pieces are the plan */
     struct source source[LIMIT_PULL_SOURCES];
+    enum transfer_reach reach[LIMIT_PULL_SOURCES];
     uint32_t n_source;
     struct hash *leaf; /* [n_leaf] of the tree, checked against its root; NULL: none */
     uint64_t n_leaf;

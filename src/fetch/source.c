@@ -7,6 +7,8 @@
 #include "base/os.h"
 #include "fetch/retry.h"
 
+#define WINDOW_NS 500000000ull
+
 enum { MOST = 255, CALM = 16 };
 
 bool source_init(struct source *s, const char *url, struct err *e)
@@ -23,7 +25,9 @@ bool source_init(struct source *s, const char *url, struct err *e)
 bool source_usable(const struct source *s, uint64_t now_ns)
 {
     uint32_t most = s->whole ? 1 : s->most;
-    return s->asked && !s->out && s->ready_ns <= now_ns && s->active < most;
+    if (!s->answered)
+        most = 1;
+    return s->asked && !s->out && !s->silent && s->ready_ns <= now_ns && s->active < most;
 }
 
 const char *source_address(const struct source *s)
@@ -39,24 +43,37 @@ struct source *source_first(struct source *v, uint32_t n, int except, uint64_t n
     return NULL;
 }
 
-/* What one more connection to it may bring; those that come first are liked better. */
-static double promise(const struct source *s)
+static double promise(const struct source *s, bool spread)
 {
-    return s->rate / (1 + s->active);
+    return spread ? s->rate / (1 + s->active) : s->rate;
 }
 
-struct source *source_best(struct source *v, uint32_t n, int except, uint64_t now_ns)
+struct source *source_best(struct source *v, uint32_t n, int except, bool spread, uint64_t now_ns)
 {
     struct source *best = NULL;
+    double much = spread ? 1.2 : 2;
     for (uint32_t i = 0; i < n; i++) {
         if ((int)i == except || !source_usable(&v[i], now_ns))
             continue;
         if (v[i].rate == 0 && v[i].active == 0)
             return &v[i];
-        if (!best || promise(&v[i]) > 1.2 * promise(best))
+        if (!best || promise(&v[i], spread) > much * promise(best, spread))
             best = &v[i];
     }
     return best;
+}
+
+void source_measure(struct source *s, uint64_t bytes, uint64_t now_ns)
+{
+    if (now_ns < s->window_ns + WINDOW_NS)
+        return;
+    if (s->window_ns && s->active && bytes >= s->window_bytes) {
+        double seconds = (double)(now_ns - s->window_ns) / 1e9;
+        double rate = (double)(bytes - s->window_bytes) / seconds / s->active;
+        s->rate = s->rate > 0 ? (s->rate + rate) / 2 : rate;
+    }
+    s->window_ns = s->active ? now_ns : 0;
+    s->window_bytes = bytes;
 }
 
 void source_worked(struct source *s, uint64_t bytes, uint64_t ns)
@@ -69,8 +86,8 @@ void source_worked(struct source *s, uint64_t bytes, uint64_t ns)
     }
     if (ns == 0 || bytes < HASH_LEAF_BYTES / 4)
         return;
-    double rate = (double)bytes * 1e9 / (double)ns;
-    s->rate = s->rate > 0 ? (s->rate + rate) / 2 : rate;
+    if (s->rate == 0)
+        s->rate = (double)bytes * 1e9 / (double)ns;
 }
 
 void source_failed(struct source *s, uint64_t asked_s, uint64_t now_ns)

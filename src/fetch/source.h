@@ -15,6 +15,8 @@ struct source {
     bool whole;                      /* it knows no ranges: one connection, from the start */
     bool loose;            /* its validators change all the time: not looked at any more */
     bool out;              /* given up, `why` says why */
+    bool answered;         /* with the file, at least once in this run */
+    bool silent;           /* it owes an answer, and others should not wait for it */
     bool good;             /* it has sent a piece that was right */
     bool told;             /* about its present trouble */
     uint32_t failures;     /* in a row */
@@ -24,7 +26,9 @@ struct source {
     uint32_t active, most; /* connections; and how many it seems to bear */
     uint32_t calm;         /* successes since `most` was changed */
     uint64_t ready_ns;     /* not asked before */
-    double rate;           /* bytes a second of one connection, 0: not known */
+    uint64_t bytes;        /* that transfers brought which have ended */
+    uint64_t window_ns, window_bytes; /* where the measurement of its rate began */
+    double rate;                      /* bytes a second of one connection, 0: not known */
     struct err why;
 };
 
@@ -32,13 +36,15 @@ bool source_init(struct source *s, const char *url, struct err *e) MUST_USE;
 bool source_usable(const struct source *s, uint64_t now_ns); /* may be asked now */
 const char *source_address(const struct source *s);          /* what to ask */
 
-/* The first usable one in order; or, where sources may be mixed freely, the one that promises most
- * for one more connection, those never tried first. `except`: not this one (-1: any). NULL: none.
- */
+/* The first usable one in order. `except`: not this one (-1: any). NULL: none. */
 struct source *source_first(struct source *v, uint32_t n, int except, uint64_t now_ns);
-struct source *source_best(struct source *v, uint32_t n, int except, uint64_t now_ns);
+/* The fastest; those never tried come first. spread: what one more connection may bring counts, so
+ * several are used side by side; else the earlier one stays unless a later is twice as fast. */
+struct source *source_best(struct source *v, uint32_t n, int except, bool spread, uint64_t now_ns);
 
-void source_worked(struct source *s, uint64_t bytes, uint64_t ns);
+/* bytes: all that came from it so far. */
+void source_measure(struct source *s, uint64_t bytes, uint64_t now_ns);
+void source_worked(struct source *s, uint64_t bytes, uint64_t ns); /* a request did */
 /* A failure that may pass: the next try comes after a pause. Others at work beside it mean that it
  * bears fewer connections rather than that it is away. */
 void source_failed(struct source *s, uint64_t asked_s, uint64_t now_ns);

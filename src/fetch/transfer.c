@@ -5,10 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "fetch/reach.h"
 #include "fetch/url.h"
 
 enum { CONNECT_S = 20, REDIRECTS = 10, BUFFER = 256 << 10, BUFFER_LIMITED = 16 << 10 };
@@ -102,6 +104,21 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     return feed(t, p, n) ? n : 0;
 }
 
+/* The first connection of a source says where it lies; a redirect may not lead further in. */
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct transfer *t = arg;
+    bool inner = reach_is_inner(&a->addr, (socklen_t)a->addrlen);
+    (void)purpose;
+    if (*t->reach == REACH_UNKNOWN)
+        *t->reach = inner ? REACH_INNER : REACH_PUBLIC;
+    if (*t->reach == REACH_PUBLIC && inner) {
+        fail(&t->why, ERR_DENIED, "it redirects into a private network");
+        return CURL_SOCKET_BAD;
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
 void transfer_resume(struct transfer *t)
 {
     t->paused = false;
@@ -176,18 +193,21 @@ static bool set_up(struct transfer *t, const struct fetch_job *q, const char *ur
     curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
     return true;
 }
 
 struct transfer *transfer_new(const struct fetch_job *q, struct transfer_owner *owner,
                               const char *url, struct run run, const char *validator, bool whole,
-                              struct err *e)
+                              enum transfer_reach *reach, struct err *e)
 {
     struct transfer *t = mem_new(1, sizeof *t, e);
     if (!t)
         return NULL;
     t->owner = owner;
+    t->reach = reach;
     t->run = t->asked = run;
     t->pos = run.first * HASH_LEAF_BYTES;
     t->start_ns = t->last_ns = os_now_ns();

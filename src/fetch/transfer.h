@@ -15,6 +15,9 @@
 
 struct transfer;
 
+/* What a source is reached by; kept for as long as the source is. */
+enum transfer_reach { REACH_UNKNOWN, REACH_INNER, REACH_PUBLIC };
+
 /* Both return false to end the transfer; the reason then stands in t->why. */
 struct transfer_owner {
     void *arg;
@@ -25,6 +28,7 @@ struct transfer_owner {
 };
 
 struct transfer {
+    enum transfer_reach *reach; /* of its source */
     CURL *easy;
     struct curl_slist *headers;
     struct transfer_owner *owner;
@@ -54,7 +58,7 @@ const char *transfer_bearer(const struct fetch_job *q, const char *url);
  * known yet. validator "": without If-Range. whole: without a range. */
 struct transfer *transfer_new(const struct fetch_job *q, struct transfer_owner *owner,
                               const char *url, struct run run, const char *validator, bool whole,
-                              struct err *e) MUST_USE;
+                              enum transfer_reach *reach, struct err *e) MUST_USE;
 void transfer_free(struct transfer *t);
 
 /* Are all pieces of its run there? */

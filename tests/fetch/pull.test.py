@@ -233,7 +233,7 @@ def disks():
 def usage():
     for args, words in [((), "an argument is missing"), (("ftp://x/y.gguf",), "is no address"), (("http://x/", ), "needs --name"),
                         (("http://x/y.gguf", "--sha256", "12"), "not a SHA-256"), (("http://x/y.gguf", "--tree", "12"), "64 hexadecimal"),
-                        (("http://x/y.gguf", "--mirror", "no"), "--mirror no"), (("http://x/y.gguf", "--connections", "99"), "out of range"),
+                        (("http://x/y.gguf", "--mirror", "no"), "--mirror: \"no\" is no address"), (("http://x/y.gguf", "--connections", "99"), "out of range"),
                         (("http://:80/y.gguf", ), "no address")]:
         r = pull(*args)
         ok(r.status == 2 and words in r.err and r.out == "", f"moat pull {' '.join(args)}: {words}", r)

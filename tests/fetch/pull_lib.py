@@ -25,7 +25,8 @@ os.environ["no_proxy"] = "127.0.0.1"
 def model(mib, seed=1):
     """The bytes of a sound GGUF file, mib MiB of random tensor and a little more."""
     f = g.File(os.path.join(DATA, "arch", "llama.gguf"))
-    data = random.Random(seed).randbytes(mib * MIB)
+    source = random.Random(seed)
+    data = b"".join(source.randbytes(MIB) for _ in range(mib))
     f.tensors.append(g.Tensor("ballast", [len(data) // 4], 0, data))
     return f.bytes()
 

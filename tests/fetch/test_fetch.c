@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/fetch/test_fetch: the parts of a download that need no network: ranges of pieces, answers,
  * pauses, addresses, the number of connections, the bound on the rate. */
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "base/json.h"
@@ -8,6 +9,7 @@
 #include "fetch/bucket.h"
 #include "fetch/line.h"
 #include "fetch/pieces.h"
+#include "fetch/reach.h"
 #include "fetch/retry.h"
 #include "fetch/source.h"
 #include "fetch/tune.h"
@@ -232,20 +234,70 @@ static void choices(void **state)
                 source_init(&v[2], "http://c/x", &e));
     assert_ptr_equal(source_first(v, 3, -1, 0), &v[0]);
     assert_ptr_equal(source_first(v, 3, 0, 0), &v[1]);
+    v[0].answered = v[1].answered = v[2].answered = true;
     source_failed(&v[0], 0, 1);
     assert_ptr_equal(source_first(v, 3, -1, 1), &v[1]);
     assert_ptr_equal(source_first(v, 3, -1, 1 + SECOND), &v[0]);
     source_worked(&v[0], 10 * MIB, SECOND);
-    assert_ptr_equal(source_best(v, 3, -1, SECOND), &v[1]); /* never tried */
+    assert_ptr_equal(source_best(v, 3, -1, true, SECOND), &v[1]); /* never tried */
     source_worked(&v[1], 100 * MIB, SECOND);
     source_worked(&v[2], 90 * MIB, SECOND);
-    assert_ptr_equal(source_best(v, 3, -1, SECOND), &v[1]);
+    assert_ptr_equal(source_best(v, 3, -1, true, SECOND), &v[1]);
     v[1].active = 1;
-    assert_ptr_equal(source_best(v, 3, -1, SECOND), &v[2]);
+    assert_ptr_equal(source_best(v, 3, -1, true, SECOND), &v[2]);
+    assert_ptr_equal(source_best(v, 3, -1, false, SECOND), &v[1]); /* ten times the first */
+    v[1].rate = v[2].rate = 1.9 * v[0].rate;
+    assert_ptr_equal(source_best(v, 3, -1, false, SECOND), &v[0]);
+    v[0].silent = true;
+    assert_ptr_equal(source_best(v, 3, -1, false, SECOND), &v[1]);
+    v[0].silent = false;
     v[1].out = v[2].out = true;
-    assert_ptr_equal(source_best(v, 3, -1, SECOND), &v[0]);
+    assert_ptr_equal(source_best(v, 3, -1, true, SECOND), &v[0]);
+    v[0].answered = false; /* one question at a time until it has answered */
+    v[0].active = 1;
+    assert_null(source_best(v, 3, -1, true, SECOND));
+    v[0].active = 0;
     v[0].asked = false;
-    assert_null(source_best(v, 3, -1, SECOND));
+    assert_null(source_best(v, 3, -1, true, SECOND));
+}
+
+static void inner_addresses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool inner;
+    } cases[] = {{"127.0.0.1", true},
+                 {"10.1.2.3", true},
+                 {"172.16.0.1", true},
+                 {"172.31.255.255", true},
+                 {"172.32.0.1", false},
+                 {"192.168.1.1", true},
+                 {"169.254.169.254", true},
+                 {"100.64.0.1", true},
+                 {"100.128.0.1", false},
+                 {"0.0.0.0", true},
+                 {"9.255.255.255", false},
+                 {"8.8.8.8", false},
+                 {"::1", true},
+                 {"::", true},
+                 {"fe80::1", true},
+                 {"fd00::1", true},
+                 {"2001:db8::1", false},
+                 {"::ffff:10.0.0.1", true},
+                 {"::ffff:8.8.8.8", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET};
+        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+        bool is4 = inet_pton(AF_INET, cases[i].text, &v4.sin_addr) == 1;
+        assert_true(is4 || inet_pton(AF_INET6, cases[i].text, &v6.sin6_addr) == 1);
+        bool inner = is4 ? reach_is_inner((struct sockaddr *)&v4, sizeof v4)
+                         : reach_is_inner((struct sockaddr *)&v6, sizeof v6);
+        if (inner != cases[i].inner)
+            fail_msg("%s: %d\n", cases[i].text, inner);
+    }
+    struct sockaddr other = {.sa_family = AF_UNIX};
+    assert_true(reach_is_inner(&other, sizeof other));
 }
 
 static void lines(void **state)
@@ -303,7 +355,7 @@ int main(void)
         cmocka_unit_test(sizes),       cmocka_unit_test(runs),    cmocka_unit_test(content_range),
         cmocka_unit_test(retry_after), cmocka_unit_test(answers), cmocka_unit_test(pauses),
         cmocka_unit_test(addresses),   cmocka_unit_test(tuning),  cmocka_unit_test(rates),
-        cmocka_unit_test(choices),     cmocka_unit_test(lines),
+        cmocka_unit_test(choices),     cmocka_unit_test(lines),   cmocka_unit_test(inner_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ class Request:
 
 
 class FaultServer:
-    def __init__(self, data, behave=lambda n, r: {}, tls=None):
+    def __init__(self, data, behave=lambda n, r: {}, tls=None, host="127.0.0.1"):
         self.data, self.behave, self.requests, self.sent, self.lock = data, behave, [], 0, threading.Lock()
         outer = self
         self.stopping = threading.Event()
@@ -55,11 +55,11 @@ class FaultServer:
             def handle_error(self, *_):
                 pass
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server((host, 0), Handler)
         if tls:
             self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/model.gguf"
+        self.url = f"{'https' if tls else 'http'}://{host}:{self.port}/model.gguf"
 
     def __enter__(self):
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()

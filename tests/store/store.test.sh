@@ -116,6 +116,23 @@ try "$moat" import "$tmp/crc.whl" --name tiny:3 --member pkg/a.gguf
 check "a damaged archive is refused: check sum" exits 4
 check "and nothing of it stays" [ "$before" = "$(find "$MOAT_HOME" | sort | sha256sum)" ]
 
+# --- a second name -----------------------------------------------------------------------------
+before=$(blobs)
+try "$moat" cp tiny:1 other
+check "cp gives a second name, and no second copy" eval 'exits 0 && said "tiny:1 is other:latest too" && [ "$(blobs)" = "$before" ]'
+try "$moat" cp tiny:1 other
+check "a name that is taken is not overwritten" eval 'exits 2 && said "--force"'
+try "$moat" cp tiny:1 other --force
+check "unless it may be" exits 0
+try "$moat" cp nothing x
+check "nothing cannot be copied" exits 3
+try "$moat" cp tiny:1 ../x
+check "nor to a path" exits 2
+try "$moat" cp tiny:1 tiny:1
+check "nor onto itself" exits 2
+try "$moat" rm other
+check "without the second name the bytes stay" eval 'exits 0 && [ "$(blobs)" = "$before" ] && "$moat" verify tiny:1 >/dev/null'
+
 # --- removing, verifying -------------------------------------------------------------------------
 try "$moat" rm tiny:1 nothing:here
 check "rm touches nothing when one name is wrong" eval 'exits 3 && [ -e "$MOAT_HOME/manifests/tiny/1.json" ]'

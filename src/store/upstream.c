@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store/upstream: asking hubs and registries; see upstream.h. */
+#include "store/upstream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "fetch/role.h"
+#include "fetch/url.h"
+
+#define MANIFEST_TYPES                                                                             \
+    "application/vnd.oci.image.manifest.v1+json, "                                                 \
+    "application/vnd.docker.distribution.manifest.v2+json"
+
+enum { TRIES = 3 };
+
+struct asking {
+    struct fetch_job *how;
+    const atomic_bool *stop;
+};
+
+/* One small file; 404 and the like are answers. */
+static bool get(const struct asking *a, const char *url, const char *accept, struct document *d,
+                struct err *e)
+{
+    struct fetch_job q = *a->how;
+    struct event last;
+    q.document = true;
+    q.url[0] = url;
+    q.n_url = 1;
+    q.accept = accept;
+    for (int i = 1;; i++) {
+        if (fetch_call(&q, -1, -1, a->stop, NULL, NULL, &last, d, e) &&
+            (d->status < 500 || i == TRIES))
+            return true;
+        if (i == TRIES || (e->code && e->code != ERR_NETWORK))
+            return err_at(e, "%s", url);
+        buf_clear(&d->body);
+    }
+}
+
+static bool add_auth(struct fetch_job *how, const char *url, const char *token, struct err *e)
+{
+    struct url u;
+    if (!url_parse(&u, url, e))
+        return false;
+    for (uint32_t i = 0; i < how->n_auth; i++)
+        if (strcmp(how->auth[i].origin, u.origin) == 0)
+            return true; /* the user's own goes first */
+    if (how->n_auth == FETCH_AUTHS || strlen(token) >= LIMIT_URL_BYTES)
+        return fail(e, ERR_LIMIT, "more than %d tokens", FETCH_AUTHS);
+    struct fetch_auth *auth = &how->auth[how->n_auth++];
+    snprintf(auth->origin, sizeof auth->origin, "%s", u.origin);
+    snprintf(auth->bearer, sizeof auth->bearer, "%s", token);
+    return true;
+}
+
+static bool check_status(const struct document *d, const char *url, struct err *e)
+{
+    struct url u;
+    if (d->status == 200)
+        return true;
+    const char *shown = url_parse(&u, url, NULL) ? u.shown : "";
+    if (d->status == 404)
+        return fail(e, ERR_NOT_FOUND, "%s: there is no such model (HTTP status %d); check its name",
+                    shown, d->status);
+    if (d->status == 401 || d->status == 403)
+        return fail(e, d->status == 401 ? ERR_UNAUTHORISED : ERR_DENIED,
+                    "%s: it does not let us have the model (HTTP status %d); a token goes into "
+                    "--token-file FILE",
+                    shown, d->status);
+    return fail(e, ERR_NETWORK, "%s: it answers with HTTP status %d", shown, d->status);
+}
+
+/* --- Hugging Face, ModelScope -------------------------------------------------------------- */
+
+/* The address serves the file; beside it lies the pointer with its SHA-256, where it is a large
+ * one. */
+static bool resolve_hf(struct upstream *u, const struct asking *a, struct err *e)
+{
+    const struct upstream_ref *r = &u->ref;
+    char url[LIMIT_URL_BYTES];
+    struct document d;
+    const char *token = getenv("HF_TOKEN");
+    if (token && *token && !add_auth(a->how, r->base, token, e))
+        return false;
+    snprintf(u->url, sizeof u->url, "%s/%s/resolve/%s/%s", r->base, r->repository, r->revision,
+             r->path);
+    snprintf(url, sizeof url, "%s/%s/raw/%s/%s", r->base, r->repository, r->revision, r->path);
+    if (!get(a, url, NULL, &d, e))
+        return e->code == ERR_LIMIT; /* the file itself: it has no pointer */
+    bool ok = check_status(&d, url, e);
+    u->has_digest = ok && upstream_read_pointer(buf_view(&d.body), &u->digest);
+    buf_clear(&d.body);
+    return ok;
+}
+
+static bool resolve_ms(struct upstream *u, const struct asking *a, const char *text, struct err *e)
+{
+    const struct upstream_ref *r = &u->ref;
+    char url[LIMIT_URL_BYTES], path[1024];
+    struct document d;
+    snprintf(u->url, sizeof u->url, "%s/models/%s/resolve/%s/%s", r->base, r->repository,
+             r->revision, r->path);
+    snprintf(url, sizeof url, "%s/api/v1/models/%s/repo/files?Revision=%s&Recursive=true", r->base,
+             r->repository, r->revision);
+    if (!get(a, url, "application/json", &d, e))
+        return false;
+    bool ok = check_status(&d, url, e);
+    json_t *j = ok ? json_parse(buf_view(&d.body), url, e) : NULL;
+    /* the path as it was written, without the repository before it */
+    const char *at = strchr(text, '/');
+    at = at ? strchr(at + 1, '/') : NULL;
+    snprintf(path, sizeof path, "%s", at ? at + 1 : "");
+    char *mark = strrchr(path, '@');
+    if (mark && !strchr(mark, '/'))
+        *mark = '\0';
+    u->has_digest = j && upstream_read_files(j, path, &u->digest);
+    json_decref(j);
+    buf_clear(&d.body);
+    return ok && j;
+}
+
+/* --- registries ---------------------------------------------------------------------------- */
+
+/* A token for everybody: what the user gave goes to the registry itself only, so it is sent to the
+ * place that gives tokens only where that is the same. */
+static bool get_token(const struct asking *a, const char *challenge, const char *base,
+                      struct err *e)
+{
+    char url[LIMIT_URL_BYTES];
+    struct document d;
+    struct url realm, registry;
+    if (!upstream_read_challenge(challenge, url) || !url_parse(&realm, url, NULL) ||
+        !url_parse(&registry, base, NULL) || (registry.tls && !realm.tls))
+        return fail(e, ERR_UNAUTHORISED,
+                    "%s: it wants to know who we are, in a way that moat does not know", base);
+    if (!get(a, url, "application/json", &d, e))
+        return false;
+    json_t *j = check_status(&d, url, e) ? json_parse(buf_view(&d.body), realm.shown, e) : NULL;
+    const char *token = json_string_value(json_object_get(j, "token"));
+    if (!token)
+        token = json_string_value(json_object_get(j, "access_token"));
+    bool ok = j && (token ? add_auth(a->how, base, token, e)
+                          : fail(e, ERR_UNAUTHORISED, "%s: it gives no token", realm.shown));
+    json_decref(j);
+    buf_clear(&d.body);
+    return ok;
+}
+
+static bool resolve_registry(struct upstream *u, const struct asking *a, struct err *e)
+{
+    const struct upstream_ref *r = &u->ref;
+    char url[LIMIT_URL_BYTES];
+    struct document d;
+    snprintf(url, sizeof url, "%s/v2/%s/manifests/%s", r->base, r->repository, r->revision);
+    if (!get(a, url, MANIFEST_TYPES, &d, e))
+        return false;
+    if (d.status == 401 && d.challenge[0]) {
+        buf_clear(&d.body);
+        if (!get_token(a, d.challenge, r->base, e) || !get(a, url, MANIFEST_TYPES, &d, e))
+            return false;
+    }
+    json_t *j = check_status(&d, url, e) ? json_parse(buf_view(&d.body), url, e) : NULL;
+    u->has_digest = j && upstream_read_manifest(j, &u->digest, e);
+    if (u->has_digest)
+        snprintf(u->url, sizeof u->url, "%s/v2/%s/blobs/sha256:%s", r->base, r->repository,
+                 u->digest.hex);
+    json_decref(j);
+    buf_clear(&d.body);
+    return u->has_digest;
+}
+
+bool upstream_resolve(struct upstream *u, const char *text, struct fetch_job *how,
+                      const atomic_bool *stop, struct err *e)
+{
+    struct asking a = {how, stop};
+    *u = (struct upstream){0};
+    if (!upstream_parse(&u->ref, text, e))
+        return err_at(e, "%s", text);
+    if (u->ref.kind == UPSTREAM_HF)
+        return resolve_hf(u, &a, e);
+    if (u->ref.kind == UPSTREAM_MS)
+        return resolve_ms(u, &a, text, e);
+    return resolve_registry(u, &a, e);
+}
