@@ -92,6 +92,28 @@ static bool print_parts(const char *title, const struct bench_parts *b, double l
     return ok;
 }
 
+static const struct {
+    const char *key, *name;
+} arithmetics[ARITHMETICS] = {
+    [ARITHMETIC_F32] = {"f32", "F32"},
+    [ARITHMETIC_INT8] = {"int8", "int8"},
+    [ARITHMETIC_BF16] = {"bf16", "BF16"},
+};
+
+static void print_macs(const struct machine_macs *m)
+{
+    char list[96] = "";
+    size_t n = 0;
+    for (int k = 0; k < ARITHMETICS; k++)
+        if (m->rate[k] > 0)
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s %.0f", n ? ", " : "",
+                                  arithmetics[k].name, m->rate[k] * 1e-9);
+    if (n)
+        printf(_("limit: multiply-adds, from the nearest cache, by the same threads, in GMAC/s:\n"
+                 "%s\n"),
+               list);
+}
+
 bool explain_print(const struct bench_params *p, const struct bench_result *r, struct err *e)
 {
     double limit = machine_best_read(&r->reads);
@@ -101,6 +123,7 @@ bool explain_print(const struct bench_params *p, const struct bench_result *r, s
              "more than 100 %% of it: a cache holds them\n"),
            limit * 1e-9, r->reads.plain * 1e-9, r->reads.prefetching * 1e-9,
            (unsigned long long)(r->reads.bytes >> 20));
+    print_macs(&r->macs);
     snprintf(title, sizeof title, _("prefill of %u"), p->n_prompt);
     if (r->prefill.passes && !print_parts(title, &r->prefill, limit, e))
         return false;
@@ -124,11 +147,20 @@ static json_t *parts_json(const struct bench_parts *b, uint32_t tokens, double l
                      (int)tokens, "seconds", (double)b->ns * 1e-9, "stages", list);
 }
 
+static json_t *macs_json(const struct machine_macs *m)
+{
+    json_t *j = json_object();
+    for (int k = 0; k < ARITHMETICS; k++)
+        json_object_set_new(j, arithmetics[k].key, json_real(m->rate[k]));
+    return j;
+}
+
 json_t *explain_json(const struct bench_params *p, const struct bench_result *r)
 {
     double limit = machine_best_read(&r->reads);
-    return json_pack("{s:{s:f, s:f, s:I}, s:o, s:o}", "read_bytes_per_s", "plain", r->reads.plain,
-                     "prefetching", r->reads.prefetching, "bytes", (json_int_t)r->reads.bytes,
-                     "prefill", parts_json(&r->prefill, p->n_prompt, limit), "decode",
+    return json_pack("{s:{s:f, s:f, s:I}, s:o, s:o, s:o}", "read_bytes_per_s", "plain",
+                     r->reads.plain, "prefetching", r->reads.prefetching, "bytes",
+                     (json_int_t)r->reads.bytes, "macs_per_s", macs_json(&r->macs), "prefill",
+                     parts_json(&r->prefill, p->n_prompt, limit), "decode",
                      parts_json(&r->decode, p->sequences, limit));
 }

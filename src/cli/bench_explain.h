@@ -9,8 +9,9 @@
 /* Tables on stdout, of at most 80 columns. */
 bool explain_print(const struct bench_params *p, const struct bench_result *r,
                    struct err *e) MUST_USE;
-/* {"read_bytes_per_s": {"plain", "prefetching"}, "prefill": {"passes", "seconds", "stages": [..]},
- * "decode": the same}; NULL without memory. The caller owns it. */
+/* {"read_bytes_per_s": {"plain", "prefetching"}, "macs_per_s": {"f32", "int8", "bf16"}, "prefill":
+ * {"passes", "seconds", "stages": [..]}, "decode": the same}; NULL without memory. The caller owns
+ * it. */
 json_t *explain_json(const struct bench_params *p, const struct bench_result *r);
 
 #endif

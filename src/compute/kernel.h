@@ -14,6 +14,9 @@
 #define MATMUL_ROWS   16 /* rows are handed out in multiples of this */
 #define DECODE_TOKENS 8  /* up to so many rows of activations count as decoding */
 
+/* What sums are formed of. */
+enum arithmetic { ARITHMETIC_F32, ARITHMETIC_INT8, ARITHMETIC_BF16, ARITHMETICS };
+
 struct kernels {
     const char *isa;
     /* The form in which this matrix wants n rows of activations. */
@@ -42,6 +45,9 @@ struct kernels {
     void (*delta)(const struct delta_token *t);
     void (*from_f16)(const uint16_t *h, float *out, uint32_t n);
     void (*to_f16)(const float *x, uint16_t *out, uint32_t n);
+    /* As many multiply-adds of a kind as can be done, for measuring: how many they were; 0: this
+     * level has none of the kind. scratch: as for matmul, all numbers in it finite. */
+    uint64_t (*peak)(enum arithmetic kind, uint64_t rounds, float *scratch);
 };
 
 /* Picks the functions for this CPU; MOAT_ISA (kernel_isa_names) lowers the level. Unknown or absent

@@ -115,5 +115,8 @@ bool bench_run(struct lab *l, const struct bench_params *p, struct bench_result 
     for (uint32_t i = 0; p->n_decode && i < p->runs; i++)
         if (!time_decode(l, p, &r->decode_tps[i], p->explain ? &r->decode : NULL, e))
             return false;
-    return !p->explain || machine_measure_reads(&r->reads, l->f->workers, e);
+    if (!p->explain)
+        return true;
+    machine_measure_macs(&r->macs, l->f);
+    return machine_measure_reads(&r->reads, l->f->workers, e);
 }

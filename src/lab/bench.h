@@ -14,7 +14,7 @@ struct bench_params {
     uint32_t depth;     /* tokens of context (beside the first) before decoding */
     uint32_t sequences; /* decoding together; the speed counts all their tokens */
     uint32_t runs;      /* of each, at most BENCH_RUNS */
-    bool explain;       /* fills bench_result.prefill, .decode and .reads */
+    bool explain;       /* fills bench_result.prefill, .decode, .reads and .macs */
 };
 
 /* Where the time of all runs went. */
@@ -28,6 +28,7 @@ struct bench_result {
     double prefill_tps[BENCH_RUNS], decode_tps[BENCH_RUNS]; /* the first `runs`; 0 where skipped */
     struct bench_parts prefill, decode;
     struct machine_reads reads;
+    struct machine_macs macs;
 };
 
 /* Tokens of context the lab must be opened with. */

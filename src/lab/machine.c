@@ -5,11 +5,13 @@
 #include "base/mem.h"
 #include "base/os.h"
 
-#define READ_BYTES  (1ull << 30)
-#define CHUNK_BYTES (1u << 20)
-#define LINE_WORDS  8u /* a cache line of 64 bytes */
-#define ROUNDS      4
-#define RESERVE     (512ull << 20) /* left to the rest of the machine */
+#define READ_BYTES   (1ull << 30)
+#define CHUNK_BYTES  (1u << 20)
+#define LINE_WORDS   8u /* a cache line of 64 bytes */
+#define ROUNDS       4
+#define PEAK_RUNS    5
+#define PEAK_SECONDS 0.02
+#define RESERVE      (512ull << 20) /* left to the rest of the machine */
 
 static const struct variant {
     uint32_t ahead; /* bytes, 0: no prefetch */
@@ -98,4 +100,49 @@ bool machine_measure_reads(struct machine_reads *m, struct workers *team, struct
         }
     mem_free_lazy(r.words, READ_BYTES, 1);
     return true;
+}
+
+struct peak {
+    const struct forward *f;
+    enum arithmetic kind;
+    uint64_t rounds;
+    _Atomic uint64_t macs;
+};
+
+static void run_peak(void *arg, uint32_t id)
+{
+    struct peak *p = arg;
+    float *scratch = p->f->scratch + id * p->f->scratch_floats;
+    for (size_t i = 0; i < p->f->scratch_floats; i++)
+        scratch[i] = 0.5f;
+    workers_barrier(p->f->workers, id);
+    p->macs += p->f->kernels->peak(p->kind, p->rounds, scratch);
+}
+
+/* Rounds double until they take long enough. */
+static double peak_rate(const struct forward *f, enum arithmetic kind)
+{
+    struct peak p = {.f = f, .kind = kind, .rounds = 1 << 12};
+    double best = 0;
+    for (int runs = 0; runs < PEAK_RUNS;) {
+        p.macs = 0;
+        uint64_t t0 = os_now_ns();
+        workers_run(f->workers, run_peak, &p);
+        double seconds = (double)(os_now_ns() - t0) * 1e-9, rate = (double)p.macs / seconds;
+        if (p.macs == 0)
+            return 0;
+        best = rate > best ? rate : best;
+        if (seconds < PEAK_SECONDS)
+            p.rounds *= 2;
+        else
+            runs++;
+    }
+    return best;
+}
+
+void machine_measure_macs(struct machine_macs *m, const struct forward *f)
+{
+    *m = (struct machine_macs){0};
+    for (enum arithmetic kind = 0; f->kernels->peak && kind < ARITHMETICS; kind++)
+        m->rate[kind] = peak_rate(f, kind);
 }

@@ -67,6 +67,10 @@ for name in ("llama", "qwen3", "gemma3", "llama-moe"):
     if not ok(r.status == 0 and d, f"{name} is explained", r):
         continue
     ok(0 < d["read_bytes_per_s"]["plain"] < 1e13 and 0 < d["read_bytes_per_s"]["prefetching"] < 1e13, f"{name}: memory is measured", d["read_bytes_per_s"])
+    peak = d["macs_per_s"]
+    ok(sorted(peak) == ["bf16", "f32", "int8"] and 0 < peak["f32"] < 1e15 and peak["int8"] > 0, f"{name}: multiply-adds are measured", peak)
+    ok(all(s["macs"] <= 1.25 * max(peak.values()) * s["seconds"] for p in ("prefill", "decode") for s in d[p]["stages"] if s["seconds"] > 1e-4),
+       f"{name}: no stage does more multiply-adds than that", f"{peak} {d['prefill']}")
     for phase, passes, tokens in (("prefill", RUNS, PROMPT), ("decode", RUNS * STEPS, 1)):
         p = d[phase]
         whole, parts = p["seconds"], sum(s["seconds"] for s in p["stages"])

@@ -260,6 +260,18 @@ static enum act_form form(const struct mat *w, uint32_t n, enum precision precis
                : kernels_avx512.form(w, n, precision);
 }
 
+static uint64_t peak(enum arithmetic kind, uint64_t rounds, float *scratch)
+{
+    const uint16_t *tiles = (const uint16_t *)(const void *)scratch;
+    if (kind != ARITHMETIC_BF16)
+        return kernels_avx512.peak(kind, rounds, scratch);
+    _tile_loadconfig(&tiles_16x64);
+    for (uint64_t i = 0; i < rounds; i++)
+        sweep_2x2(tiles, 4 * TILE_HALF, tiles + 8 * TILE_HALF, 4 * TILE_HALF, 4,
+                  scratch + 8 * TILE_HALF, 2 * SUM_TILE, true);
+    return rounds * 4 * 32 * 32 * 32;
+}
+
 const struct kernels kernels_amx = {
     .isa = "amx",
     .form = form,
@@ -267,4 +279,5 @@ const struct kernels kernels_amx = {
     .matmul = matmul,
     .gated_matmul = matmul_gated,
     .attend_run = amx_attend_run,
+    .peak = peak,
 };

@@ -15,6 +15,7 @@ const struct kernels kernels_avx512 = {
     .form = form,
     .act = act,
     .matmul = matmul,
+    .peak = peak,
     .gated = gated_rows,
     .norm = norm_row,
     .delta = delta_rule,

@@ -116,10 +116,22 @@ static enum act_form form(const struct mat *w, uint32_t n, enum precision precis
     return wanted && packed && n > DECODE_TOKENS ? ACT_BF16 : kernels_avx512.form(w, n, precision);
 }
 
+static uint64_t peak(enum arithmetic kind, uint64_t rounds, float *scratch)
+{
+    const uint16_t *panel = (const uint16_t *)(const void *)scratch;
+    float *sums = scratch + TILE_V * PANEL_K * 16;
+    if (kind != ARITHMETIC_BF16)
+        return kernels_avx512.peak(kind, rounds, scratch);
+    for (uint64_t i = 0; i < rounds; i++)
+        sweep_tile(panel, panel + TILE_V * PANEL_K * 16, 4, sums, TILE_T * 16, TILE_V, false);
+    return rounds * 4 * 32 * TILE_V * 16 * TILE_T;
+}
+
 const struct kernels kernels_avx512bf16 = {
     .isa = "avx512bf16",
     .form = form,
     .act = act,
     .matmul = matmul,
     .attend_run = avx512bf16_attend_run,
+    .peak = peak,
 };

@@ -13,4 +13,5 @@ const struct kernels kernels_dotprod = {
     .form = form,
     .act = act,
     .matmul = matmul,
+    .peak = peak,
 };

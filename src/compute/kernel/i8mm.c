@@ -12,4 +12,5 @@ const struct kernels kernels_i8mm = {
     .form = form,
     .act = act,
     .matmul = matmul,
+    .peak = peak,
 };

@@ -7,6 +7,7 @@
 #define MOAT_COMPUTE_KERNEL_LEVEL_H
 
 #include "compute/kernel/panel.h"
+#include "compute/kernel/peak.h"
 #include "compute/kernel/quantise.h"
 
 static enum act_form form(const struct mat *w, uint32_t n, enum precision precision)

@@ -16,6 +16,7 @@ const struct kernels kernels_neon = {
     .form = form,
     .act = act,
     .matmul = matmul,
+    .peak = peak,
     .dot = dot,
     .axpy = axpy,
     .gated = gated_rows,
