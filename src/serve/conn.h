@@ -2,10 +2,14 @@
 /* serve/conn: a client's connection: bytes in, requests out; answers back, with every phase limited
  * in time as a whole, not only between two bytes.
  *
- *   first byte of a request   CONN_IDLE_MS after the last answer (CONN_HEAD_MS after connecting)
+ *   first byte of a request   CONN_IDLE_MS after the last answer (CONN_HEAD_MS after connecting,
+ *                             the handshake of TLS included)
  *   its head                  CONN_HEAD_MS from the first byte
  *   its body                  CONN_BODY_MS
  *   a reader that stalls      CONN_STALL_MS for what is on its way to it
+ *
+ * Bodies count together, from their first byte until their answer has ended: what would be more
+ * than the configuration's max_bodies is refused (503).
  *
  * A request is handed to route_dispatch when it is whole; until its answer has ended, what the
  * client sends meanwhile waits (CONN_AHEAD bytes at most, then reading stops). A client that goes
@@ -15,7 +19,9 @@
 
 #include <uv.h>
 
+#include "guard/keys.h"
 #include "serve/http.h"
+#include "serve/tls.h"
 
 #define CONN_HEAD_MS   10000u
 #define CONN_BODY_MS   60000u
@@ -27,6 +33,7 @@
 
 struct server;
 struct exchange;
+struct listener_handle;
 
 enum conn_phase {
     CONN_IDLE,   /* nothing of a request has come */
@@ -47,17 +54,21 @@ struct conn {
     } io;
     uv_timer_t timer;
     enum conn_phase phase;
-    bool local; /* over the Unix socket: Host and Origin are not looked at */
+    bool local;              /* over the Unix socket: Host and Origin are not looked at */
+    bool keyed;              /* asks for a key */
+    struct tls *tls;         /* NULL: plain text */
+    char key_id[KEY_ID + 1]; /* of the key that came with the request, or "" */
     bool reading, taking, shut, eof;
     unsigned open_handles, writes; /* writes under way */
     struct http http;
+    uint64_t held; /* bytes of its body, as counted in server.body_bytes */
     struct buf ahead;
     struct exchange *x;
     struct conn *prev, *next;
 };
 
 /* Takes a client that waits at the listener. */
-void conn_accept(struct server *s, uv_stream_t *listener, bool local);
+void conn_accept(struct server *s, const struct listener_handle *l);
 
 void conn_write(struct conn *c, struct str bytes);
 size_t conn_pending(const struct conn *c); /* bytes accepted by conn_write that have not left */

@@ -47,6 +47,8 @@ static void add_head(struct buf *out, const struct head *h)
         buf_fmt(out, "Content-Length: %zu\r\n", h->length);
     if (h->status == 429 || h->status == 503)
         buf_fmt(out, "Retry-After: %u\r\n", h->retry_s ? h->retry_s : 1);
+    if (h->status == 401)
+        buf_cstr(out, "WWW-Authenticate: Bearer\r\n");
     if (h->close)
         buf_cstr(out, "Connection: close\r\n");
     buf_fmt(
@@ -203,7 +205,8 @@ void reply_refusal(struct conn *c, int status, const struct err *e)
     buf_init(&out, 1u << 16);
     buf_init(&text, 1u << 16);
     request_id_next(id);
-    struct problem p = {.err = *e, .status = status};
+    struct problem p = {
+        .err = *e, .status = status, .code = status == 401 ? "invalid_api_key" : NULL};
     json_t *j = reply_problem_object(route_dialect(c->http.req.path), &p, id);
     if (j && json_write(j, JSON_COMPACT, &text, NULL)) {
         add_head(&out, &(struct head){.status = status,
