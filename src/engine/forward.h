@@ -24,7 +24,7 @@ struct forward_params {
     struct kv_params kv;
     uint32_t n_threads;
     uint32_t n_logits; /* rows forward_logits may be asked for at once */
-    bool exact;        /* F32 sums */
+    enum precision precision;
 };
 
 /* Intermediate results of a pass; rows are batch tokens. */

@@ -61,7 +61,10 @@ static void make_room(struct buf *b)
 bool completion_start(struct completion *c, struct loaded *l, const struct settings *s,
                       const struct tokens *prompt, struct err *e)
 {
-    *c = (struct completion){.l = l, .max_tokens = s->max_tokens, .endless = s->context_shift};
+    *c = (struct completion){.l = l,
+                             .n_ctx = loaded_window(l, s),
+                             .max_tokens = s->max_tokens,
+                             .endless = s->context_shift};
     buf_init(&c->text, LIMIT_TEXT_BYTES);
     buf_init(&c->shown, LIMIT_TEXT_BYTES);
     make_room(&c->text);
@@ -85,7 +88,7 @@ void completion_clear(struct completion *c)
 
 static uint32_t tokens_left(const struct completion *c, uint32_t n_tokens)
 {
-    uint32_t room = loaded_context(c->l) - n_tokens + 1; /* the last is not computed */
+    uint32_t room = c->n_ctx - n_tokens + 1; /* the last is not computed */
     if (c->endless)
         room = UINT32_MAX;
     uint32_t most = c->max_tokens ? c->max_tokens - c->n_generated : UINT32_MAX;
@@ -165,7 +168,7 @@ static bool is_over(struct completion *c, uint32_t n_tokens, uint32_t id)
     if (c->max_tokens && c->n_generated >= c->max_tokens)
         return true;
     c->finish = FINISH_CONTEXT;
-    return !c->endless && n_tokens >= loaded_context(c->l);
+    return !c->endless && n_tokens >= c->n_ctx;
 }
 
 void completion_take(struct completion *c, uint32_t n_tokens, uint32_t id, bool *over)

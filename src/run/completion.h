@@ -32,7 +32,7 @@ struct completion {
     struct stop stop;
     struct buf text;  /* whole characters from the last token */
     struct buf shown; /* the part of it that no stop sequence can swallow */
-    uint32_t max_tokens, n_generated;
+    uint32_t n_ctx, max_tokens, n_generated;
     bool endless;  /* context_shift: a full context does not end it */
     double mask_s; /* what the grammar took */
     uint64_t seed;

@@ -15,6 +15,7 @@
 #include "engine/arch.h"
 #include "engine/embedding.h"
 #include "run/desk.h"
+#include "run/infill.h"
 #include "run/schedule.h"
 
 #define OUT_MOST   (512u << 20) /* not read yet by the other end */
@@ -69,17 +70,40 @@ static void on_started(void *arg, const struct prepared *p, uint32_t n_reused)
     job_put_started(&r->out, p->id, (uint32_t)p->prompt.n, n_reused);
 }
 
-/* All of an answer is content, until text/toolcall takes reasoning and calls apart here. */
+/* Tokens whose text comes in parts: the first part takes them along. */
+struct telling {
+    struct buf *out;
+    uint64_t id;
+    const uint32_t *ids;
+    uint32_t n_ids;
+    struct str logprobs;
+};
+
+static void say_part(void *arg, enum job_part part, struct str text)
+{
+    struct telling *t = arg;
+    job_put_text(t->out, t->id, part, text, t->ids, t->n_ids, t->logprobs);
+    t->n_ids = 0;
+    t->logprobs = STR("");
+}
+
 static void on_text(void *arg, const struct prepared *p, struct str text, const uint32_t *ids,
                     uint32_t n_ids, struct str logprobs)
 {
     struct role *r = arg;
-    job_put_text(&r->out, p->id, JOB_CONTENT, text, ids, n_ids, logprobs);
+    struct telling t = {&r->out, p->id, ids, n_ids, logprobs};
+    if (p->parts)
+        parts_push(p->parts, text, say_part, &t);
+    if (!p->parts || t.n_ids) /* text that is kept back comes later */
+        say_part(&t, JOB_CONTENT, p->parts ? STR("") : text);
 }
 
 static void on_done(void *arg, const struct prepared *p, const struct job_done *d)
 {
     struct role *r = arg;
+    struct telling t = {.out = &r->out, .id = p->id};
+    if (p->parts)
+        parts_end(p->parts, say_part, &t);
     job_put_done(&r->out, p->id, d);
 }
 
@@ -101,23 +125,38 @@ static json_t *text_of(struct str s)
     return json_stringn(s.p ? s.p : "", str_utf8_valid(s) ? s.n : 0);
 }
 
+/* The format that most weights have. */
+static const char *quantization_of(const struct gguf *g)
+{
+    uint64_t n[DTYPE_COUNT] = {0};
+    size_t most = 0;
+    for (uint64_t i = 0; i < g->n_tensors; i++) {
+        const struct gguf_tensor *t = &g->tensors[i];
+        n[t->type] += t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
+        most = n[t->type] > n[most] ? t->type : most;
+    }
+    return dtype_name((enum dtype)most);
+}
+
 static json_t *facts(const struct loaded *l)
 {
     static const char *const poolings[] = {"none", "mean", "cls", "last", "rank", ""};
     const struct model *m = l->model;
     const struct vocab *v = l->vocab;
     struct str template = STR("");
-    bool infill = v->fim_pre != TOKEN_NONE && v->fim_suf != TOKEN_NONE && v->fim_mid != TOKEN_NONE;
     if (l->chat)
         (void)!gguf_get_str(l->g, "tokenizer.chat_template", &template, NULL);
-    json_t *j = json_pack(
-        "{sI sI sI sI sI sI sI ss ss sb sb sb sb ss}", "n_ctx", (json_int_t)loaded_context(l),
-        "n_ctx_train", (json_int_t)m->h.n_ctx_train, "n_vocab", (json_int_t)v->n_tokens, "n_params",
-        count_params(l->g), "bytes", (json_int_t)l->g->file_bytes, "n_parallel",
-        (json_int_t)l->n_parallel, "n_embd", (json_int_t)m->h.d_model, "architecture",
-        m->h.arch->name, "kv_type", l->f->p.kv.type == KV_F16 ? "f16" : "f32", "generates",
-        !l->embeds, "embeds", l->embeds, "template", l->chat != NULL, "infill",
-        infill && !l->embeds, "pooling", poolings[m->h.pooling]);
+    json_t *j =
+        json_pack("{sI sI sI sI sI sI sI ss ss sb sb sb sb sb sb ss ss}", "n_ctx",
+                  (json_int_t)loaded_context(l), "n_ctx_train", (json_int_t)m->h.n_ctx_train,
+                  "n_vocab", (json_int_t)v->n_tokens, "n_params", count_params(l->g), "bytes",
+                  (json_int_t)l->g->file_bytes, "n_parallel", (json_int_t)l->n_parallel, "n_embd",
+                  (json_int_t)m->h.d_model, "architecture", m->h.arch->name, "kv_type",
+                  l->f->p.kv.type == KV_F16 ? "f16" : "f32", "generates", !l->embeds, "embeds",
+                  l->embeds, "template", l->chat != NULL, "infill", infill_can(v) && !l->embeds,
+                  "tools", l->chat && toolcall_has_calls(chat_format(l->chat)), "thinks",
+                  str_find(template, STR("enable_thinking")) != SIZE_MAX, "pooling",
+                  poolings[m->h.pooling], "quantization", quantization_of(l->g));
     json_object_set_new(j, "chat_template", text_of(template));
     json_object_set_new(j, "bos", text_of(vocab_text(v, v->bos)));
     json_object_set_new(j, "eos", text_of(vocab_text(v, v->eos)));

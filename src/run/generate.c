@@ -147,7 +147,7 @@ static bool read_prompt(struct journey *j, struct str prompt, struct err *e)
         return false;
     drop_oldest(j);
     j->r->n_prompt = (uint32_t)g->prompt.n;
-    return loaded_check_prompt(&g->l, &g->prompt, e);
+    return loaded_check_prompt(&g->l, j->s, &g->prompt, e);
 }
 
 /* The context is full: what stays of it, and one more, is computed anew. */

@@ -12,9 +12,12 @@
  *   task             "chat" "text" "infill" "embed" "tokenize" "detokenize" "template"
  *   settings         object, keys of run/settings, over those the engine was started with
  *   messages tools template_kwargs       chat, template: as chat_render takes them
- *   prompt           text: a text or an array of token ids; infill: what is in front; embed,
+ *   tool_choice      chat: "auto" (the default) or "required": a call must be made
+ *   tool_only parallel_tool_calls        chat: the name of the tool to call; false: one call at
+ * most prompt           text: a text or an array of token ids; infill: what is in front; embed,
  *                    tokenize: a text; detokenize: ids
- *   suffix           infill: what is behind
+ *   suffix           infill: what is behind; files: other files before it, [{name text}]; file: the
+ *                    name of the one that is written; repository: of all of them
  *   schema|grammar   a JSON Schema (object or true), or GBNF text: what the answer must be
  *   logprobs         how many alternatives to a token are told (0 to JOB_LOGPROBS); absent: none
  *   choice           which of several answers to one prompt, from 0: added to a seed that was given
@@ -24,19 +27,17 @@
  *   tenant           text: what is computed for one is not reused for another
  *   add_special parse_special            tokenize: as in text/tokenize; false, true
  * Other keys are passed over.
- *
  * Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR; nothing comes for it afterwards. A
  * cancelled job ends with JOB_DONE or JOB_ERROR too. Payloads from the engine:
- *   JOB_READY    JSON: n_ctx n_ctx_train n_vocab n_params bytes architecture kv_type n_parallel
- *                n_embd generates embeds template infill pooling, texts: chat_template bos eos
+ *   JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c)
  *   JOB_STARTED  n_prompt u32, n_reused u32
  *   JOB_TEXT     struct job_text: whole UTF-8 characters, and the tokens they came from
  *   JOB_DONE     JSON of struct job_done
  *   JOB_RESULT   JSON: {"embedding":[..]} (of length 1), {"tokens":[..]}, {"content":".."},
  *                {"prompt":".."}; with "n_prompt" where tokens were read
  *   JOB_ERROR    JSON of struct job_error
- *   JOB_STATS    JSON: of the whole engine, with "slots", n_parallel of {id n_tokens n_prompt
- * n_generated decoding} (id 0: idle); the answer to a JOB_STATS */
+ *   JOB_STATS    JSON: of the whole engine, "slots": [{id (0: idle) n_tokens n_prompt n_generated
+ *                decoding}]; the answer to a JOB_STATS */
 #ifndef MOAT_RUN_JOB_H
 #define MOAT_RUN_JOB_H
 
@@ -70,8 +71,18 @@ struct job_message {
     struct str payload; /* borrowed: until the next call for its reader */
 };
 
-/* What a piece of text belongs to. */
-enum job_part { JOB_CONTENT, JOB_REASONING, JOB_PARTS };
+/* What a piece of text belongs to. A call of a tool is JOB_CALL, any number of JOB_ARGUMENTS, and
+ * JOB_CALL_END or, where the answer was cut in it, JOB_CALL_CUT. */
+enum job_part {
+    JOB_CONTENT,
+    JOB_REASONING,
+    JOB_CALL_ID,   /* the id that the model wrote for the call that comes, if it wrote one */
+    JOB_CALL,      /* a call begins: the tool's name */
+    JOB_ARGUMENTS, /* a piece of the JSON object */
+    JOB_CALL_END,  /* the call is whole: no text */
+    JOB_CALL_CUT,  /* it is none; the text is all that was written for it */
+    JOB_PARTS
+};
 
 struct job_text {
     enum job_part part;

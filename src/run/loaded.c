@@ -89,7 +89,7 @@ static bool open_parts(struct loaded *l, const struct settings *s, const struct 
         .kv = {.type = o->kv, .n_batch = PREFILL_BATCH},
         .n_threads = o->threads ? o->threads : os_cpu_count(),
         .n_logits = l->n_parallel < DECODE_TOKENS ? l->n_parallel : DECODE_TOKENS,
-        .exact = o->exact,
+        .precision = o->precision,
     };
     if (!(l->model = model_new(l->g, &s->rope, e)))
         return false;
@@ -137,19 +137,27 @@ uint32_t loaded_context(const struct loaded *l)
     return l->f->p.kv.n_ctx;
 }
 
-bool loaded_check_prompt(const struct loaded *l, const struct tokens *t, struct err *e)
+uint32_t loaded_window(const struct loaded *l, const struct settings *s)
 {
+    uint32_t n_ctx = loaded_context(l);
+    return s->context_window && s->context_window < n_ctx ? s->context_window : n_ctx;
+}
+
+bool loaded_check_prompt(const struct loaded *l, const struct settings *s, const struct tokens *t,
+                         struct err *e)
+{
+    uint32_t n_ctx = loaded_window(l, s);
     if (t->n == 0)
         return fail(e, ERR_USAGE, "the prompt is empty, and the model has no token to start from");
     for (size_t i = 0; i < t->n; i++)
         if (t->id[i] >= l->model->h.n_vocab)
             return fail(e, ERR_USAGE, "token id %u at place %zu is not below the vocabulary's %u",
                         t->id[i], i, l->model->h.n_vocab);
-    if (t->n >= loaded_context(l))
+    if (t->n >= n_ctx)
         return fail(e, ERR_LIMIT,
                     "the prompt has %zu tokens, but the context holds %u with at least one for the "
                     "answer; raise it with --context or shorten the prompt",
-                    t->n, loaded_context(l));
+                    t->n, n_ctx);
     return true;
 }
 

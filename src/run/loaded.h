@@ -17,7 +17,7 @@ struct load_options {
     uint64_t memory;  /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
     uint32_t threads; /* 0: the CPUs this process may use */
     enum kv_type kv;
-    bool exact;                       /* F32 sums everywhere */
+    enum precision precision;         /* of sums */
     const struct packed_params *pack; /* NULL: weights stay as the file has them */
     bool grammar;                     /* answers will be bound by one: plan its memory */
     uint32_t n_parallel;              /* answers in the making at once; 0: 1 */
@@ -46,12 +46,15 @@ bool loaded_open(struct loaded *l, struct gguf *g, const struct settings *s,
 void loaded_close(struct loaded *l);
 
 uint32_t loaded_context(const struct loaded *l); /* tokens of context in use */
+/* Those that an answer with these settings may use: no more than their context_window, if any. */
+uint32_t loaded_window(const struct loaded *l, const struct settings *s);
 
 /* The ids of a prompt that is answered: special tokens in it are parsed; BOS goes in front as the
  * model wants it, unless the text starts with it, as templates often do. */
 bool loaded_tokenize(const struct loaded *l, struct str prompt, struct tokens *out,
                      struct err *e) MUST_USE;
 /* ERR_LIMIT with both counts when it does not fit the context with one token for an answer. */
-bool loaded_check_prompt(const struct loaded *l, const struct tokens *t, struct err *e) MUST_USE;
+bool loaded_check_prompt(const struct loaded *l, const struct settings *s, const struct tokens *t,
+                         struct err *e) MUST_USE;
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "engine/embedding.h"
 #include "run/agent_lines.h"
+#include "run/infill.h"
 
 /* A job being read. */
 struct reading {
@@ -51,6 +52,34 @@ static bool number_of(struct reading *r, const char *key, int64_t lo, int64_t hi
 
 /* --- settings -------------------------------------------------------------------------------- */
 
+/* What is fixed when a model is loaded is never ignored in a request, but refused. */
+static bool may_set(const char *key, struct err *e)
+{
+    const struct setting *s = settings_find(str_of(key));
+    if (s && s->at_load && strcmp(key, "context_window") != 0)
+        return fail(e, ERR_UNSUPPORTED,
+                    "%s: is fixed when the model is loaded; set it in the server's configuration",
+                    key);
+    if (strcmp(key, "context_shift") == 0)
+        return fail(e, ERR_UNSUPPORTED,
+                    "%s: a server does not drop what a client has sent; send fewer messages", key);
+    return true;
+}
+
+/* A request may use less of the context than there is. */
+static bool check_window(struct reading *r, struct err *e)
+{
+    uint32_t window = r->p->settings.context_window, n_ctx = loaded_context(r->l);
+    r->p->settings.context_shift = false;
+    if (window <= n_ctx)
+        return true;
+    return fail(e, ERR_LIMIT,
+                "context_window: %u tokens are more than the %u that the server holds for a "
+                "request",
+                window, n_ctx) ||
+           at_field(r, "context_window");
+}
+
 static bool read_settings(struct reading *r, struct err *e)
 {
     json_t *given = json_object_get(r->job, "settings");
@@ -60,13 +89,15 @@ static bool read_settings(struct reading *r, struct err *e)
         return fail(e, ERR_USAGE, "%s: must be an object", "settings") || at_field(r, "settings");
     json_object_foreach(given, key, value)
     {
+        if (!may_set(key, e))
+            return at_field(r, key);
         json_t *one = json_pack("{sO}", key, value);
         bool ok = one && settings_from_json(&r->p->settings, one, "settings", e);
         json_decref(one);
         if (!ok)
             return at_field(r, key);
     }
-    return true;
+    return check_window(r, e);
 }
 
 static bool read_how(struct reading *r, uint64_t arrived_ns, struct err *e)
@@ -111,6 +142,13 @@ static bool read_schema(struct reading *r, const json_t *schema, struct err *e)
     return ok || at_field(r, "schema");
 }
 
+/* The tree is made here, so that the thread that computes finds it. */
+static bool use_grammar(struct reading *r, struct err *e)
+{
+    r->p->settings.grammar = r->p->grammar;
+    return !r->p->grammar || r->l->tree || (r->l->tree = token_tree_new(r->l->vocab, e)) != NULL;
+}
+
 static bool read_bound(struct reading *r, struct err *e)
 {
     const json_t *schema = json_object_get(r->job, "schema");
@@ -124,9 +162,7 @@ static bool read_bound(struct reading *r, struct err *e)
         return false;
     if (grammar.n && !(r->p->grammar = grammar_from_gbnf(grammar, find_token, r->l->vocab, e)))
         return at_field(r, "grammar");
-    r->p->settings.grammar = r->p->grammar;
-    /* made here, so that the thread that computes finds it */
-    return !r->p->grammar || r->l->tree || (r->l->tree = token_tree_new(r->l->vocab, e)) != NULL;
+    return use_grammar(r, e);
 }
 
 /* --- prompts --------------------------------------------------------------------------------- */
@@ -154,16 +190,70 @@ static bool too_long(struct reading *r, const char *field, struct err *e)
 {
     if (e->code == ERR_LIMIT) {
         r->p->error.n_prompt = (uint32_t)r->p->prompt.n;
-        r->p->error.n_ctx = loaded_context(r->l);
+        r->p->error.n_ctx = loaded_window(r->l, &r->p->settings);
     }
     return at_field(r, field);
 }
 
+static bool check_prompt(const struct reading *r, struct err *e)
+{
+    return loaded_check_prompt(r->l, &r->p->settings, &r->p->prompt, e);
+}
+
 static bool take_text(struct reading *r, struct str text, const char *field, struct err *e)
 {
-    struct tokens *prompt = &r->p->prompt;
-    return (loaded_tokenize(r->l, text, prompt, e) && loaded_check_prompt(r->l, prompt, e)) ||
+    return (loaded_tokenize(r->l, text, &r->p->prompt, e) && check_prompt(r, e)) ||
            too_long(r, field, e);
+}
+
+static bool read_choice(struct reading *r, struct toolcall_choice *c, struct err *e)
+{
+    struct str word, only;
+    if (!text_of(r, "tool_choice", false, &word, e) || !text_of(r, "tool_only", false, &only, e))
+        return false;
+    c->must = only.n || str_is(word, "required") ? TOOLCALL_REQUIRED : TOOLCALL_AUTO;
+    c->only = only.n ? only.p : NULL; /* jansson ends its texts with a NUL */
+    c->parallel = !json_is_false(json_object_get(r->job, "parallel_tool_calls"));
+    return true;
+}
+
+/* Calls of the request's tools are bound by what the tools take, where the syntax of the model's
+ * calls can be. */
+static bool bind_tools(struct reading *r, struct str prompt, struct err *e)
+{
+    const struct toolcall_format *f = chat_format(r->l->chat);
+    const json_t *tools = json_object_get(r->job, "tools");
+    struct toolcall_choice choice;
+    struct buf notes; /* of schemas that are kept in part: the request does not ask for more */
+    if (json_array_size(tools) == 0)
+        return true;
+    if (!toolcall_has_calls(f))
+        return fail(e, ERR_UNSUPPORTED,
+                    "the chat template of this model takes no tools; try one whose template does");
+    if (r->p->grammar)
+        return fail(e, ERR_UNSUPPORTED,
+                    "an answer that may call tools cannot be bound by a schema or grammar too; "
+                    "leave one of them out");
+    if (!toolcall_check_tools(tools, e) || !read_choice(r, &choice, e))
+        return false;
+    buf_init(&notes, LIMIT_GRAMMAR_BYTES);
+    r->p->grammar =
+        toolcall_grammar(f, tools, &choice, prompt, chat_marker, r->l->vocab, &notes, e);
+    buf_clear(&notes);
+    return (r->p->grammar || e->code == ERR_NONE) && use_grammar(r, e);
+}
+
+/* An answer that a schema or grammar of the request binds is content, all of it. */
+static bool take_apart(struct reading *r, struct str prompt, struct err *e)
+{
+    const struct toolcall_format *f = chat_format(r->l->chat);
+    const json_t *tools = json_object_get(r->job, "tools");
+    bool bound = r->p->grammar != NULL;
+    if (bound && json_array_size(tools) == 0)
+        return true;
+    r->p->settings.special = toolcall_has_calls(f);
+    r->p->parts = parts_new(f, json_is_array(tools) ? tools : NULL, prompt, bound, e);
+    return r->p->parts != NULL;
 }
 
 static bool read_chat(struct reading *r, struct err *e)
@@ -172,7 +262,8 @@ static bool read_chat(struct reading *r, struct err *e)
     buf_init(&text, LIMIT_TEMPLATE_OUTPUT);
     bool ok = render(r, &text, e);
     if (ok)
-        ok = take_text(r, buf_view(&text), "messages", e);
+        ok = (bind_tools(r, buf_view(&text), e) || at_field(r, "tools")) &&
+             take_apart(r, buf_view(&text), e) && take_text(r, buf_view(&text), "messages", e);
     buf_clear(&text);
     return ok;
 }
@@ -194,27 +285,22 @@ static bool read_prompt(struct reading *r, struct err *e)
     const json_t *prompt = json_object_get(r->job, "prompt");
     struct str text;
     if (json_is_array(prompt))
-        return (read_ids(r, prompt, e) && loaded_check_prompt(r->l, &r->p->prompt, e)) ||
-               too_long(r, "prompt", e);
+        return (read_ids(r, prompt, e) && check_prompt(r, e)) || too_long(r, "prompt", e);
     return text_of(r, "prompt", true, &text, e) && take_text(r, text, "prompt", e);
 }
 
-/* What stands in front, what behind, and the place between (Bavarian et al. 2022). */
 static bool read_infill(struct reading *r, struct err *e)
 {
-    const struct vocab *v = r->l->vocab;
-    struct tokens *t = &r->p->prompt;
-    struct str before, behind;
-    if (v->fim_pre == TOKEN_NONE || v->fim_suf == TOKEN_NONE || v->fim_mid == TOKEN_NONE)
+    struct infill in = {.files = json_object_get(r->job, "files")};
+    if (!infill_can(r->l->vocab))
         return fail(e, ERR_UNSUPPORTED,
                     "the model cannot fill in: its vocabulary has no tokens for that");
-    if (!text_of(r, "prompt", true, &before, e) || !text_of(r, "suffix", false, &behind, e))
+    if (!text_of(r, "prompt", true, &in.before, e) || !text_of(r, "suffix", false, &in.behind, e) ||
+        !text_of(r, "file", false, &in.name, e) ||
+        !text_of(r, "repository", false, &in.repository, e))
         return false;
-    bool ok = (!v->add_bos || v->bos == TOKEN_NONE || tokens_push(t, v->bos, e)) &&
-              tokens_push(t, v->fim_pre, e) && tokenize(v, before, false, false, t, e) &&
-              tokens_push(t, v->fim_suf, e) && tokenize(v, behind, false, false, t, e) &&
-              tokens_push(t, v->fim_mid, e) && loaded_check_prompt(r->l, t, e);
-    return ok || too_long(r, "prompt", e);
+    return (infill_prompt(r->l->vocab, &in, &r->p->prompt, e) && check_prompt(r, e)) ||
+           too_long(r, "prompt", e);
 }
 
 /* --- tasks ----------------------------------------------------------------------------------- */
@@ -369,6 +455,7 @@ void prepared_free(struct prepared *p)
         return;
     completion_clear(&p->completion);
     settings_clear(&p->settings);
+    parts_free(p->parts);
     grammar_free(p->grammar);
     tokens_clear(&p->prompt);
     json_decref(p->result);

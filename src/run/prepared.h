@@ -10,6 +10,7 @@
 
 #include "run/completion.h"
 #include "run/job.h"
+#include "run/parts.h"
 
 #define PREPARED_TENANT 64u
 
@@ -24,6 +25,7 @@ struct prepared {
     struct tokens prompt;
     struct settings settings;     /* owned */
     struct grammar *grammar;      /* the settings'; owned */
+    struct parts *parts;          /* what takes its text apart; NULL: all is content; owned */
     struct completion completion; /* started when it is admitted: it is large */
     int n_logprobs;               /* alternatives told; -1: nothing is */
     bool stream;

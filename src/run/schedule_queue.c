@@ -28,7 +28,7 @@ double queue_cost(const struct schedule *s, const struct prepared *p, uint32_t l
 /* Blocks that the whole of it can come to need. */
 static uint32_t blocks_of(const struct schedule *s, const struct prepared *p)
 {
-    uint64_t n_ctx = loaded_context(s->l), n = n_ctx;
+    uint64_t n_ctx = loaded_window(s->l, &p->settings), n = n_ctx;
     if (p->settings.max_tokens && p->prompt.n + p->settings.max_tokens < n_ctx)
         n = p->prompt.n + p->settings.max_tokens;
     return (uint32_t)((n + KV_BLOCK - 1) / KV_BLOCK);

@@ -4,14 +4,42 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
+#include "base/os.h"
 #include "serve/conn.h"
 #include "serve/line.h"
 #include "serve/loop.h"
 #include "serve/reply.h"
 
+#define CALL_ID 256u /* bytes of one that a model wrote */
+
 /* --- making and ending ---------------------------------------------------------------------------
  */
+
+static void answer_init(struct ask *a, uint32_t i)
+{
+    struct ask_answer *w = &a->v[i];
+    w->ask = a;
+    w->index = i;
+    buf_init(&w->text, ASK_TEXT);
+    buf_init(&w->reasoning, ASK_TEXT);
+    buf_init(&w->call_id, CALL_ID);
+    buf_init(&w->arguments, LIMIT_TOOLCALL_BYTES);
+    buf_init(&w->cut, LIMIT_TOOLCALL_BYTES);
+}
+
+static void answer_clear(struct ask_answer *w)
+{
+    buf_clear(&w->text);
+    buf_clear(&w->reasoning);
+    buf_clear(&w->call_id);
+    buf_clear(&w->arguments);
+    buf_clear(&w->cut);
+    json_decref(w->calls);
+    json_decref(w->logprobs);
+    json_decref(w->result);
+}
 
 void ask_free(struct ask *a)
 {
@@ -20,9 +48,7 @@ void ask_free(struct ask *a)
     for (uint32_t i = 0; i < a->n; i++) {
         if (a->v[i].job)
             line_cancel(&a->v[i]);
-        buf_clear(&a->v[i].text);
-        json_decref(a->v[i].logprobs);
-        json_decref(a->v[i].result);
+        answer_clear(&a->v[i]);
     }
     mem_free(a->v);
     mem_free(a);
@@ -52,11 +78,8 @@ struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct a
         mem_free(a);
         return NULL;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        a->v[i].ask = a;
-        a->v[i].index = i;
-        buf_init(&a->v[i].text, ASK_TEXT);
-    }
+    for (uint32_t i = 0; i < n; i++)
+        answer_init(a, i);
     x->work = a;
     x->gone = gone;
     x->model = slot->model->id;
@@ -76,16 +99,72 @@ bool ask_submit(struct ask *a, uint32_t i, json_t *job, struct problem *p)
 /* --- what comes ----------------------------------------------------------------------------------
  */
 
-void ask_text(struct ask_answer *w, struct str text, json_t *logprobs)
+/* An id for a call whose model wrote none before it: nine letters and digits, as the templates of
+ * Mistral's models want them. */
+static void make_call_id(struct buf *id)
+{
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuv";
+    unsigned char random[9] = {0};
+    struct err ignored;
+    (void)!os_random(random, sizeof random, &ignored);
+    for (size_t i = 0; i < sizeof random; i++)
+        buf_add(id, &letters[random[i] % 32], 1);
+}
+
+static void begin_call(struct ask_answer *w, struct str name)
+{
+    if (!w->calls)
+        w->calls = json_array();
+    if (!w->call_id.n)
+        make_call_id(&w->call_id);
+    json_array_append_new(w->calls,
+                          json_pack("{ss% ss% ss}", "id", buf_c(&w->call_id), w->call_id.n, "name",
+                                    name.p, name.n, "arguments", ""));
+    buf_reset(&w->call_id);
+    buf_reset(&w->arguments);
+}
+
+const json_t *ask_call(const struct ask_answer *w)
+{
+    size_t n = json_array_size(w->calls);
+    return n ? json_array_get(w->calls, n - 1) : NULL;
+}
+
+static void end_call(struct ask_answer *w, bool cut, struct str text)
+{
+    json_t *call = (json_t *)(uintptr_t)ask_call(w);
+    json_object_set_new(call, "arguments", json_stringn(buf_c(&w->arguments), w->arguments.n));
+    json_object_set_new(call, "cut", json_boolean(cut));
+    buf_str(&w->cut, text);
+}
+
+/* Keeps what belongs to a call. */
+static void note_call(struct ask_answer *w, enum job_part part, struct str text)
+{
+    if (part == JOB_CALL_ID)
+        buf_str(&w->call_id, text);
+    else if (part == JOB_CALL)
+        begin_call(w, text);
+    else if (part == JOB_ARGUMENTS)
+        buf_str(&w->arguments, text);
+    else if (part == JOB_CALL_END || part == JOB_CALL_CUT)
+        end_call(w, part == JOB_CALL_CUT, text);
+}
+
+void ask_part(struct ask_answer *w, enum job_part part, struct str text, json_t *logprobs)
 {
     struct ask *a = w->ask;
+    note_call(w, part, text);
     if (a->stream) {
-        a->words->part(w, text, logprobs);
+        a->words->part(w, part, text, logprobs);
         if (conn_pending(a->x->conn) > CONN_FULL)
             conn_close(a->x->conn); /* it reads too slowly for what it asked for */
         return;
     }
-    buf_str(&w->text, text);
+    if (part == JOB_CONTENT)
+        buf_str(&w->text, text);
+    else if (part == JOB_REASONING)
+        buf_str(&w->reasoning, text);
     if (!w->logprobs && logprobs)
         w->logprobs = json_incref(logprobs);
     else if (logprobs)

@@ -9,6 +9,7 @@
 #define MOAT_SERVE_ASK_H
 
 #include "base/buf.h"
+#include "run/job.h"
 #include "serve/engines.h"
 #include "serve/exchange.h"
 
@@ -21,11 +22,14 @@ struct ask;
 struct ask_answer {
     struct ask *ask;
     uint32_t index;
-    uint64_t job;      /* its id at the engine; 0: not under way */
-    struct line *line; /* that it is under way on */
-    struct buf text;   /* all of it, where it is not streamed */
-    json_t *logprobs;  /* array, likewise; owned */
-    json_t *result;    /* of a job whose answer is no text; owned */
+    uint64_t job;               /* its id at the engine; 0: not under way */
+    struct line *line;          /* that it is under way on */
+    struct buf text, reasoning; /* all of it, where it is not streamed */
+    json_t *calls; /* of tools, array of {"id", "name", "arguments": text, "cut"}; owned */
+    struct buf call_id, arguments; /* of the call in progress, the last of them */
+    struct buf cut;                /* the text of a call that the end of the answer cut */
+    json_t *logprobs;              /* array, likewise; owned */
+    json_t *result;                /* of a job whose answer is no text; owned */
     uint32_t n_prompt, n_cached, n_generated;
     double prompt_s, decode_s;
     char finish[16]; /* struct job_done's: "end", "stop", "length", ...; "": not yet */
@@ -35,9 +39,9 @@ struct ask_answer {
 
 /* How a dialect says what has come. */
 struct ask_words {
-    /* Streamed: text with its tokens (logprobs: array or NULL, borrowed), and the end of an answer.
-     */
-    void (*part)(struct ask_answer *w, struct str text, const json_t *logprobs);
+    /* Streamed: a part with its tokens (logprobs: array or NULL, borrowed), and the end of an
+     * answer. What `part` says of a call is in w->calls by then. */
+    void (*part)(struct ask_answer *w, enum job_part part, struct str text, const json_t *logprobs);
     void (*end)(struct ask_answer *w);
     void (*whole)(struct ask *a);                           /* all are there: ends the exchange */
     void (*broken)(struct ask *a, const struct problem *p); /* amid a stream: ends the exchange */
@@ -70,8 +74,11 @@ void ask_free(struct ask *a); /* cancels what runs */
 /* Was it cut, by a limit of tokens, of the context or of time? */
 bool ask_cut(const struct ask_answer *w);
 
+/* The call that was begun or ended last; NULL: none was. */
+const json_t *ask_call(const struct ask_answer *w);
+
 /* What the engine says. Any of them may end the exchange, and the ask with it. */
-void ask_text(struct ask_answer *w, struct str text, json_t *logprobs);
+void ask_part(struct ask_answer *w, enum job_part part, struct str text, json_t *logprobs);
 void ask_ended(struct ask_answer *w);
 void ask_failed(struct ask_answer *w, const struct problem *p);
 

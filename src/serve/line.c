@@ -211,8 +211,8 @@ static bool on_text(struct ask_answer *w, const struct job_message *m, struct er
     if (!job_text(m, &t, e))
         return false;
     json_t *logprobs = read_logprobs(t.logprobs);
-    if (t.text.n || json_array_size(logprobs))
-        ask_text(w, t.text, logprobs);
+    if (t.text.n || t.part > JOB_REASONING || json_array_size(logprobs))
+        ask_part(w, t.part, t.text, logprobs);
     json_decref(logprobs);
     return true;
 }
@@ -259,7 +259,8 @@ static bool on_result(struct line *l, struct ask_answer *w, const struct job_mes
 /* The field of the job that is at fault, in the words of the request. */
 static const char *param_of(const struct ask_answer *w, const struct job_error *p)
 {
-    static const char *const same[] = {"tools", "suffix", "grammar", "settings"};
+    static const char *const same[] = {"tools",  "context_window", "context_shift",
+                                       "suffix", "grammar",        "settings"};
     if (strcmp(p->field, "prompt") == 0 || strcmp(p->field, "messages") == 0 || p->n_ctx)
         return w->ask->param;
     if (strcmp(p->field, "schema") == 0)
@@ -267,7 +268,8 @@ static const char *param_of(const struct ask_answer *w, const struct job_error *
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         if (strcmp(p->field, same[i]) == 0)
             return same[i];
-    return NULL;
+    const struct setting *s = settings_find(str_of(p->field));
+    return s ? s->key : NULL;
 }
 
 static bool on_error(struct line *l, struct ask_answer *w, const struct job_message *m,

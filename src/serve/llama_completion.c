@@ -53,8 +53,9 @@ static void begin(struct ask *a)
     a->begun = true;
 }
 
-static void part(struct ask_answer *w, struct str text, const json_t *logprobs)
+static void part(struct ask_answer *w, enum job_part kind, struct str text, const json_t *logprobs)
 {
+    (void)kind; /* all is content where no template is */
     begin(w->ask);
     json_t *j = json_pack("{si ss% s[] sb}", "index", (int)w->index, "content", text.p, text.n,
                           "tokens", "stop", 0);
@@ -179,23 +180,22 @@ void llama_completion(struct exchange *x)
     answer(x, "text", "prompt", read_prompt);
 }
 
-/* Files that the editor has open beside the one that is written: put before it. */
-static bool add_extra(const json_t *body, struct buf *before, struct problem *p)
+/* Files that the editor has open beside the one that is written. */
+static bool add_extra(const json_t *body, json_t *job, struct problem *p)
 {
     const json_t *extra = NULL;
+    json_t *files = json_array();
+    json_object_set_new(job, "files", files);
     if (!field_array(body, "input_extra", &extra, p))
         return false;
     for (size_t i = 0; i < json_array_size(extra); i++) {
         const json_t *one = json_array_get(extra, i), *text = json_object_get(one, "text");
-        const char *name = json_string_value(json_object_get(one, "filename"));
+        const json_t *name = json_object_get(one, "filename");
         if (!json_is_string(text)) {
             fail(&p->err, ERR_USAGE, "input_extra[%zu]: needs a \"text\" that is a string", i);
             return problem_of(p, "input_extra");
         }
-        buf_cstr(before, name ? name : "");
-        buf_cstr(before, name ? "\n" : "");
-        buf_add(before, json_string_value(text), json_string_length(text));
-        buf_cstr(before, "\n\n");
+        json_array_append_new(files, json_pack("{sO sO*}", "text", text, "name", name));
     }
     return true;
 }
@@ -213,7 +213,7 @@ static bool read_infill(const json_t *body, json_t *job, struct problem *p)
         return problem_of(p, "input_prefix");
     }
     buf_init(&before, ASK_TEXT);
-    bool ok = add_extra(body, &before, p);
+    bool ok = add_extra(body, job, p);
     buf_str(&before, prefix);
     buf_str(&before, middle);
     json_object_set_new(job, "prompt", json_stringn(buf_c(&before), before.n));

@@ -7,7 +7,6 @@
 #include "serve/request.h"
 
 #define MESSAGES_MAX 16384u
-#define TOOLS_MAX    1024u
 
 static bool wrong(struct problem *p, size_t i, const char *what)
 {
@@ -183,28 +182,75 @@ static bool check_tool(const json_t *tool, size_t i, struct problem *p)
     return problem_of(p, "tools");
 }
 
-static bool check_choice(const json_t *choice, struct problem *p)
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+    return word && (strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0);
+}
+
+/* The name of {"type": "function", "function": {"name"}}; NULL: it is none. */
+static const json_t *named_by(const json_t *choice)
+{
+    const char *type = json_string_value(json_object_get(choice, "type"));
+    const json_t *name = json_object_get(json_object_get(choice, "function"), "name");
+    return type && strcmp(type, "function") == 0 && json_is_string(name) ? name : NULL;
+}
+
+static bool check_choice(const json_t *choice, size_t n_tools, struct problem *p)
 {
     const char *word = json_string_value(choice);
-    if (json_is_object(choice) ||
-        (word &&
-         (strcmp(word, "auto") == 0 || strcmp(word, "none") == 0 || strcmp(word, "required") == 0)))
+    bool needs = json_is_object(choice) || (word && strcmp(word, "required") == 0);
+    if (!named_by(choice) && !is_one_of(word, "auto", "none", "required"))
+        fail(&p->err, ERR_USAGE,
+             "tool_choice: must be \"none\", \"auto\", \"required\" or {\"type\": \"function\", "
+             "\"function\": {\"name\"}}");
+    else if (needs && n_tools == 0)
+        fail(&p->err, ERR_USAGE, "tool_choice: asks for a call, but there are no \"tools\"");
+    else
         return true;
-    fail(&p->err, ERR_USAGE,
-         "tool_choice: must be \"none\", \"auto\", \"required\" or name a function");
     return problem_of(p, "tool_choice");
+}
+
+/* The older names of the API, which would change what is answered. */
+static bool refuse_functions(const json_t *body, struct problem *p)
+{
+    static const char *const old[] = {"functions", "function_call"};
+    for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
+        if (!field_any(body, old[i]))
+            continue;
+        fail(&p->err, ERR_UNSUPPORTED, "%s: is the old form; use \"tools\" and \"tool_choice\"",
+             old[i]);
+        p->status = 400;
+        return problem_of(p, old[i]);
+    }
+    return true;
+}
+
+static bool add_choice(const json_t *body, const json_t *choice, json_t *job, struct problem *p)
+{
+    bool parallel = true;
+    const json_t *name = named_by(choice);
+    if (!field_bool(body, "parallel_tool_calls", &parallel, p))
+        return false;
+    json_object_set_new(job, "parallel_tool_calls", json_boolean(parallel));
+    if (name)
+        json_object_set(job, "tool_only", (json_t *)(uintptr_t)name);
+    else if (choice)
+        json_object_set(job, "tool_choice", (json_t *)(uintptr_t)choice);
+    return true;
 }
 
 bool request_tools(const json_t *body, json_t *job, struct problem *p)
 {
     const json_t *tools = NULL, *choice = field_any(body, "tool_choice");
-    if (!field_array(body, "tools", &tools, p) || (choice && !check_choice(choice, p)))
+    if (!refuse_functions(body, p) || !field_array(body, "tools", &tools, p))
         return false;
     size_t n = json_array_size(tools);
-    if (n > TOOLS_MAX) {
-        fail(&p->err, ERR_USAGE, "tools: %u are the most", TOOLS_MAX);
+    if (n > LIMIT_TOOLS) {
+        fail(&p->err, ERR_USAGE, "tools: %u are the most", LIMIT_TOOLS);
         return problem_of(p, "tools");
     }
+    if (choice && !check_choice(choice, n, p))
+        return false;
     for (size_t i = 0; i < n; i++)
         if (!check_tool(json_array_get(tools, i), i, p))
             return false;
@@ -212,7 +258,5 @@ bool request_tools(const json_t *body, json_t *job, struct problem *p)
     if (!n || (word && strcmp(word, "none") == 0))
         return true;
     json_object_set(job, "tools", (json_t *)(uintptr_t)tools);
-    if (choice)
-        json_object_set(job, "tool_choice", (json_t *)(uintptr_t)choice);
-    return true;
+    return add_choice(body, choice, job, p);
 }

@@ -23,6 +23,11 @@ const char *ollama_time(time_t t, char out[32])
     return out;
 }
 
+static json_int_t number_of(const struct engine_slot *s, const char *key)
+{
+    return json_integer_value(json_object_get(s->info, key));
+}
+
 /* --- requests ------------------------------------------------------------------------------------
  */
 
@@ -33,6 +38,17 @@ static bool read_length(const json_t *options, json_t *job, struct problem *p)
     if (json_is_integer(n) && json_integer_value(n) < 0 && json_integer_value(n) >= -2)
         return true;
     return request_setting(options, "num_predict", "max_tokens", job, p);
+}
+
+/* Clients ask for what they may come to need; more than there is, is what there is. */
+static bool read_context(const json_t *options, const struct engine_slot *slot, json_t *job,
+                         struct problem *p)
+{
+    json_int_t there = number_of(slot, "n_ctx");
+    const json_t *n = field_any(options, "num_ctx");
+    if (json_is_integer(n) && json_integer_value(n) > there)
+        return true;
+    return request_setting(options, "num_ctx", "context_window", job, p);
 }
 
 static bool read_format(const json_t *body, json_t *job, struct problem *p)
@@ -49,7 +65,8 @@ static bool read_format(const json_t *body, json_t *job, struct problem *p)
     return problem_of(p, "format");
 }
 
-bool ollama_options(const json_t *body, json_t *job, struct problem *p)
+bool ollama_options(const json_t *body, const struct engine_slot *slot, json_t *job,
+                    struct problem *p)
 {
     const json_t *options = NULL;
     uint32_t top = 0;
@@ -68,8 +85,7 @@ bool ollama_options(const json_t *body, json_t *job, struct problem *p)
         json_object_del(copy, "seed"); /* a random one */
     bool ok = request_settings(copy, job, p) &&
               request_setting(options, "stop", "stop_sequences", job, p) &&
-              request_setting(options, "num_ctx", "context_window", job, p) &&
-              read_length(options, job, p);
+              read_context(options, slot, job, p) && read_length(options, job, p);
     json_decref(copy);
     return ok;
 }
@@ -110,11 +126,6 @@ static const char *word_of(const struct engine_slot *s, const char *key)
     return word ? word : "";
 }
 
-static json_int_t number_of(const struct engine_slot *s, const char *key)
-{
-    return json_integer_value(json_object_get(s->info, key));
-}
-
 static json_t *details_of(const struct engine_slot *s)
 {
     const char *family = word_of(s, "architecture");
@@ -124,13 +135,16 @@ static json_t *details_of(const struct engine_slot *s)
         snprintf(size, sizeof size, n < 1e9 ? "%.2fM" : "%.1fB", n < 1e9 ? n / 1e6 : n / 1e9);
     return json_pack("{ss ss ss s[s] ss ss}", "parent_model", "", "format", "gguf", "family",
                      family, "families", family, "parameter_size", size, "quantization_level",
-                     "unknown");
+                     word_of(s, "quantization"));
 }
 
 static json_t *capabilities_of(const struct engine_slot *s)
 {
-    static const char *const names[][2] = {
-        {"generates", "completion"}, {"infill", "insert"}, {"embeds", "embedding"}};
+    static const char *const names[][2] = {{"generates", "completion"},
+                                           {"tools", "tools"},
+                                           {"thinks", "thinking"},
+                                           {"infill", "insert"},
+                                           {"embeds", "embedding"}};
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (json_is_true(json_object_get(s->info, names[i][0])))

@@ -6,7 +6,8 @@
 #include "serve/ask.h"
 
 /* "options": the settings, by Ollama's names; and "format". */
-bool ollama_options(const json_t *body, json_t *job, struct problem *p) MUST_USE;
+bool ollama_options(const json_t *body, const struct engine_slot *slot, json_t *job,
+                    struct problem *p) MUST_USE;
 /* An object with model and created_at; the rest is the caller's to add. */
 json_t *ollama_object(const struct ask *a, bool done);
 /* The counts and times that the last object has. */

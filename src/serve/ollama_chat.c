@@ -2,6 +2,7 @@
 /* serve/ollama_chat: POST /api/chat and /api/generate. */
 #include <string.h>
 
+#include "base/json.h"
 #include "serve/dialects.h"
 #include "serve/loop.h"
 #include "serve/ollama.h"
@@ -16,22 +17,62 @@ static bool is_chat(const struct ask *a)
     return a->x->route->answer == ollama_chat;
 }
 
-/* The text where the route has it. */
-static json_t *object_with(const struct ask *a, struct str text, bool done)
+static json_t *string_of(struct str s)
 {
-    json_t *j = ollama_object(a, done);
-    if (is_chat(a))
-        json_object_set_new(
-            j, "message",
-            json_pack("{ss ss%}", "role", "assistant", "content", text.p ? text.p : "", text.n));
-    else
-        json_object_set_new(j, "response", json_stringn(text.p ? text.p : "", text.n));
+    return json_stringn(s.p ? s.p : "", s.n);
+}
+
+/* Text and thinking where the route has them. */
+static json_t *object_with(const struct ask *a, struct str text, struct str thinking, bool done)
+{
+    json_t *j = ollama_object(a, done), *at = j;
+    if (is_chat(a)) {
+        at = json_pack("{ss}", "role", "assistant");
+        json_object_set_new(j, "message", at);
+    }
+    json_object_set_new(at, is_chat(a) ? "content" : "response", string_of(text));
+    if (thinking.n)
+        json_object_set_new(at, "thinking", string_of(thinking));
     return j;
 }
 
-static void part(struct ask_answer *w, struct str text, const json_t *logprobs)
+/* Arguments are an object here. NULL: the call was cut; it is shown as text. */
+static json_t *call_object(const json_t *call)
 {
-    json_t *j = object_with(w->ask, text, false);
+    if (json_is_true(json_object_get(call, "cut")))
+        return NULL;
+    const json_t *text = json_object_get(call, "arguments");
+    struct err ignored;
+    json_t *args = json_parse((struct str){json_string_value(text), json_string_length(text)},
+                              "arguments", &ignored);
+    return args ? json_pack("{s{sO so}}", "function", "name", json_object_get(call, "name"),
+                            "arguments", args)
+                : NULL;
+}
+
+static void add_call(json_t *j, const json_t *call)
+{
+    json_t *m = json_object_get(j, "message"), *one = call_object(call);
+    json_t *list = json_object_get(m, "tool_calls");
+    if (!one)
+        return;
+    if (!list) {
+        list = json_array();
+        json_object_set_new(m, "tool_calls", list);
+    }
+    json_array_append_new(list, one);
+}
+
+/* A call comes whole; one that was cut comes as the text that it is. */
+static void part(struct ask_answer *w, enum job_part part, struct str text, const json_t *logprobs)
+{
+    bool content = part == JOB_CONTENT || part == JOB_CALL_CUT;
+    if (!content && part != JOB_REASONING && part != JOB_CALL_END && !logprobs)
+        return;
+    json_t *j = object_with(w->ask, content ? text : STR(""),
+                            part == JOB_REASONING ? text : STR(""), false);
+    if (part == JOB_CALL_END)
+        add_call(j, ask_call(w));
     if (!w->ask->begun)
         ndjson_start(w->ask->x);
     w->ask->begun = true;
@@ -43,9 +84,19 @@ static void part(struct ask_answer *w, struct str text, const json_t *logprobs)
 static void whole(struct ask *a)
 {
     const struct ask_answer *w = &a->v[0];
-    json_t *j = object_with(a, buf_view(&w->text), true);
+    size_t i;
+    struct buf text;
+    buf_init(&text, ASK_TEXT);
+    buf_str(&text, buf_view(&w->text));
+    buf_str(&text, a->stream ? STR("") : buf_view(&w->cut));
+    json_t *call, *j = object_with(a, buf_view(&text), buf_view(&w->reasoning), true);
+    buf_clear(&text);
     ollama_add_sums(j, w);
     if (!a->stream) {
+        json_array_foreach(w->calls, i, call)
+        {
+            add_call(j, call);
+        }
         if (w->logprobs)
             json_object_set(j, "logprobs", w->logprobs);
         reply_json(a->x, 200, j);
@@ -133,7 +184,7 @@ static void say_loaded(struct exchange *x, struct engine_slot *slot)
         reply_problem(x, &p);
         return;
     }
-    json_t *j = object_with(a, STR(""), true);
+    json_t *j = object_with(a, STR(""), STR(""), true);
     json_object_set_new(j, "done_reason", json_string("load"));
     reply_json(x, 200, j);
 }
@@ -159,7 +210,7 @@ static void answer(struct exchange *x, const char *task,
     }
     json_t *job = slot ? request_job(task, &p) : NULL;
     bool ok = job && (a = ask_new(x, slot, &words, 1, &p)) && read(x->body, job, &p) &&
-              ollama_options(x->body, job, &p);
+              ollama_options(x->body, slot, job, &p);
     if (ok) {
         a->stream = true; /* unless it is told not to */
         a->param = x->route->answer == ollama_chat ? "messages" : "prompt";

@@ -18,7 +18,7 @@ const char *openai_id(const struct exchange *x, const char *prefix, char out[48]
 
 const char *openai_finish(const struct ask_answer *w)
 {
-    return ask_cut(w) ? "length" : "stop";
+    return ask_cut(w) ? "length" : ask_call(w) ? "tool_calls" : "stop";
 }
 
 json_t *openai_usage(const struct ask *a)

@@ -7,7 +7,7 @@
 
 /* "chatcmpl-" and the like, made of the exchange's id. */
 const char *openai_id(const struct exchange *x, const char *prefix, char out[48]);
-const char *openai_finish(const struct ask_answer *w); /* "stop" or "length" */
+const char *openai_finish(const struct ask_answer *w); /* "stop", "length", "tool_calls" */
 json_t *openai_usage(const struct ask *a);
 /* "stream" and "stream_options". */
 bool openai_stream(const json_t *body, struct ask *a, struct problem *p) MUST_USE;

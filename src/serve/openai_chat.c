@@ -51,10 +51,42 @@ static void begin(struct ask *a)
         send_delta(&a->v[i], json_pack("{ss ss}", "role", "assistant", "content", ""), NULL, NULL);
 }
 
-static void part(struct ask_answer *w, struct str text, const json_t *logprobs)
+/* A call as a message has it. */
+static json_t *call_object(const json_t *call)
 {
+    return json_pack("{sO ss s{sO sO}}", "id", json_object_get(call, "id"), "type", "function",
+                     "function", "name", json_object_get(call, "name"), "arguments",
+                     json_object_get(call, "arguments"));
+}
+
+/* What is new of the call in progress. NULL: nothing. */
+static json_t *call_delta(const struct ask_answer *w, enum job_part part, struct str text)
+{
+    json_t *call;
+    if (part == JOB_CALL)
+        call = call_object(ask_call(w));
+    else if (part == JOB_ARGUMENTS)
+        call = json_pack("{s{ss%}}", "function", "arguments", text.p, text.n);
+    else
+        return NULL;
+    json_object_set_new(call, "index", json_integer((json_int_t)json_array_size(w->calls) - 1));
+    return json_pack("{s[o]}", "tool_calls", call);
+}
+
+/* "reasoning_content" is what DeepSeek's API and most others after it call it. */
+static void part(struct ask_answer *w, enum job_part part, struct str text, const json_t *logprobs)
+{
+    json_t *delta;
     begin(w->ask);
-    send_delta(w, json_pack("{ss%}", "content", text.p, text.n), logprobs, NULL);
+    if (part == JOB_CONTENT || part == JOB_REASONING)
+        delta = json_pack("{ss%}", part == JOB_CONTENT ? "content" : "reasoning_content", text.p,
+                          text.n);
+    else
+        delta = call_delta(w, part, text);
+    if (!delta && logprobs)
+        delta = json_object();
+    if (delta)
+        send_delta(w, delta, logprobs, NULL);
 }
 
 static void end(struct ask_answer *w)
@@ -63,10 +95,29 @@ static void end(struct ask_answer *w)
     send_delta(w, json_object(), NULL, openai_finish(w));
 }
 
+static json_t *message_of(const struct ask_answer *w)
+{
+    size_t i, n = json_array_size(w->calls);
+    json_t *call, *calls = json_array();
+    json_t *m = json_pack("{ss sn}", "role", "assistant", "refusal");
+    json_object_set_new(m, "content",
+                        w->text.n || !n ? json_stringn(buf_c(&w->text), w->text.n) : json_null());
+    if (w->reasoning.n)
+        json_object_set_new(m, "reasoning_content",
+                            json_stringn(buf_c(&w->reasoning), w->reasoning.n));
+    json_array_foreach(w->calls, i, call)
+    {
+        json_array_append_new(calls, call_object(call));
+    }
+    if (n)
+        json_object_set(m, "tool_calls", calls);
+    json_decref(calls);
+    return m;
+}
+
 static json_t *choice_of(const struct ask_answer *w)
 {
-    return json_pack("{si s{ss ss% sn} so ss}", "index", (int)w->index, "message", "role",
-                     "assistant", "content", buf_c(&w->text), w->text.n, "refusal", "logprobs",
+    return json_pack("{si so so ss}", "index", (int)w->index, "message", message_of(w), "logprobs",
                      logprobs_object(w->ask, w->logprobs), "finish_reason", openai_finish(w));
 }
 

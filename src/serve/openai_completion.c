@@ -72,8 +72,9 @@ static void send_chunk(struct ask *a, json_t *choices, bool usage)
     sse_event(a->x, j);
 }
 
-static void part(struct ask_answer *w, struct str text, const json_t *logprobs)
+static void part(struct ask_answer *w, enum job_part kind, struct str text, const json_t *logprobs)
 {
+    (void)kind; /* all is content where no template is */
     send_chunk(w->ask, json_pack("[o]", choice_of(w, text, logprobs, NULL)), false);
     w->said += text.n;
 }

@@ -29,7 +29,8 @@ ok(text === r.choices[0].message.content, 'openai: a stream says the same', text
 const s = await c.chat.completions.create({ ...fixed, messages: ask, max_tokens: 100, response_format: { type: 'json_schema', json_schema: { name: 'a', schema, strict: true } } });
 ok('capital' in JSON.parse(s.choices[0].message.content), 'openai: json_schema', s);
 const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object', properties: {} } } }];
-ok((await c.chat.completions.create({ ...fixed, messages: ask, max_tokens: 8, tools })).choices.length === 1, 'openai: tools are taken');
+const noTools = await c.chat.completions.create({ ...fixed, messages: ask, max_tokens: 8, tools }).catch((e) => e);
+ok(noTools.status === 400 && noTools.param === 'tools', 'openai: tools that the template does not take are refused');
 ok((await c.completions.create({ ...fixed, prompt: 'The capital of France is', max_tokens: 5 })).choices[0].text.includes('Paris'), 'openai: completions');
 let e = await error(() => c.chat.completions.create({ model: 'gpt-5', messages: ask }));
 ok(e?.status === 404 && e.code === 'model_not_found' && e.requestID?.startsWith('req_'), 'openai: an unknown model', e);

@@ -83,6 +83,7 @@ RUN = ["run", "model.gguf", "Hello", "--threads", "1"]
 CASES = [
     ("unknown command", None, ["rum"]),
     ("unknown command, nothing near", None, ["frobnicate"]),
+    ("two precisions", sound, RUN + ["--exact", "--fast"]),
     ("unknown option", sound, RUN + ["--temprature", "0.3"]),
     ("an option without its value", sound, ["run", "model.gguf", "Hello", "--memory"]),
     ("a value that is not a number", sound, RUN + ["--max-tokens", "many"]),
