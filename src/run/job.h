@@ -54,6 +54,8 @@
 enum job_kind {
     JOB_SUBMIT = 1, /* to the engine */
     JOB_CANCEL,
+    JOB_PAUSE, /* its reader is slow: no more of its text for now */
+    JOB_RESUME,
     JOB_STATS, /* and back */
     JOB_SHUTDOWN,
     JOB_READY, /* from it */

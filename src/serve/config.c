@@ -45,6 +45,9 @@ const struct config_key config_keys[CONFIG_KEYS] = {
            "more are refused with 503")),
     ROW(request_seconds, CONFIG_U32, 1, 86400, "N",
         N_("longest time for one answer, waiting included (default 3600)")),
+    ROW(stall_seconds, CONFIG_U32, 1, 3600, "N",
+        N_("longest time in which a client may read less than 1 KiB a second of what waits for it "
+           "(default 30)")),
     ROW(models, CONFIG_MODELS, 0, 0, NULL, N_("settings of models, by name")),
 };
 
@@ -74,7 +77,8 @@ void config_init(struct config *c)
                          .max_connections = 1024,
                          .max_body = LIMIT_HTTP_BODY,
                          .max_bodies = 256u << 20,
-                         .request_seconds = 3600};
+                         .request_seconds = 3600,
+                         .stall_seconds = 30};
 }
 
 bool config_copy(struct config *to, const struct config *from, struct err *e)

@@ -34,7 +34,7 @@ struct config_key {
 };
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
-enum { CONFIG_KEYS = 13, CONFIG_PATH_BYTES = 1024 };
+enum { CONFIG_KEYS = 14, CONFIG_PATH_BYTES = 1024 };
 
 struct config_list {
     char *v[LISTEN_MAX]; /* owned */
@@ -44,7 +44,7 @@ struct config_list {
 struct config {
     struct config_list listen;
     uint64_t memory, max_body, max_bodies;
-    uint32_t threads, parallel, queue, max_connections, request_seconds;
+    uint32_t threads, parallel, queue, max_connections, request_seconds, stall_seconds;
     char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES];
     bool require_key;
     json_t *models; /* owned, or NULL */

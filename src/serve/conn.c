@@ -53,13 +53,50 @@ static void on_deadline(uv_timer_t *timer);
 
 static void set_deadline(struct conn *c, uint64_t ms)
 {
-    if (c->phase == CONN_CLOSED)
+    if (c->phase == CONN_CLOSED || c->broken)
         return;
     if (ms)
         uv_timer_start(&c->timer, on_deadline, ms, 0);
     else
         uv_timer_stop(&c->timer);
 }
+
+static void on_broken(uv_timer_t *timer)
+{
+    conn_close(timer->data);
+}
+
+void conn_break(struct conn *c)
+{
+    if (c->phase == CONN_CLOSED || c->broken)
+        return;
+    uv_timer_start(&c->timer, on_broken, 0, 0);
+    c->broken = true;
+}
+
+/* --- the pace of a reader ------------------------------------------------------------------------
+ */
+
+static uint64_t taken(const struct conn *c)
+{
+    return c->given - conn_pending(c);
+}
+
+/* Until it has nothing more to read, or `idle_ms` when it has nothing now (0: no deadline). */
+static void watch_reader(struct conn *c, uint64_t idle_ms)
+{
+    c->taken_before = taken(c);
+    set_deadline(c, c->writes ? c->server->config.stall_seconds * 1000ull : idle_ms);
+}
+
+static bool keeps_pace(const struct conn *c)
+{
+    uint64_t least = (uint64_t)CONN_PACE * c->server->config.stall_seconds;
+    return c->writes && taken(c) - c->taken_before >= least;
+}
+
+/* --- refusals ------------------------------------------------------------------------------------
+ */
 
 static void on_shut(uv_shutdown_t *req, int status)
 {
@@ -95,7 +132,7 @@ static void linger(struct conn *c)
         conn_close(c);
         return;
     }
-    set_deadline(c, c->writes ? CONN_STALL_MS : CONN_LINGER_MS);
+    watch_reader(c, CONN_LINGER_MS);
 }
 
 static void refuse(struct conn *c, int status, const struct err *why)
@@ -111,6 +148,8 @@ static void on_deadline(uv_timer_t *timer)
     if (c->phase == CONN_HEAD || c->phase == CONN_BODY) {
         fail(&e, ERR_USAGE, "the request did not come whole in time");
         refuse(c, 408, &e);
+    } else if (keeps_pace(c)) {
+        watch_reader(c, 0);
     } else {
         conn_close(c);
     }
@@ -132,20 +171,25 @@ static void on_written(uv_write_t *req, int status)
     mem_free(w);
     if (c->phase == CONN_CLOSED)
         return;
-    c->writes--;
-    if (status < 0)
+    if (status < 0) {
         conn_close(c);
-    else if (c->phase == CONN_ANSWER)
-        set_deadline(c, c->writes ? CONN_STALL_MS : 0);
-    else if (c->phase == CONN_LINGER)
-        set_deadline(c, c->writes ? CONN_STALL_MS : CONN_LINGER_MS);
+        return;
+    }
+    if (--c->writes == 0 && c->phase != CONN_HEAD && c->phase != CONN_BODY)
+        watch_reader(c, c->phase == CONN_ANSWER ? 0
+                        : c->phase == CONN_IDLE ? CONN_IDLE_MS
+                                                : CONN_LINGER_MS);
+    if (c->x && c->x->paused && conn_pending(c) < CONN_LOW) {
+        c->x->paused = false;
+        c->x->flow(c->x);
+    }
 }
 
 static void write_later(struct conn *c, struct str bytes)
 {
     struct write *w = mem_new(sizeof *w + bytes.n, 1, NULL);
     if (!w) {
-        conn_close(c);
+        conn_break(c);
         return;
     }
     memcpy(w->bytes, bytes.p, bytes.n);
@@ -154,11 +198,12 @@ static void write_later(struct conn *c, struct str bytes)
     uv_buf_t b = uv_buf_init(w->bytes, (unsigned)bytes.n);
     if (uv_write(&w->req, &c->io.stream, &b, 1, on_written) != 0) {
         mem_free(w);
-        conn_close(c);
+        conn_break(c);
         return;
     }
+    c->given += bytes.n;
     if (c->writes++ == 0 && c->phase == CONN_ANSWER)
-        set_deadline(c, CONN_STALL_MS);
+        watch_reader(c, 0);
 }
 
 /* As it stands. */
@@ -170,7 +215,7 @@ static void send_bytes(struct conn *c, struct str bytes)
         if (n > 0)
             bytes = str_from(bytes, (size_t)n);
         else if (n != UV_EAGAIN) {
-            conn_close(c);
+            conn_break(c);
             return;
         }
     }
@@ -182,17 +227,16 @@ static void send_bytes(struct conn *c, struct str bytes)
 static void flush_tls(struct conn *c)
 {
     char *out = c->server->tls_bytes;
-    for (size_t n;
-         c->phase != CONN_CLOSED && (n = tls_take(c->tls, out, sizeof c->server->tls_bytes)) > 0;)
+    for (size_t n; !c->broken && (n = tls_take(c->tls, out, sizeof c->server->tls_bytes)) > 0;)
         send_bytes(c, (struct str){out, n});
 }
 
 static void encrypt(struct conn *c, struct str bytes)
 {
-    while (bytes.n && c->phase != CONN_CLOSED) {
+    while (bytes.n && !c->broken) {
         struct str piece = str_sub(bytes, 0, TLS_PIECE);
         if (!tls_write(c->tls, piece)) {
-            conn_close(c);
+            conn_break(c);
             return;
         }
         flush_tls(c);
@@ -202,7 +246,7 @@ static void encrypt(struct conn *c, struct str bytes)
 
 void conn_write(struct conn *c, struct str bytes)
 {
-    if (c->phase == CONN_CLOSED || c->shut || bytes.n == 0)
+    if (c->phase == CONN_CLOSED || c->shut || c->broken || bytes.n == 0)
         return;
     if (c->tls)
         encrypt(c, bytes);
@@ -252,7 +296,7 @@ static void head_complete(struct conn *c)
 static void begin(struct conn *c)
 {
     c->phase = CONN_ANSWER;
-    set_deadline(c, 0);
+    watch_reader(c, 0); /* what is left of the answer before */
     route_dispatch(c);
 }
 
@@ -275,7 +319,7 @@ static void next_request(struct conn *c)
     http_next(&c->http, c->server->config.max_body);
     c->key_id[0] = '\0';
     c->phase = CONN_IDLE;
-    set_deadline(c, CONN_IDLE_MS);
+    watch_reader(c, CONN_IDLE_MS);
 }
 
 /* One step of reading; how many bytes it took. */
@@ -299,7 +343,7 @@ static size_t step(struct conn *c, struct str in)
 
 static bool wants_bytes(const struct conn *c)
 {
-    return c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY;
+    return !c->broken && (c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY);
 }
 
 static struct str take(struct conn *c, struct str in)
@@ -373,7 +417,7 @@ static bool decrypt(struct conn *c, struct str in)
         flush_tls(c);
         if (state == TLS_DATA)
             take_plain(c, (struct str){c->server->plain_bytes, n});
-        if (c->phase == CONN_CLOSED || c->shut)
+        if (c->phase == CONN_CLOSED || c->shut || c->broken)
             return false;
     }
     if (state == TLS_END)
@@ -459,6 +503,8 @@ static bool start(struct conn *c, const struct listener_handle *l)
     }
     if (!c->local)
         uv_tcp_nodelay(&c->io.tcp, 1);
+    int kernel = (int)CONN_KERNEL;
+    uv_send_buffer_size(&c->io.handle, &kernel);
     set_deadline(c, CONN_HEAD_MS);
     set_reading(c, true);
     return true;

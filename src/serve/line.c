@@ -158,20 +158,33 @@ bool line_ask_stats(struct engine_slot *slot, struct ask_answer *w, struct probl
     return ok;
 }
 
+/* A message of no more than its kind. */
+static void say(struct line *l, enum job_kind kind, uint64_t id)
+{
+    struct buf out;
+    struct err e;
+    if (l->slot->line != l) /* it is being closed */
+        return;
+    buf_init(&out, 256);
+    job_put(&out, kind, id, STR(""));
+    if (!send_bytes(l, &out, &e))
+        log_event("say-failed", "%s", e.msg);
+}
+
 void line_cancel(struct ask_answer *w)
 {
     struct line *l = w->line;
-    struct buf out;
-    struct err ignored;
+    uint64_t id = w->job;
     if (!l)
         return;
-    buf_init(&out, 256);
-    job_put(&out, JOB_CANCEL, w->job, STR(""));
     leave_place(l, w);
-    if (l->slot->line != l) /* it is being closed */
-        buf_clear(&out);
-    else if (!send_bytes(l, &out, &ignored))
-        log_event("cancel-failed", "%s", ignored.msg);
+    say(l, JOB_CANCEL, id);
+}
+
+void line_pause(struct ask_answer *w, bool paused)
+{
+    if (w->line)
+        say(w->line, paused ? JOB_PAUSE : JOB_RESUME, w->job);
 }
 
 /* --- in ------------------------------------------------------------------------------------------

@@ -118,24 +118,35 @@ void reply_start(struct exchange *x, const char *type)
     buf_clear(&out);
 }
 
-void reply_part(struct exchange *x, struct str part)
+static void write_chunk(struct conn *c, struct str part)
 {
     struct buf out;
-    if (!part.n)
-        return;
-    if (!x->chunked) {
-        conn_write(x->conn, part);
-        return;
-    }
     buf_init(&out, part.n + 64);
     buf_fmt(&out, "%zx\r\n", part.n);
     buf_str(&out, part);
     buf_cstr(&out, "\r\n");
     if (out.bad)
-        conn_close(x->conn);
+        conn_break(c);
     else
-        conn_write(x->conn, buf_view(&out));
+        conn_write(c, buf_view(&out));
     buf_clear(&out);
+}
+
+void reply_part(struct exchange *x, struct str part)
+{
+    if (!part.n)
+        return;
+    if (x->chunked)
+        write_chunk(x->conn, part);
+    else
+        conn_write(x->conn, part);
+    size_t pending = conn_pending(x->conn);
+    if (pending > CONN_FULL)
+        conn_break(x->conn); /* more than can come after a pause */
+    if (pending > CONN_HIGH && !x->paused && x->flow) {
+        x->paused = true;
+        x->flow(x);
+    }
 }
 
 void reply_end(struct exchange *x)
