@@ -52,5 +52,13 @@
 #define LIMIT_KEYS_BYTES       (2u << 20)     /* their file */
 #define LIMIT_PEM_BYTES        (256u << 10)   /* a file of certificates, or of a private key */
 #define LIMIT_ARCHIVE_MEMBERS  65536u         /* members looked at in a wheel */
+#define LIMIT_PULL_BYTES       (4ull << 40)   /* a file that is pulled */
+#define LIMIT_PULL_SOURCES     16u            /* mirrors of it */
+#define LIMIT_PULL_JOURNAL     (512u << 20)   /* the record of an unfinished pull */
+#define LIMIT_URL_BYTES        4096u          /* an address */
+#define LIMIT_ANSWER_HEAD      (256u << 10)   /* the head of an HTTP answer */
+#define LIMIT_HTTP_DOCUMENT    (8u << 20)     /* a manifest or list read over HTTP */
+#define LIMIT_LINE_BYTES       (16u << 20)    /* one message between the roles */
+#define LIMIT_RETRY_S          600u           /* a pause that a server may ask for */
 
 #endif

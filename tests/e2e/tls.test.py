@@ -163,11 +163,13 @@ def real_clients(s, key):
     parts = list(c.chat.completions.create(model="smollm2", messages=ASK["messages"], max_tokens=24, stream=True, temperature=0))
     whole = c.chat.completions.create(model="smollm2", messages=ASK["messages"], max_tokens=24, temperature=0)
     ok("".join(p.choices[0].delta.content or "" for p in parts if p.choices) == whole.choices[0].message.content, "the openai SDK: chat and stream")
-    try:
-        openai.OpenAI(base_url=f"https://localhost:{s.port}/v1", api_key="none", max_retries=0, http_client=httpx.Client(verify=CA)).models.list()
-        ok(False, "the openai SDK without a key")
-    except openai.AuthenticationError as e:
-        ok(e.code == "invalid_api_key" and e.type == "authentication_error" and e.request_id, "the openai SDK without a key", e)
+    c.close()
+    with openai.OpenAI(base_url=f"https://localhost:{s.port}/v1", api_key="none", max_retries=0, http_client=httpx.Client(verify=CA)) as c:
+        try:
+            c.models.list()
+            ok(False, "the openai SDK without a key")
+        except openai.AuthenticationError as e:
+            ok(e.code == "invalid_api_key" and e.type == "authentication_error" and e.request_id, "the openai SDK without a key", e)
 
 
 def unauthorised(s, key):
