@@ -3,6 +3,7 @@
 #include "serve/conn.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -77,9 +78,15 @@ void conn_break(struct conn *c)
 /* --- the pace of a reader ------------------------------------------------------------------------
  */
 
+/* Bytes that the client's side has acknowledged: what waits here or in the kernel is not. */
 static uint64_t taken(const struct conn *c)
 {
-    return c->given - conn_pending(c);
+    uv_os_fd_t fd = -1;
+    int queued = 0;
+    if (uv_fileno(&c->io.handle, &fd) != 0 || ioctl(fd, TIOCOUTQ, &queued) != 0 || queued < 0)
+        queued = 0;
+    uint64_t left = conn_pending(c) + (uint64_t)queued;
+    return c->given > left ? c->given - left : 0;
 }
 
 /* Until it has nothing more to read, or `idle_ms` when it has nothing now (0: no deadline). */
@@ -201,7 +208,6 @@ static void write_later(struct conn *c, struct str bytes)
         conn_break(c);
         return;
     }
-    c->given += bytes.n;
     if (c->writes++ == 0 && c->phase == CONN_ANSWER)
         watch_reader(c, 0);
 }
@@ -209,6 +215,7 @@ static void write_later(struct conn *c, struct str bytes)
 /* As it stands. */
 static void send_bytes(struct conn *c, struct str bytes)
 {
+    c->given += bytes.n;
     if (c->writes == 0) {
         uv_buf_t b = uv_buf_init((char *)(uintptr_t)bytes.p, (unsigned)bytes.n);
         int n = uv_try_write(&c->io.stream, &b, 1);

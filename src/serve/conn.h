@@ -67,7 +67,7 @@ struct conn {
     char key_id[KEY_ID + 1]; /* of the key that came with the request, or "" */
     bool reading, taking, shut, eof, broken;
     unsigned open_handles, writes; /* writes under way */
-    uint64_t given, taken_before;  /* bytes of all writes; taken by the client at the last look */
+    uint64_t given, taken_before;  /* of all writes; acknowledged at the last look */
     struct http http;
     uint64_t held; /* bytes of its body, as counted in server.body_bytes */
     struct buf ahead;
