@@ -25,12 +25,13 @@
  *   priority         -10 to 10, higher first; one level is worth ten seconds of waiting
  *   tenant           text: what is computed for one is not reused for another
  *   add_special parse_special            tokenize: as in text/tokenize; false, true
- * Other keys are passed over. Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR, also when
- * it is cancelled; nothing comes for it afterwards. Payloads from the engine: JOB_READY    JSON:
- * what the model is and can do (`facts` of run/engine_role.c) JOB_STARTED  n_prompt u32, n_reused
- * u32 JOB_TEXT     struct job_text: whole UTF-8 characters, and the tokens they came from JOB_DONE
- * JSON of struct job_done JOB_RESULT   JSON: {"embedding":[..]} (of length 1), {"tokens":[..]},
- * {"content":".."},
+ * Other keys are passed over. Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR, also one
+ * that is cancelled; nothing comes for it afterwards. Payloads from the engine:
+ *   JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c)
+ *   JOB_STARTED  n_prompt u32, n_reused u32
+ *   JOB_TEXT     struct job_text: whole UTF-8 characters, and the tokens they came from
+ *   JOB_DONE     JSON of struct job_done
+ *   JOB_RESULT   JSON: {"embedding":[..]} (of length 1), {"tokens":[..]}, {"content":".."},
  *                {"prompt":".."}; with "n_prompt" where tokens were read
  *   JOB_ERROR    JSON of struct job_error
  *   JOB_STATS    JSON: of the whole engine, "slots": [{id (0: idle) n_tokens n_prompt n_generated
