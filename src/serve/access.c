@@ -115,10 +115,20 @@ static bool try_tls(const struct access *a, const struct config *c, struct err *
     return s != NULL;
 }
 
+/* Does any address ask for keys? Where none does, a list that cannot be read is nobody's affair. */
+static bool needs_keys(const struct config *c)
+{
+    struct listen_address at;
+    bool needs = c->require_key;
+    for (uint32_t i = 0; i < c->listen.n; i++)
+        needs |= listen_parse(str_of(c->listen.v[i]), &at, NULL) && at.tls;
+    return needs;
+}
+
 bool access_load(struct access *a, const struct config *c, struct err *e)
 {
     *a = (struct access){0};
-    if (access_load_keys(a, e) && read_pem(a, c, e) && try_tls(a, c, e))
+    if ((access_load_keys(a, e) || !needs_keys(c)) && read_pem(a, c, e) && try_tls(a, c, e))
         return true;
     access_clear(a);
     return false;

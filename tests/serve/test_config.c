@@ -248,6 +248,20 @@ static void test_access(void **state)
         access_clear(&a);
         config_clear(&c);
     }
+    char keys[64];
+    struct config c;
+    struct access a;
+    struct err e = {0};
+    snprintf(keys, sizeof keys, "%s/keys.json", home);
+    FILE *f = fopen(keys, "w");
+    assert_true(f && fputs("{", f) > 0 && fclose(f) == 0);
+    config_init(&c);
+    assert_true(read_text(&c, "{\"listen\":\"1\"}", &e) && access_load(&a, &c, &e));
+    access_clear(&a);
+    assert_true(read_text(&c, "{\"listen\":\"https://127.0.0.1:1\"}", &e));
+    assert_false(access_load(&a, &c, &e)); /* a list that counts must be readable */
+    config_clear(&c);
+    unlink(keys);
     rmdir(home);
     unsetenv("MOAT_HOME");
 }
