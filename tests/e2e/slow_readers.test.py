@@ -97,10 +97,10 @@ def pauses():
 
 def stalls():
     with Server(SMOLLM2, "--parallel", 2, "--stall-seconds", 2) as s:
-        stopped, steady = begin(s, ASK), begin(s, ASK)
+        stopped, steady = begin(s, ASK), begin(s, dict(ASK, max_tokens=800))
         size, t0, end = 0, time.monotonic(), None
-        while end is None and time.monotonic() - t0 < 40:  # 8 KiB a second: slow, but a pace
-            piece = steady.recv(1600)
+        while end is None and time.monotonic() - t0 < 90:  # 8 KiB a second: slow, but a pace
+            piece = steady.recv(1600 if time.monotonic() - t0 < 9 else 65536)
             size += len(piece)
             end = time.monotonic() - t0 if not piece or piece.endswith(b"0\r\n\r\n") else None
             if time.monotonic() - t0 < 9:
