@@ -48,6 +48,9 @@
 #define LIMIT_HTTP_HEAD        16384u         /* bytes of a request's head */
 #define LIMIT_HTTP_HEADERS     100u           /* headers of a request */
 #define LIMIT_HTTP_BODY        (32u << 20)    /* bytes of a request's body */
+#define LIMIT_KEYS             4096u          /* API keys of a server */
+#define LIMIT_KEYS_BYTES       (2u << 20)     /* their file */
+#define LIMIT_PEM_BYTES        (256u << 10)   /* a file of certificates, or of a private key */
 #define LIMIT_ARCHIVE_MEMBERS  65536u         /* members looked at in a wheel */
 #define LIMIT_PULL_BYTES       (4ull << 40)   /* a file that is pulled */
 #define LIMIT_PULL_SOURCES     16u            /* mirrors of it */

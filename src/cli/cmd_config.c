@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "serve/config.h"
+#include "serve/access.h"
 
 struct options {
     const char *verb, *file;
@@ -66,12 +66,25 @@ static bool show_json(const struct config *c, struct err *e)
     return ok;
 }
 
+/* What it names: keys, certificate, and whether every address has what it needs. */
+static bool check_access(const struct config *c, struct err *e)
+{
+    struct access a;
+    if (access_load(&a, c, e) && access_check(&a, c, e)) {
+        access_clear(&a);
+        return true;
+    }
+    access_clear(&a);
+    return c->path[0] ? err_at(e, "%s", c->path) : false;
+}
+
 static bool run(const struct options *o, struct err *e)
 {
     struct config c;
     config_init(&c);
-    bool ok = config_load(&c, o->file, e);
-    if (ok && strcmp(o->verb, "show") == 0)
+    bool show = strcmp(o->verb, "show") == 0;
+    bool ok = config_load(&c, o->file, e) && (show || check_access(&c, e));
+    if (ok && show)
         ok = o->json ? show_json(&c, e) : show_text(&c, e);
     else if (ok && o->json)
         printf("{\"file\":%s,\"ok\":true}\n", c.path[0] ? "true" : "false");

@@ -86,13 +86,19 @@ static bool add_models(const struct options *o, const struct config *c, struct s
 static bool run(struct options *o, int *status, struct err *e)
 {
     struct config config;
+    struct access access = {0};
     struct served_list models = {0};
     config_init(&config);
-    bool ok = load_config(&config, o, e) && add_models(o, &config, &models, e);
-    struct supervisor_params p = {
-        .config = &config, .models = &models, .reload = load_config, .reload_arg = o};
+    bool ok = load_config(&config, o, e) && access_load(&access, &config, e) &&
+              access_check(&access, &config, e) && add_models(o, &config, &models, e);
+    struct supervisor_params p = {.config = &config,
+                                  .access = &access,
+                                  .models = &models,
+                                  .reload = load_config,
+                                  .reload_arg = o};
     ok = ok && supervisor_run(&p, status, e);
     served_clear(&models);
+    access_clear(&access);
     config_clear(&config);
     return ok;
 }
@@ -112,11 +118,14 @@ const struct command cmd_serve = {
     "--model MODEL[:TAG]|FILE.gguf",
     N_("answer the clients of an API: OpenAI, llama.cpp and Ollama"),
     N_("Listens at 127.0.0.1:8080 and, where $XDG_RUNTIME_DIR is set, at moat.sock there; other "
-       "machines cannot reach it. GET /health answers 503 while the model is being loaded and 200 "
-       "from then on. Standard error gets a line of JSON for each request, without a word of "
-       "what was asked or answered. SIGTERM lets what runs finish, SIGHUP reads the configuration "
-       "again.\n\n"
+       "machines cannot reach it. An address that they can reach has TLS and asks for a key (moat "
+       "key add). GET /health answers 503 while the model is being loaded and 200 from then on. "
+       "Standard error gets a line of JSON for each request, without a word of what was asked or "
+       "answered. SIGTERM lets what runs finish, SIGHUP reads the configuration, the keys and the "
+       "certificate again.\n\n"
        "moat serve --model smollm2:135m\n"
-       "moat serve --model model.gguf --listen 127.0.0.1:9000 --parallel 4 --context 4096"),
+       "moat serve --model model.gguf --listen 127.0.0.1:9000 --parallel 4 --context 4096\n"
+       "moat serve --model smollm2:135m --listen 0.0.0.0:8443 --tls-certificate server.pem "
+       "--tls-key server.key"),
     main_serve,
 };

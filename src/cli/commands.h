@@ -19,6 +19,8 @@ extern const struct command cmd_grammar;
 
 extern const struct command cmd_import;
 
+extern const struct command cmd_key;
+
 extern const struct command cmd_list;
 
 extern const struct command cmd_logits;

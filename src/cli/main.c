@@ -51,6 +51,7 @@ static const struct row {
 
     {N_("This program"), NULL},
     {NULL, &cmd_config},
+    {NULL, &cmd_key},
 
     {NULL, &cmd_completion},
 };

@@ -238,6 +238,8 @@ static void obey(struct role *r, const struct job_message *m)
         submit(r, m);
     else if (m->kind == JOB_CANCEL)
         cancel(r, m->id);
+    else if (m->kind == JOB_PAUSE || m->kind == JOB_RESUME)
+        (void)schedule_pause(r->schedule, m->id, m->kind == JOB_PAUSE); /* it may have ended */
     else if (m->kind == JOB_STATS)
         say_stats(r, m->id);
     else

@@ -13,9 +13,8 @@
  *   settings         object, keys of run/settings, over those the engine was started with
  *   messages tools template_kwargs       chat, template: as chat_render takes them
  *   tool_choice      chat: "auto" (the default) or "required": a call must be made
- *   tool_only parallel_tool_calls        chat: the name of the tool to call; false: one call at
- * most prompt           text: a text or an array of token ids; infill: what is in front; embed,
- *                    tokenize: a text; detokenize: ids
+ *   tool_only        chat: the tool to call; parallel_tool_calls: false is one call at most
+ *   prompt           text or ids; infill: what is in front; embed, tokenize: text; detokenize: ids
  *   suffix           infill: what is behind; files: other files before it, [{name text}]; file: the
  *                    name of the one that is written; repository: of all of them
  *   schema|grammar   a JSON Schema (object or true), or GBNF text: what the answer must be
@@ -26,9 +25,8 @@
  *   priority         -10 to 10, higher first; one level is worth ten seconds of waiting
  *   tenant           text: what is computed for one is not reused for another
  *   add_special parse_special            tokenize: as in text/tokenize; false, true
- * Other keys are passed over.
- * Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR; nothing comes for it afterwards. A
- * cancelled job ends with JOB_DONE or JOB_ERROR too. Payloads from the engine:
+ * Other keys are passed over. Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR, also one
+ * that is cancelled; nothing comes for it afterwards. Payloads from the engine:
  *   JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c)
  *   JOB_STARTED  n_prompt u32, n_reused u32
  *   JOB_TEXT     struct job_text: whole UTF-8 characters, and the tokens they came from
@@ -54,6 +52,8 @@
 enum job_kind {
     JOB_SUBMIT = 1, /* to the engine */
     JOB_CANCEL,
+    JOB_PAUSE, /* its reader is slow: no more of its text for now */
+    JOB_RESUME,
     JOB_STATS, /* and back */
     JOB_SHUTDOWN,
     JOB_READY, /* from it */

@@ -29,6 +29,7 @@ struct prepared {
     struct completion completion; /* started when it is admitted: it is large */
     int n_logprobs;               /* alternatives told; -1: nothing is */
     bool stream;
+    bool paused; /* see schedule_pause */
     int priority;
     char tenant[PREPARED_TENANT];
     uint64_t arrived_ns, deadline_ns; /* 0: no deadline */

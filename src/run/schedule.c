@@ -229,7 +229,7 @@ static bool decode(struct schedule *s)
         uint32_t n = 0;
         batch_reset(&f->batch, false);
         for (; at < s->n_slots && n < f->p.n_logits; at++)
-            if (s->slots[at].state == SLOT_DECODE &&
+            if (slot_decodes(&s->slots[at]) &&
                 add_rows(s, &s->slots[at], &s->slots[at].next, 1, true))
                 row[n++] = &s->slots[at];
         if (n == 0)
@@ -264,7 +264,7 @@ static struct slot *next_prompt(const struct schedule *s, uint64_t now)
 static bool any_decodes(const struct schedule *s)
 {
     for (uint32_t i = 0; i < s->n_slots; i++)
-        if (s->slots[i].state == SLOT_DECODE)
+        if (slot_decodes(&s->slots[i]))
             return true;
     return false;
 }

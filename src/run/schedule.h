@@ -39,7 +39,7 @@ struct schedule_events {
     void (*done)(void *arg, const struct prepared *p, const struct job_done *d);
     void (*failed)(void *arg, const struct prepared *p, const struct job_error *why);
     /* Called often inside a step that reads a long piece for a job that is alone; may call
-     * schedule_cancel and nothing else here. NULL: there are no such steps. */
+     * schedule_cancel and schedule_pause and nothing else here. NULL: there are no such steps. */
     void (*look)(void *arg);
 };
 
@@ -56,7 +56,10 @@ void schedule_free(struct schedule *s); /* without events for what is under way 
 void schedule_submit(struct schedule *s, struct prepared *p);
 /* Ends it with what there is by now. False: there is no such job. */
 bool schedule_cancel(struct schedule *s, uint64_t id);
-/* False: nothing is to be done until something is submitted. */
+/* Who reads an answer does not keep up: no token is computed for it until it goes on again; it
+ * keeps its place and its deadline. Others do not notice. False: there is no such job. */
+bool schedule_pause(struct schedule *s, uint64_t id, bool paused);
+/* False: nothing is to be done until something is submitted, or goes on. */
 bool schedule_step(struct schedule *s);
 
 struct schedule_stats {

@@ -62,6 +62,12 @@ void prefix_make_room(struct schedule *s, uint32_t blocks, const struct slot *bu
 void slot_fail(struct schedule *s, struct slot *slot, const struct job_error *why);
 void slot_finish(struct schedule *s, struct slot *slot, enum finish finish);
 
+/* Does it want its next token? */
+static inline bool slot_decodes(const struct slot *slot)
+{
+    return slot->state == SLOT_DECODE && !slot->p->paused;
+}
+
 static inline double schedule_seconds(uint64_t from_ns, uint64_t to_ns)
 {
     return to_ns > from_ns ? (double)(to_ns - from_ns) * 1e-9 : 0;

@@ -158,6 +158,21 @@ bool schedule_cancel(struct schedule *s, uint64_t id)
     return false;
 }
 
+bool schedule_pause(struct schedule *s, uint64_t id, bool paused)
+{
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        if (s->slots[i].p && s->slots[i].p->id == id) {
+            s->slots[i].p->paused = paused;
+            return true;
+        }
+    for (struct prepared *p = s->waiting; p; p = p->next)
+        if (p->id == id) {
+            p->paused = paused;
+            return true;
+        }
+    return false;
+}
+
 static bool is_late(const struct prepared *p, uint64_t now)
 {
     return p->deadline_ns && now > p->deadline_ns;

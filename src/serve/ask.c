@@ -61,6 +61,13 @@ static void gone(struct exchange *x)
     ask_free(a);
 }
 
+static void flow(struct exchange *x)
+{
+    struct ask *a = x->work;
+    for (uint32_t i = 0; i < a->n; i++)
+        line_pause(&a->v[i], x->paused);
+}
+
 struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct ask_words *words,
                     uint32_t n, struct problem *p)
 {
@@ -82,6 +89,7 @@ struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct a
         answer_init(a, i);
     x->work = a;
     x->gone = gone;
+    x->flow = flow;
     x->model = slot->model->id;
     return a;
 }
@@ -157,8 +165,6 @@ void ask_part(struct ask_answer *w, enum job_part part, struct str text, json_t 
     note_call(w, part, text);
     if (a->stream) {
         a->words->part(w, part, text, logprobs);
-        if (conn_pending(a->x->conn) > CONN_FULL)
-            conn_close(a->x->conn); /* it reads too slowly for what it asked for */
         return;
     }
     if (part == JOB_CONTENT)

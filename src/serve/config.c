@@ -21,8 +21,14 @@
 
 const struct config_key config_keys[CONFIG_KEYS] = {
     ROW(listen, CONFIG_LISTEN, 0, 0, "ADDR:PORT",
-        N_("where to be reached: 127.0.0.1:8080, [::1]:8080, or unix:PATH; may be given several "
+        N_("where to be reached: 127.0.0.1:8080, [::1]:8080, or unix:PATH; with https:// before "
+           "it, or where other machines can reach it, with TLS and keys; may be given several "
            "times")),
+    ROW(tls_certificate, CONFIG_PATH, 0, 0, "FILE",
+        N_("the server's certificate, and those that lead to one clients know (PEM)")),
+    ROW(tls_key, CONFIG_PATH, 0, 0, "FILE", N_("the private key of that certificate (PEM)")),
+    ROW(require_key, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("also ask for a key at loopback addresses without TLS (default false)")),
     ROW(memory, CONFIG_SIZE, 0, 1e15, "SIZE",
         N_("most memory for the model and its contexts (default: what is free, less a reserve)")),
     ROW(threads, CONFIG_U32, 0, 4096, "N",
@@ -34,8 +40,14 @@ const struct config_key config_keys[CONFIG_KEYS] = {
         N_("connections at once; more are closed (default 1024)")),
     ROW(max_body, CONFIG_SIZE, 1024, LIMIT_HTTP_BODY, "SIZE",
         N_("largest body of a request (default 32M)")),
+    ROW(max_bodies, CONFIG_SIZE, 1024, 1e12, "SIZE",
+        N_("all bodies together that are being received or wait for their answers (default 256M); "
+           "more are refused with 503")),
     ROW(request_seconds, CONFIG_U32, 1, 86400, "N",
         N_("longest time for one answer, waiting included (default 3600)")),
+    ROW(stall_seconds, CONFIG_U32, 1, 3600, "N",
+        N_("longest time in which a client may read less than 1 KiB a second of what waits for it "
+           "(default 30)")),
     ROW(models, CONFIG_MODELS, 0, 0, NULL, N_("settings of models, by name")),
 };
 
@@ -64,7 +76,9 @@ void config_init(struct config *c)
                          .queue = 64,
                          .max_connections = 1024,
                          .max_body = LIMIT_HTTP_BODY,
-                         .request_seconds = 3600};
+                         .max_bodies = 256u << 20,
+                         .request_seconds = 3600,
+                         .stall_seconds = 30};
 }
 
 bool config_copy(struct config *to, const struct config *from, struct err *e)
@@ -137,6 +151,27 @@ static bool set_number(struct config *c, const struct config_key *key, double v,
     return true;
 }
 
+static bool set_path(struct config *c, const struct config_key *key, struct str value,
+                     struct err *e)
+{
+    char *out = field(c, key);
+    if (value.n >= CONFIG_PATH_BYTES || memchr(value.p, '\0', value.n))
+        return fail(e, ERR_USAGE, "%s: the path is too long", key->key);
+    memcpy(out, value.p, value.n);
+    out[value.n] = '\0';
+    return true;
+}
+
+static bool set_flag(struct config *c, const struct config_key *key, struct str value,
+                     struct err *e)
+{
+    bool on = str_is(value, "true");
+    if (!on && !str_is(value, "false"))
+        return fail(e, ERR_USAGE, "%s: expected true or false", key->key);
+    *(bool *)field(c, key) = on;
+    return true;
+}
+
 bool config_set(struct config *c, const struct config_key *key, struct str value,
                 enum config_source source, struct err *e)
 {
@@ -147,6 +182,10 @@ bool config_set(struct config *c, const struct config_key *key, struct str value
         if (*from != source)
             list_clear(&c->listen);
         ok = add_listen(c, value, e);
+    } else if (key->kind == CONFIG_PATH) {
+        ok = set_path(c, key, value, e);
+    } else if (key->kind == CONFIG_FLAG) {
+        ok = set_flag(c, key, value, e);
     } else if (key->kind == CONFIG_SIZE ? parse_size(value, &v) : str_to_f64(value, &v)) {
         ok = set_number(c, key, v, e);
     } else {
@@ -198,7 +237,12 @@ static bool set_json(struct config *c, const struct config_key *key, const json_
     c->source[key - config_keys] = CONFIG_FILE;
     if (key->kind == CONFIG_LISTEN)
         return set_listen_json(c, value, e);
-    if (key->kind == CONFIG_SIZE && json_is_string(value))
+    if (key->kind == CONFIG_FLAG && json_is_boolean(value))
+        text = json_is_true(value) ? STR("true") : STR("false");
+    else if (key->kind == CONFIG_PATH && !json_is_string(value))
+        return fail(e, ERR_USAGE, "%s: expected the path of a file", key->key);
+    if (key->kind == CONFIG_FLAG || key->kind == CONFIG_PATH ||
+        (key->kind == CONFIG_SIZE && json_is_string(value)))
         return config_set(c, key, text, CONFIG_FILE, e);
     if (key->kind != CONFIG_MODELS)
         return json_is_number(value)
@@ -220,6 +264,10 @@ json_t *config_value(const struct config *c, const struct config_key *key)
         return json_integer(*(uint32_t *)field(c, key));
     case CONFIG_SIZE:
         return json_integer((json_int_t) * (uint64_t *)field(c, key));
+    case CONFIG_FLAG:
+        return json_boolean(*(bool *)field(c, key));
+    case CONFIG_PATH:
+        return json_string(field(c, key));
     case CONFIG_LISTEN:
         list = json_array();
         for (uint32_t i = 0; i < c->listen.n; i++)

@@ -3,6 +3,7 @@
 #include "serve/conn.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -21,7 +22,15 @@ static void on_closed(uv_handle_t *handle)
         return;
     http_clear(&c->http);
     buf_clear(&c->ahead);
+    tls_free(c->tls);
     mem_free(c);
+}
+
+/* How much of a body the connection holds from now on. */
+static void hold(struct conn *c, uint64_t bytes)
+{
+    c->server->body_bytes += bytes - c->held;
+    c->held = bytes;
 }
 
 void conn_close(struct conn *c)
@@ -29,6 +38,7 @@ void conn_close(struct conn *c)
     if (c->phase == CONN_CLOSED)
         return;
     c->phase = CONN_CLOSED;
+    hold(c, 0);
     if (c->x)
         exchange_gone(c->x);
     c->x = NULL;
@@ -44,13 +54,56 @@ static void on_deadline(uv_timer_t *timer);
 
 static void set_deadline(struct conn *c, uint64_t ms)
 {
-    if (c->phase == CONN_CLOSED)
+    if (c->phase == CONN_CLOSED || c->broken)
         return;
     if (ms)
         uv_timer_start(&c->timer, on_deadline, ms, 0);
     else
         uv_timer_stop(&c->timer);
 }
+
+static void on_broken(uv_timer_t *timer)
+{
+    conn_close(timer->data);
+}
+
+void conn_break(struct conn *c)
+{
+    if (c->phase == CONN_CLOSED || c->broken)
+        return;
+    uv_timer_start(&c->timer, on_broken, 0, 0);
+    c->broken = true;
+}
+
+/* --- the pace of a reader ------------------------------------------------------------------------
+ */
+
+/* Bytes that the client's side has acknowledged: what waits here or in the kernel is not. */
+static uint64_t taken(const struct conn *c)
+{
+    uv_os_fd_t fd = -1;
+    int queued = 0;
+    if (uv_fileno(&c->io.handle, &fd) != 0 || ioctl(fd, TIOCOUTQ, &queued) != 0 || queued < 0)
+        queued = 0;
+    uint64_t left = conn_pending(c) + (uint64_t)queued;
+    return c->given > left ? c->given - left : 0;
+}
+
+/* Until it has nothing more to read, or `idle_ms` when it has nothing now (0: no deadline). */
+static void watch_reader(struct conn *c, uint64_t idle_ms)
+{
+    c->taken_before = taken(c);
+    set_deadline(c, c->writes ? c->server->config.stall_seconds * 1000ull : idle_ms);
+}
+
+static bool keeps_pace(const struct conn *c)
+{
+    uint64_t least = (uint64_t)CONN_PACE * c->server->config.stall_seconds;
+    return c->writes && taken(c) - c->taken_before >= least;
+}
+
+/* --- refusals ------------------------------------------------------------------------------------
+ */
 
 static void on_shut(uv_shutdown_t *req, int status)
 {
@@ -60,14 +113,24 @@ static void on_shut(uv_shutdown_t *req, int status)
         conn_close(c);
 }
 
+static void flush_tls(struct conn *c);
+
 /* No more answers: the client may still read what is under way, but not for long. */
 static void linger(struct conn *c)
 {
     if (c->phase == CONN_CLOSED || c->shut)
         return;
     c->phase = CONN_LINGER;
-    c->shut = true;
+    hold(c, 0);
     buf_clear(&c->ahead);
+    buf_clear(&c->http.body);
+    if (c->tls) {
+        tls_end(c->tls);
+        flush_tls(c);
+    }
+    if (c->phase == CONN_CLOSED)
+        return;
+    c->shut = true;
     uv_shutdown_t *req = mem_new(1, sizeof *req, NULL);
     if (req)
         req->data = c;
@@ -76,7 +139,7 @@ static void linger(struct conn *c)
         conn_close(c);
         return;
     }
-    set_deadline(c, c->writes ? CONN_STALL_MS : CONN_LINGER_MS);
+    watch_reader(c, CONN_LINGER_MS);
 }
 
 static void refuse(struct conn *c, int status, const struct err *why)
@@ -92,6 +155,8 @@ static void on_deadline(uv_timer_t *timer)
     if (c->phase == CONN_HEAD || c->phase == CONN_BODY) {
         fail(&e, ERR_USAGE, "the request did not come whole in time");
         refuse(c, 408, &e);
+    } else if (keeps_pace(c)) {
+        watch_reader(c, 0);
     } else {
         conn_close(c);
     }
@@ -113,20 +178,25 @@ static void on_written(uv_write_t *req, int status)
     mem_free(w);
     if (c->phase == CONN_CLOSED)
         return;
-    c->writes--;
-    if (status < 0)
+    if (status < 0) {
         conn_close(c);
-    else if (c->phase == CONN_ANSWER)
-        set_deadline(c, c->writes ? CONN_STALL_MS : 0);
-    else if (c->phase == CONN_LINGER)
-        set_deadline(c, c->writes ? CONN_STALL_MS : CONN_LINGER_MS);
+        return;
+    }
+    if (--c->writes == 0 && c->phase != CONN_HEAD && c->phase != CONN_BODY)
+        watch_reader(c, c->phase == CONN_ANSWER ? 0
+                        : c->phase == CONN_IDLE ? CONN_IDLE_MS
+                                                : CONN_LINGER_MS);
+    if (c->x && c->x->paused && conn_pending(c) < CONN_LOW) {
+        c->x->paused = false;
+        c->x->flow(c->x);
+    }
 }
 
 static void write_later(struct conn *c, struct str bytes)
 {
     struct write *w = mem_new(sizeof *w + bytes.n, 1, NULL);
     if (!w) {
-        conn_close(c);
+        conn_break(c);
         return;
     }
     memcpy(w->bytes, bytes.p, bytes.n);
@@ -135,29 +205,60 @@ static void write_later(struct conn *c, struct str bytes)
     uv_buf_t b = uv_buf_init(w->bytes, (unsigned)bytes.n);
     if (uv_write(&w->req, &c->io.stream, &b, 1, on_written) != 0) {
         mem_free(w);
-        conn_close(c);
+        conn_break(c);
         return;
     }
     if (c->writes++ == 0 && c->phase == CONN_ANSWER)
-        set_deadline(c, CONN_STALL_MS);
+        watch_reader(c, 0);
 }
 
-void conn_write(struct conn *c, struct str bytes)
+/* As it stands. */
+static void send_bytes(struct conn *c, struct str bytes)
 {
-    if (c->phase == CONN_CLOSED || c->shut || bytes.n == 0)
-        return;
+    c->given += bytes.n;
     if (c->writes == 0) {
         uv_buf_t b = uv_buf_init((char *)(uintptr_t)bytes.p, (unsigned)bytes.n);
         int n = uv_try_write(&c->io.stream, &b, 1);
         if (n > 0)
             bytes = str_from(bytes, (size_t)n);
         else if (n != UV_EAGAIN) {
-            conn_close(c);
+            conn_break(c);
             return;
         }
     }
     if (bytes.n)
         write_later(c, bytes);
+}
+
+/* What the TLS library has to say: what was encrypted, and its own messages. */
+static void flush_tls(struct conn *c)
+{
+    char *out = c->server->tls_bytes;
+    for (size_t n; !c->broken && (n = tls_take(c->tls, out, sizeof c->server->tls_bytes)) > 0;)
+        send_bytes(c, (struct str){out, n});
+}
+
+static void encrypt(struct conn *c, struct str bytes)
+{
+    while (bytes.n && !c->broken) {
+        struct str piece = str_sub(bytes, 0, TLS_PIECE);
+        if (!tls_write(c->tls, piece)) {
+            conn_break(c);
+            return;
+        }
+        flush_tls(c);
+        bytes = str_from(bytes, piece.n);
+    }
+}
+
+void conn_write(struct conn *c, struct str bytes)
+{
+    if (c->phase == CONN_CLOSED || c->shut || c->broken || bytes.n == 0)
+        return;
+    if (c->tls)
+        encrypt(c, bytes);
+    else
+        send_bytes(c, bytes);
 }
 
 size_t conn_pending(const struct conn *c)
@@ -168,6 +269,22 @@ size_t conn_pending(const struct conn *c)
 /* --- what comes in ------------------------------------------------------------------------------
  */
 
+/* Is there room for so much of its body, beside those of others? */
+static int check_room(const struct conn *c, uint64_t bytes, struct err *e)
+{
+    uint64_t most = c->server->config.max_bodies, others = c->server->body_bytes - c->held;
+    if (bytes > most) {
+        fail(e, ERR_LIMIT, "the body is larger than the server takes");
+        return 413;
+    }
+    if (others + bytes <= most)
+        return 0;
+    fail(e, ERR_BUSY,
+         "the server holds as many bytes of requests as it takes at once; try again "
+         "in a moment");
+    return 503;
+}
+
 /* What can be said without the body, before the client sends it. */
 static void head_complete(struct conn *c)
 {
@@ -175,6 +292,8 @@ static void head_complete(struct conn *c)
     c->phase = CONN_BODY;
     set_deadline(c, CONN_BODY_MS);
     int status = route_check(c, &e);
+    if (!status)
+        status = check_room(c, c->http.req.content_length, &e);
     if (status)
         refuse(c, status, &e);
     else if (c->http.req.expect_continue && c->http.state == HTTP_STATE_BODY)
@@ -184,15 +303,30 @@ static void head_complete(struct conn *c)
 static void begin(struct conn *c)
 {
     c->phase = CONN_ANSWER;
-    set_deadline(c, 0);
+    watch_reader(c, 0); /* what is left of the answer before */
     route_dispatch(c);
+}
+
+static void take_body(struct conn *c)
+{
+    struct err e;
+    int status = check_room(c, c->http.body.n, &e);
+    if (status) {
+        refuse(c, status, &e);
+        return;
+    }
+    hold(c, c->http.body.n);
+    if (c->http.state == HTTP_STATE_COMPLETE)
+        begin(c);
 }
 
 static void next_request(struct conn *c)
 {
-    http_next(&c->http);
+    hold(c, 0);
+    http_next(&c->http, c->server->config.max_body);
+    c->key_id[0] = '\0';
     c->phase = CONN_IDLE;
-    set_deadline(c, CONN_IDLE_MS);
+    watch_reader(c, CONN_IDLE_MS);
 }
 
 /* One step of reading; how many bytes it took. */
@@ -209,14 +343,14 @@ static size_t step(struct conn *c, struct str in)
     }
     if (c->phase == CONN_HEAD && c->http.state != HTTP_STATE_HEAD)
         head_complete(c);
-    if (c->phase == CONN_BODY && c->http.state == HTTP_STATE_COMPLETE)
-        begin(c);
+    if (c->phase == CONN_BODY)
+        take_body(c);
     return n;
 }
 
 static bool wants_bytes(const struct conn *c)
 {
-    return c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY;
+    return !c->broken && (c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY);
 }
 
 static struct str take(struct conn *c, struct str in)
@@ -248,21 +382,20 @@ static void set_reading(struct conn *c, bool on)
         conn_close(c);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
+/* Nothing more comes: whoever has its answers may close its side first. */
+static void at_end(struct conn *c, bool whole)
 {
-    struct conn *c = stream->data;
-    if (n == 0 || c->phase == CONN_CLOSED)
-        return;
-    if (n < 0) {
-        c->eof = n == UV_EOF;
-        set_reading(c, false);
-        if (!c->eof || c->x || !c->writes) /* whoever has its answers may close its side first */
-            conn_close(c);
-        else
-            linger(c);
-        return;
-    }
-    struct str rest = take(c, (struct str){b->base, (size_t)n});
+    c->eof = whole;
+    set_reading(c, false);
+    if (!whole || c->x || (c->shut && !c->writes))
+        conn_close(c);
+    else
+        linger(c);
+}
+
+static void take_plain(struct conn *c, struct str in)
+{
+    struct str rest = take(c, in);
     if (c->phase != CONN_ANSWER || !rest.n)
         return;
     buf_str(&c->ahead, rest);
@@ -270,6 +403,56 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         conn_close(c);
     else if (c->ahead.n >= CONN_AHEAD)
         set_reading(c, false);
+}
+
+static void not_tls(struct conn *c)
+{
+    struct err e;
+    tls_free(c->tls);
+    c->tls = NULL;
+    fail(&e, ERR_USAGE, "this address speaks TLS: begin its URL with https://");
+    refuse(c, 400, &e);
+}
+
+/* One piece of what came over TLS; false: nothing more is taken. */
+static bool decrypt(struct conn *c, struct str in)
+{
+    size_t n = 0;
+    enum tls_state state = tls_feed(c->tls, in) ? TLS_DATA : TLS_FAILED;
+    while (state == TLS_DATA) {
+        state = tls_read(c->tls, c->server->plain_bytes, sizeof c->server->plain_bytes, &n);
+        flush_tls(c);
+        if (state == TLS_DATA)
+            take_plain(c, (struct str){c->server->plain_bytes, n});
+        if (c->phase == CONN_CLOSED || c->shut || c->broken)
+            return false;
+    }
+    if (state == TLS_END)
+        at_end(c, true);
+    else if (state == TLS_PLAIN)
+        not_tls(c);
+    else if (state == TLS_FAILED)
+        linger(c);                                  /* it is told why, if it listens */
+    else if (!c->x && conn_pending(c) > CONN_AHEAD) /* it makes us speak, and does not read */
+        conn_close(c);
+    return state == TLS_MORE && c->phase != CONN_CLOSED;
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
+{
+    struct conn *c = stream->data;
+    if (n == 0 || c->phase == CONN_CLOSED)
+        return;
+    if (n < 0) {
+        at_end(c, n == UV_EOF);
+        return;
+    }
+    struct str in = {b->base, (size_t)n};
+    if (!c->tls)
+        take_plain(c, in);
+    else if (!c->shut)
+        while (in.n && decrypt(c, str_sub(in, 0, TLS_PIECE)))
+            in = str_from(in, TLS_PIECE);
 }
 
 void conn_answered(struct conn *c, bool keep)
@@ -303,7 +486,7 @@ void conn_drain(struct server *s)
     }
 }
 
-static bool start(struct conn *c, uv_stream_t *listener)
+static bool start(struct conn *c, const struct listener_handle *l)
 {
     uv_loop_t *loop = &c->server->loop;
     int status = c->local ? uv_pipe_init(loop, &c->io.pipe, 0) : uv_tcp_init(loop, &c->io.tcp);
@@ -318,28 +501,33 @@ static bool start(struct conn *c, uv_stream_t *listener)
         c->next->prev = c;
     c->server->conns = c;
     c->server->n_conns++;
-    if (uv_accept(listener, &c->io.stream) != 0 ||
-        c->server->n_conns > c->server->config.max_connections) {
+    if (l->tls)
+        c->tls = tls_new(c->server->tls);
+    if (uv_accept((uv_stream_t *)(uintptr_t)&l->io.stream, &c->io.stream) != 0 ||
+        (l->tls && !c->tls) || c->server->n_conns > c->server->config.max_connections) {
         conn_close(c);
         return true;
     }
     if (!c->local)
         uv_tcp_nodelay(&c->io.tcp, 1);
+    int kernel = (int)CONN_KERNEL;
+    uv_send_buffer_size(&c->io.handle, &kernel);
     set_deadline(c, CONN_HEAD_MS);
     set_reading(c, true);
     return true;
 }
 
-void conn_accept(struct server *s, uv_stream_t *listener, bool local)
+void conn_accept(struct server *s, const struct listener_handle *l)
 {
     struct conn *c = mem_new(1, sizeof *c, NULL);
     if (!c)
         return;
     c->server = s;
-    c->local = local;
+    c->local = l->local;
+    c->keyed = l->tls || (s->config.require_key && !l->local);
     http_init(&c->http, s->config.max_body);
-    buf_init(&c->ahead, CONN_AHEAD + sizeof s->read_bytes);
-    if (!start(c, listener)) {
+    buf_init(&c->ahead, CONN_AHEAD + sizeof s->read_bytes + TLS_PIECE);
+    if (!start(c, l)) {
         http_clear(&c->http);
         mem_free(c);
     }

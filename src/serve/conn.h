@@ -2,10 +2,18 @@
 /* serve/conn: a client's connection: bytes in, requests out; answers back, with every phase limited
  * in time as a whole, not only between two bytes.
  *
- *   first byte of a request   CONN_IDLE_MS after the last answer (CONN_HEAD_MS after connecting)
+ *   first byte of a request   CONN_IDLE_MS after the last answer (CONN_HEAD_MS after connecting,
+ *                             the handshake of TLS included)
  *   its head                  CONN_HEAD_MS from the first byte
  *   its body                  CONN_BODY_MS
- *   a reader that stalls      CONN_STALL_MS for what is on its way to it
+ *   a reader that stalls      the configuration's stall_seconds, in which it takes all there is
+ *                             for it, or CONN_PACE bytes for each
+ *
+ * Of a stream, CONN_HIGH bytes that its client has not read yet pause the answer at the engine, so
+ * a slow reader costs no more memory than that (and what the kernel keeps, CONN_KERNEL).
+ *
+ * Bodies count together, from their first byte until their answer has ended: what would be more
+ * than the configuration's max_bodies is refused (503).
  *
  * A request is handed to route_dispatch when it is whole; until its answer has ended, what the
  * client sends meanwhile waits (CONN_AHEAD bytes at most, then reading stops). A client that goes
@@ -15,18 +23,24 @@
 
 #include <uv.h>
 
+#include "guard/keys.h"
 #include "serve/http.h"
+#include "serve/tls.h"
 
 #define CONN_HEAD_MS   10000u
 #define CONN_BODY_MS   60000u
 #define CONN_IDLE_MS   60000u
-#define CONN_STALL_MS  30000u
 #define CONN_LINGER_MS 2000u /* for a client to read a refusal before we close */
 #define CONN_AHEAD     (64u << 10)
-#define CONN_FULL      (8u << 20) /* bytes under way to a client that end its patience */
+#define CONN_PACE      1024u
+#define CONN_HIGH      (128u << 10) /* bytes under way to a client that pause its stream */
+#define CONN_LOW       (32u << 10)  /* and that let it go on */
+#define CONN_FULL      (8u << 20)   /* that end it: no engine sends so much after a pause */
+#define CONN_KERNEL    (128u << 10)
 
 struct server;
 struct exchange;
+struct listener_handle;
 
 enum conn_phase {
     CONN_IDLE,   /* nothing of a request has come */
@@ -47,23 +61,29 @@ struct conn {
     } io;
     uv_timer_t timer;
     enum conn_phase phase;
-    bool local; /* over the Unix socket: Host and Origin are not looked at */
-    bool reading, taking, shut, eof;
+    bool local;              /* over the Unix socket: Host and Origin are not looked at */
+    bool keyed;              /* asks for a key */
+    struct tls *tls;         /* NULL: plain text */
+    char key_id[KEY_ID + 1]; /* of the key that came with the request, or "" */
+    bool reading, taking, shut, eof, broken;
     unsigned open_handles, writes; /* writes under way */
+    uint64_t given, taken_before;  /* of all writes; acknowledged at the last look */
     struct http http;
+    uint64_t held; /* bytes of its body, as counted in server.body_bytes */
     struct buf ahead;
     struct exchange *x;
     struct conn *prev, *next;
 };
 
 /* Takes a client that waits at the listener. */
-void conn_accept(struct server *s, uv_stream_t *listener, bool local);
+void conn_accept(struct server *s, const struct listener_handle *l);
 
 void conn_write(struct conn *c, struct str bytes);
 size_t conn_pending(const struct conn *c); /* bytes accepted by conn_write that have not left */
 /* The exchange has ended and is gone; keep: the connection may take another request. */
 void conn_answered(struct conn *c, bool keep);
-void conn_close(struct conn *c);   /* at once */
+void conn_close(struct conn *c);   /* at once, its exchange with it: not from within an answer */
+void conn_break(struct conn *c);   /* the same, but after what is being done */
 void conn_drain(struct server *s); /* closes those without a request, and the others after theirs */
 
 #endif

@@ -32,6 +32,9 @@ struct exchange {
 
     void *work; /* of the dialect */
     void (*gone)(struct exchange *x);
+
+    bool paused;                      /* the client reads more slowly than its answer comes */
+    void (*flow)(struct exchange *x); /* that has changed; NULL: nobody can do anything about it */
 };
 
 struct exchange *exchange_new(struct conn *c, const struct route *route) MUST_USE;

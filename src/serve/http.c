@@ -94,9 +94,8 @@ bool http_started(const struct http *h)
     return h->head.n != 0;
 }
 
-void http_next(struct http *h)
+void http_next(struct http *h, uint64_t max_body)
 {
-    uint64_t max_body = h->body.max;
     http_clear(h);
     http_init(h, max_body);
 }

@@ -47,7 +47,7 @@ struct http_request {
     enum http_method method;
     struct str path;  /* decoded, valid UTF-8 without control characters; begins with "/" */
     struct str query; /* after "?", as it stands */
-    struct str host, origin, content_type, authorization, user_agent;
+    struct str host, origin, content_type, authorization, api_key, user_agent;
     bool old; /* HTTP/1.0 */
     bool has_body, chunked, keep_alive, expect_continue;
     uint64_t content_length;
@@ -74,7 +74,8 @@ bool http_started(const struct http *h); /* some byte of a request has come */
 /* Takes bytes and returns how many; stops after a head, after a request and at an error, so call
  * it again while it takes any and the state is HEAD or BODY. */
 size_t http_feed(struct http *h, struct str in);
-void http_next(struct http *h); /* after COMPLETE: forget the request, be ready for another */
+/* After COMPLETE: forget the request, be ready for another. */
+void http_next(struct http *h, uint64_t max_body);
 
 /* Refuses the message: false. The state is BAD from now on. */
 bool http_refuse(struct http *h, int status, enum err_code code, const char *why);

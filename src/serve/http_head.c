@@ -201,6 +201,8 @@ static bool take_header(struct http *h, struct seen *seen, struct str name, stru
         return keep(h, &r->content_type, value);
     if (same_word(name, "authorization"))
         return keep(h, &r->authorization, value);
+    if (same_word(name, "x-api-key"))
+        return keep(h, &r->api_key, value);
     if (same_word(name, "user-agent"))
         return keep(h, &r->user_agent, value);
     return true;

@@ -115,6 +115,17 @@ static bool too_many(const struct engine_slot *slot, struct problem *p)
     return true;
 }
 
+/* The answers to one request have a copy of its text each: they must not pile up before an engine
+ * that is busy. */
+static bool has_room(const struct engine_slot *slot, struct buf *out, struct err *e)
+{
+    size_t waiting = uv_stream_get_write_queue_size((const uv_stream_t *)&slot->line->pipe);
+    if (waiting == 0 || waiting + out->n <= slot->server->config.max_bodies)
+        return true;
+    buf_clear(out);
+    return fail(e, ERR_BUSY, "too much is on its way to the model's engine; try again");
+}
+
 static bool send_job(struct engine_slot *slot, struct ask_answer *w, enum job_kind kind,
                      const json_t *job, struct problem *p)
 {
@@ -125,7 +136,7 @@ static bool send_job(struct engine_slot *slot, struct ask_answer *w, enum job_ki
         return false;
     buf_init(&out, JOB_MOST + JOB_HEAD);
     job_put_json(&out, kind, w->job, job);
-    if (send_bytes(slot->line, &out, &p->err))
+    if (has_room(slot, &out, &p->err) && send_bytes(slot->line, &out, &p->err))
         return true;
     leave_place(slot->line, w);
     return false;
@@ -135,6 +146,7 @@ bool line_submit(struct engine_slot *slot, struct ask_answer *w, json_t *job, st
 {
     uint64_t ms = slot->server->config.request_seconds * 1000ull;
     json_object_set_new(job, "deadline_ms", json_integer((json_int_t)ms));
+    json_object_set_new(job, "tenant", json_string(w->ask->x->conn->key_id));
     return !too_many(slot, p) && send_job(slot, w, JOB_SUBMIT, job, p);
 }
 
@@ -146,20 +158,33 @@ bool line_ask_stats(struct engine_slot *slot, struct ask_answer *w, struct probl
     return ok;
 }
 
+/* A message of no more than its kind. */
+static void say(struct line *l, enum job_kind kind, uint64_t id)
+{
+    struct buf out;
+    struct err e;
+    if (l->slot->line != l) /* it is being closed */
+        return;
+    buf_init(&out, 256);
+    job_put(&out, kind, id, STR(""));
+    if (!send_bytes(l, &out, &e))
+        log_event("say-failed", "%s", e.msg);
+}
+
 void line_cancel(struct ask_answer *w)
 {
     struct line *l = w->line;
-    struct buf out;
-    struct err ignored;
+    uint64_t id = w->job;
     if (!l)
         return;
-    buf_init(&out, 256);
-    job_put(&out, JOB_CANCEL, w->job, STR(""));
     leave_place(l, w);
-    if (l->slot->line != l) /* it is being closed */
-        buf_clear(&out);
-    else if (!send_bytes(l, &out, &ignored))
-        log_event("cancel-failed", "%s", ignored.msg);
+    say(l, JOB_CANCEL, id);
+}
+
+void line_pause(struct ask_answer *w, bool paused)
+{
+    if (w->line)
+        say(w->line, paused ? JOB_PAUSE : JOB_RESUME, w->job);
 }
 
 /* --- in ------------------------------------------------------------------------------------------

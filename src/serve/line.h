@@ -17,5 +17,7 @@ bool line_submit(struct engine_slot *slot, struct ask_answer *w, json_t *job,
 /* Asks for the engine's own numbers, as the answer's result. */
 bool line_ask_stats(struct engine_slot *slot, struct ask_answer *w, struct problem *p) MUST_USE;
 void line_cancel(struct ask_answer *w);
+/* No more of its text, until its reader has caught up. */
+void line_pause(struct ask_answer *w, bool paused);
 
 #endif

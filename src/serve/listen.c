@@ -63,33 +63,45 @@ static bool parse_host(struct str host, struct listen_address *a)
     return inet_pton(AF_INET, text, &a->sa.v4.sin_addr) == 1;
 }
 
-bool listen_parse(struct str text, struct listen_address *a, struct err *e)
+/* "HOST:PORT" */
+static bool parse_tcp(struct str text, struct listen_address *a)
 {
-    *a = (struct listen_address){0};
-    if (str_starts(text, STR("unix:")))
-        return parse_unix(str_from(text, 5), a, e);
     size_t colon = text.n;
     while (colon > 0 && text.p[colon - 1] != ':')
         colon--;
     struct str host = colon ? str_sub(text, 0, colon - 1) : STR("");
     in_port_t port = 0;
     if (!parse_port(str_from(text, colon), &port) || !parse_host(host, a))
-        return fail(
-            e, ERR_USAGE,
-            "\"%.*s\" is no address to listen at; write 127.0.0.1:8080, [::1]:8080, a port, "
-            "or unix:PATH",
-            STR_ARG(text));
+        return false;
     if (a->sa.any.sa_family == AF_INET)
         a->sa.v4.sin_port = port;
     else
         a->sa.v6.sin6_port = port;
-    if (!is_loopback(a))
-        return fail(e, ERR_DENIED,
-                    "%.*s can be reached from other machines, which needs TLS and keys, and this "
-                    "version has neither; listen at 127.0.0.1 and let a proxy with both stand "
-                    "before it",
-                    STR_ARG(text));
     return true;
+}
+
+bool listen_parse(struct str text, struct listen_address *a, struct err *e)
+{
+    struct str address = text;
+    bool https = str_starts(text, STR("https://")), http = str_starts(text, STR("http://"));
+    *a = (struct listen_address){0};
+    if (str_starts(text, STR("unix:")))
+        return parse_unix(str_from(text, 5), a, e);
+    if (https || http)
+        address = str_from(text, https ? strlen("https://") : strlen("http://"));
+    if (!parse_tcp(address, a))
+        return fail(
+            e, ERR_USAGE,
+            "\"%.*s\" is no address to listen at; write 127.0.0.1:8080, [::1]:8080, a port, "
+            "https:// and one of these, or unix:PATH",
+            STR_ARG(text));
+    a->remote = !is_loopback(a);
+    a->tls = a->remote || https;
+    return !a->remote || !http ||
+           fail(e, ERR_DENIED,
+                "%.*s can be reached from other machines, which needs TLS; write it without "
+                "http://",
+                STR_ARG(text));
 }
 
 /* One server for a socket file: the lock goes with the process, so a file without it is stale. */
@@ -136,13 +148,14 @@ static void name_it(struct listener *l, const struct listen_address *a)
         snprintf(l->name, sizeof l->name, "unix:%s", a->sa.un.sun_path);
         return;
     }
+    const char *scheme = a->tls ? "https://" : "";
     getsockname(l->fd, &got.sa.any, &n);
     if (got.sa.any.sa_family == AF_INET) {
         inet_ntop(AF_INET, &got.sa.v4.sin_addr, host, sizeof host);
-        snprintf(l->name, sizeof l->name, "%s:%u", host, ntohs(got.sa.v4.sin_port));
+        snprintf(l->name, sizeof l->name, "%s%s:%u", scheme, host, ntohs(got.sa.v4.sin_port));
     } else {
         inet_ntop(AF_INET6, &got.sa.v6.sin6_addr, host, sizeof host);
-        snprintf(l->name, sizeof l->name, "[%s]:%u", host, ntohs(got.sa.v6.sin6_port));
+        snprintf(l->name, sizeof l->name, "%s[%s]:%u", scheme, host, ntohs(got.sa.v6.sin6_port));
     }
 }
 
@@ -164,7 +177,7 @@ bool listen_open(struct listeners *ls, const char *text, struct err *e)
     if (!listen_parse(str_of(text), &a, e))
         return false;
     struct listener *l = &ls->v[ls->n];
-    *l = (struct listener){.fd = -1, .lock_fd = -1, .local = a.local};
+    *l = (struct listener){.fd = -1, .lock_fd = -1, .local = a.local, .tls = a.tls};
     if (a.local && !take_path(l, a.sa.un.sun_path, e)) {
         close_one(l);
         return false;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve/listen: the addresses the server is reached at.
  *
- * "ADDR:PORT", "[ADDR]:PORT", "PORT" (of 127.0.0.1) or "unix:PATH". Without TLS and keys only
- * loopback addresses and Unix sockets are taken: any other is ERR_DENIED. Port 0 is any free one. A
- * socket file is 0600 and belongs to whoever holds PATH.lock; a stale one is replaced. */
+ * "ADDR:PORT", "[ADDR]:PORT", "PORT" (of 127.0.0.1) or "unix:PATH"; "https://" before one that is
+ * no path makes a loopback address one with TLS. Those that other machines can reach always are:
+ * "http://" before one of them is ERR_DENIED. Port 0 is any free one. A socket file is 0600 and
+ * belongs to whoever holds PATH.lock; a stale one is replaced. */
 #ifndef MOAT_SERVE_LISTEN_H
 #define MOAT_SERVE_LISTEN_H
 
@@ -16,7 +17,9 @@
 enum { LISTEN_MAX = 16 };
 
 struct listen_address {
-    bool local; /* a Unix socket */
+    bool local;  /* a Unix socket */
+    bool remote; /* other machines can reach it */
+    bool tls;    /* and so it asks for a key; serve/access has what it needs */
     union {
         struct sockaddr any;
         struct sockaddr_in v4;
@@ -28,8 +31,9 @@ struct listen_address {
 
 struct listener {
     int fd, lock_fd;
-    bool local;
-    char name[128]; /* "127.0.0.1:8080" with the port it got, "unix:/run/moat.sock" */
+    bool local, tls;
+    char name[128]; /* "127.0.0.1:8080" with the port it got, "https://0.0.0.0:8443",
+                     * "unix:/run/moat.sock" */
 };
 
 struct listeners {

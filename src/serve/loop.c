@@ -12,31 +12,21 @@
 #include "serve/control.h"
 #include "serve/log.h"
 
-struct listener_handle {
-    struct server *server;
-    bool local;
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } io;
-};
-
 /* --- listeners ----------------------------------------------------------------------------------
  */
 
 static void on_client(uv_stream_t *stream, int status)
 {
-    struct listener_handle *l = stream->data;
+    const struct listener_handle *l = stream->data;
     if (status == 0 && !l->server->draining)
-        conn_accept(l->server, stream, l->local);
+        conn_accept(l->server, l);
 }
 
 static bool listen_one(struct server *s, struct listener_handle *h, const struct listener *l)
 {
     h->server = s;
     h->local = l->local;
+    h->tls = l->tls;
     if (l->local)
         uv_pipe_init(&s->loop, &h->io.pipe, 0);
     else
@@ -103,17 +93,42 @@ void loop_report_engine(struct server *s, uint32_t model)
         log_event("report-failed", "model %u", model);
 }
 
+/* Takes keys and certificate over; connections under way keep the certificate they began with. */
+static bool set_access(struct server *s, struct access *a, const struct config *c, struct err *e)
+{
+    struct tls_server *tls = access_tls(a, c, e);
+    if (a->certificate.n && !tls)
+        return false;
+    if (tls) { /* an address with TLS keeps the one it has */
+        tls_server_free(s->tls);
+        s->tls = tls;
+    }
+    keys_clear(&s->keys);
+    s->keys = a->keys;
+    a->keys = (struct keys){0};
+    return true;
+}
+
+static bool take_both(struct server *s, struct config *c, const json_t *j, struct err *e)
+{
+    struct access a = {0};
+    bool ok = config_from_json(c, json_object_get(j, "config"), "reload", e) &&
+              access_from_json(&a, json_object_get(j, "access"), e) && set_access(s, &a, c, e);
+    access_clear(&a);
+    return ok;
+}
+
 static void take_config(struct server *s, struct str text)
 {
     struct config c;
     struct err e;
     config_init(&c);
     json_t *j = json_parse(text, "reload", &e);
-    if (j && config_from_json(&c, j, "reload", &e)) {
+    if (j && take_both(s, &c, j, &e)) {
         struct config old = s->config;
         s->config = c;
         c = old;
-        log_event("reloaded", "%s", "limits of new requests");
+        log_event("reloaded", "limits of new requests; %u keys", s->keys.n);
     } else {
         log_event("reload-failed", "%s", e.msg);
     }
@@ -180,8 +195,20 @@ static bool start(struct server *s, const struct listeners *l, int control_fd,
            engines_init(&s->engines, s, models) && listen_all(s, l);
 }
 
+/* Of the supervisor's, by whom it was forked: the copy is this process's own. */
+static bool give_access(struct server *s, const struct access *access, struct err *e)
+{
+    struct access own = *access;
+    own.keys = (struct keys){0};
+    json_t *j = keys_to_json(&access->keys);
+    bool ok = j && keys_from_json(&own.keys, j, e) && set_access(s, &own, &s->config, e);
+    keys_clear(&own.keys);
+    json_decref(j);
+    return ok;
+}
+
 int front_main(const struct listeners *l, int control_fd, const struct config *config,
-               const struct served_list *models)
+               const struct access *access, const struct served_list *models)
 {
     struct err e = {0};
     uv_prepare_t prepare;
@@ -192,9 +219,12 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
         mem_free(s);
         return err_exit_status(ERR_INTERNAL);
     }
-    buf_init(&s->control_in, 2 * LIMIT_CONFIG_BYTES);
+    buf_init(&s->control_in, 2 * CONTROL_MOST);
     s->start_ns = os_now_ns();
-    bool ok = start(s, l, control_fd, models, &prepare);
+    bool ok = give_access(s, access, &e);
+    if (!ok)
+        log_event("front-failed", "%s", e.msg);
+    ok = ok && start(s, l, control_fd, models, &prepare);
     if (ok)
         uv_run(&s->loop, UV_RUN_DEFAULT);
     for (struct conn *c = s->conns, *next; c; c = next) {
@@ -208,6 +238,8 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
     buf_clear(&s->control_in);
     mem_free(s->listeners);
     config_clear(&s->config);
+    keys_clear(&s->keys);
+    tls_server_free(s->tls);
     mem_free(s);
     return ok ? 0 : err_exit_status(ERR_INTERNAL);
 }

@@ -9,26 +9,40 @@
 
 #include <uv.h>
 
-#include "serve/config.h"
+#include "serve/access.h"
 #include "serve/conn.h"
 #include "serve/engines.h"
 #include "serve/listen.h"
 #include "serve/stats.h"
 
+struct listener_handle {
+    struct server *server;
+    bool local, tls;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } io;
+};
+
 struct server {
     uv_loop_t loop;
     struct config config;
+    struct keys keys;
+    struct tls_server *tls; /* NULL: no address needs it */
     struct engines engines;
     struct stats stats;
     struct conn *conns;
     uint32_t n_conns;
+    uint64_t body_bytes; /* of all requests that are being received or answered */
     bool draining;
     uint64_t start_ns;
     struct listener_handle *listeners; /* [n_listeners] */
     uint32_t n_listeners;
     uv_pipe_t control; /* to the supervisor */
     struct buf control_in;
-    char read_bytes[64u << 10];
+    char read_bytes[64u << 10], plain_bytes[TLS_PIECE], tls_bytes[64u << 10];
 };
 
 /* Asks the supervisor to end an engine that does not keep to the protocol. */
@@ -37,6 +51,6 @@ void loop_report_engine(struct server *s, uint32_t model);
 /* The role: returns the exit status when it has drained, or the supervisor is gone. Takes the
  * descriptors over. */
 int front_main(const struct listeners *l, int control_fd, const struct config *config,
-               const struct served_list *models);
+               const struct access *access, const struct served_list *models);
 
 #endif

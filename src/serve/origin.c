@@ -49,6 +49,13 @@ bool origin_host_allowed(struct str host)
     return lower_copy(host, text, sizeof text) && cut_port(text) && is_local(text);
 }
 
+bool origin_is_host(struct str origin, struct str host)
+{
+    char a[300], b[300];
+    return lower_copy(origin, a, sizeof a) && lower_copy(host, b, sizeof b) &&
+           str_starts(str_of(a), STR("https://")) && strcmp(a + strlen("https://"), b) == 0;
+}
+
 bool origin_allowed(struct str origin)
 {
     static const char *const schemes[] = {"http://", "https://"};

@@ -14,5 +14,7 @@
 
 bool origin_host_allowed(struct str host);
 bool origin_allowed(struct str origin);
+/* Is it a page of this very host, over TLS? */
+bool origin_is_host(struct str origin, struct str host);
 
 #endif

@@ -47,6 +47,8 @@ static void add_head(struct buf *out, const struct head *h)
         buf_fmt(out, "Content-Length: %zu\r\n", h->length);
     if (h->status == 429 || h->status == 503)
         buf_fmt(out, "Retry-After: %u\r\n", h->retry_s ? h->retry_s : 1);
+    if (h->status == 401)
+        buf_cstr(out, "WWW-Authenticate: Bearer\r\n");
     if (h->close)
         buf_cstr(out, "Connection: close\r\n");
     buf_fmt(
@@ -116,24 +118,35 @@ void reply_start(struct exchange *x, const char *type)
     buf_clear(&out);
 }
 
-void reply_part(struct exchange *x, struct str part)
+static void write_chunk(struct conn *c, struct str part)
 {
     struct buf out;
-    if (!part.n)
-        return;
-    if (!x->chunked) {
-        conn_write(x->conn, part);
-        return;
-    }
     buf_init(&out, part.n + 64);
     buf_fmt(&out, "%zx\r\n", part.n);
     buf_str(&out, part);
     buf_cstr(&out, "\r\n");
     if (out.bad)
-        conn_close(x->conn);
+        conn_break(c);
     else
-        conn_write(x->conn, buf_view(&out));
+        conn_write(c, buf_view(&out));
     buf_clear(&out);
+}
+
+void reply_part(struct exchange *x, struct str part)
+{
+    if (!part.n)
+        return;
+    if (x->chunked)
+        write_chunk(x->conn, part);
+    else
+        conn_write(x->conn, part);
+    size_t pending = conn_pending(x->conn);
+    if (pending > CONN_FULL)
+        conn_break(x->conn); /* more than can come after a pause */
+    if (pending > CONN_HIGH && !x->paused && x->flow) {
+        x->paused = true;
+        x->flow(x);
+    }
 }
 
 void reply_end(struct exchange *x)
@@ -203,7 +216,8 @@ void reply_refusal(struct conn *c, int status, const struct err *e)
     buf_init(&out, 1u << 16);
     buf_init(&text, 1u << 16);
     request_id_next(id);
-    struct problem p = {.err = *e, .status = status};
+    struct problem p = {
+        .err = *e, .status = status, .code = status == 401 ? "invalid_api_key" : NULL};
     json_t *j = reply_problem_object(route_dialect(c->http.req.path), &p, id);
     if (j && json_write(j, JSON_COMPACT, &text, NULL)) {
         add_head(&out, &(struct head){.status = status,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "serve/access.h"
 #include "serve/dialects.h"
 #include "serve/loop.h"
 #include "serve/origin.h"
@@ -105,17 +106,46 @@ static bool type_allowed(struct str type)
            is_type(type, "application/x-www-form-urlencoded");
 }
 
-int route_check(const struct conn *c, struct err *e)
+/* Where a key is asked for, the server may have any name; else it is one of this machine's. */
+static int check_origin(const struct conn *c, struct err *e)
+{
+    const struct http_request *req = &c->http.req;
+    bool same = c->keyed && origin_is_host(req->origin, req->host);
+    if (!c->keyed && req->host.n && !origin_host_allowed(req->host))
+        return refuse(e, 403, ERR_DENIED,
+                      N_("this server answers to localhost only; the Host header names another"));
+    if (req->origin.n && !same && !origin_allowed(req->origin))
+        return refuse(e, 403, ERR_DENIED, N_("pages of other sites may not use this server"));
+    return 0;
+}
+
+static int check_key(struct conn *c, const struct route *r, struct err *e)
+{
+    const struct http_request *req = &c->http.req;
+    const struct key *key = access_key(&c->server->keys, req->authorization, req->api_key);
+    if (key)
+        memcpy(c->key_id, key->id, sizeof key->id);
+    if (key || (r && r->answer == llama_health)) /* probes of a balancer have none */
+        return 0;
+    if (!req->authorization.n && !req->api_key.n)
+        return refuse(e, 401, ERR_UNAUTHORISED,
+                      N_("this server asks for a key; send the header Authorization: Bearer KEY"));
+    return refuse(e, 401, ERR_UNAUTHORISED,
+                  N_("the key is not one of this server's; it may have been revoked"));
+}
+
+int route_check(struct conn *c, struct err *e)
 {
     const struct http_request *req = &c->http.req;
     struct str rest;
     bool known;
-    if (!c->local && req->host.n && !origin_host_allowed(req->host))
-        return refuse(e, 403, ERR_DENIED,
-                      N_("this server answers to localhost only; the Host header names another"));
-    if (!c->local && req->origin.n && !origin_allowed(req->origin))
-        return refuse(e, 403, ERR_DENIED, N_("pages of other sites may not use this server"));
-    if (!find(req, &rest, &known)) {
+    const struct route *r = find(req, &rest, &known);
+    int status = c->local ? 0 : check_origin(c, e);
+    if (!status && c->keyed)
+        status = check_key(c, r, e);
+    if (status)
+        return status;
+    if (!r) {
         if (known)
             return refuse(e, 405, ERR_USAGE, N_("this path does not take this method"));
         return refuse(e, 404, ERR_NOT_FOUND, N_("there is nothing at this path"));

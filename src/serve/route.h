@@ -20,9 +20,9 @@ struct route {
 
 /* The dialect that a client of this path expects, known or not. */
 enum dialect route_dialect(struct str path);
-/* After the head: 0, or the status to refuse with and why (no such path or method, a foreign Host
- * or Origin, a body that is no JSON). */
-int route_check(const struct conn *c, struct err *e) MUST_USE;
+/* After the head: 0, or the status to refuse with and why (a foreign Host or Origin, no key, no
+ * such path or method, a body that is no JSON). Notes the key's id in the connection. */
+int route_check(struct conn *c, struct err *e) MUST_USE;
 /* After the body: makes the exchange and hands it to its function. */
 void route_dispatch(struct conn *c);
 

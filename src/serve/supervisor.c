@@ -33,7 +33,7 @@ struct supervisor {
     struct engine engines[SERVED_MAX];
     pid_t front;
     int line; /* to the front; -1: none now */
-    uint64_t front_due_ns, drain_ns;
+    uint64_t front_due_ns, drain_ns, keys_due_ns;
     bool draining, done;
     int status;
     int pipe[2]; /* signals */
@@ -103,7 +103,7 @@ static bool start_front(struct supervisor *s, struct err *e)
     if (pid == 0) {
         become_child(s);
         close(line[0]);
-        _exit(front_main(&s->listeners, line[1], s->p->config, s->p->models));
+        _exit(front_main(&s->listeners, line[1], s->p->config, s->p->access, s->p->models));
     }
     close(line[1]);
     if (pid < 0) {
@@ -263,8 +263,9 @@ static json_t *config_json(const struct config *c)
 static bool send_config(struct supervisor *s, struct err *e)
 {
     struct buf text;
-    buf_init(&text, LIMIT_CONFIG_BYTES);
-    json_t *j = config_json(s->p->config);
+    buf_init(&text, CONTROL_MOST);
+    json_t *j = json_pack("{so so}", "config", config_json(s->p->config), "access",
+                          access_to_json(s->p->access));
     bool ok =
         j && json_write(j, JSON_COMPACT, &text, e) && s->line >= 0 &&
         control_send(s->line, &(struct control){.kind = CONTROL_CONFIG}, buf_view(&text), -1, e);
@@ -273,19 +274,42 @@ static bool send_config(struct supervisor *s, struct err *e)
     return ok;
 }
 
+/* Whatever else is broken: a key that was revoked must not live on. */
+static void reload_keys(struct supervisor *s)
+{
+    struct err e = {0};
+    if (!access_load_keys(s->p->access, &e) || !send_config(s, &e))
+        log_event("reload-failed", "%s", e.msg);
+}
+
+/* moat key has changed the keys: nobody need tell us. */
+static void watch_keys(struct supervisor *s)
+{
+    uint64_t now = os_now_ns();
+    if (now < s->keys_due_ns)
+        return;
+    s->keys_due_ns = now + SUPERVISOR_KEYS_MS * 1000000ull;
+    if (access_keys_changed(s->p->access))
+        reload_keys(s);
+}
+
 static void reload(struct supervisor *s)
 {
     struct config fresh;
+    struct access access = {0};
     struct err e = {0};
     config_init(&fresh);
-    if (!s->p->reload(&fresh, s->p->reload_arg, &e)) {
+    if (!s->p->reload(&fresh, s->p->reload_arg, &e) || !access_load(&access, &fresh, &e)) {
         log_event("reload-failed", "%s", e.msg);
         config_clear(&fresh);
+        reload_keys(s);
         return;
     }
     struct config old = *s->p->config;
     *s->p->config = fresh;
     config_clear(&old);
+    access_clear(s->p->access);
+    *s->p->access = access;
     if (!send_config(s, &e))
         log_event("reload-failed", "%s", e.msg);
 }
@@ -335,9 +359,11 @@ static bool open_listeners(struct supervisor *s, struct err *e)
 static void watch(struct supervisor *s)
 {
     while (!s->done) {
-        int wait = start_due(s);
+        int wait = start_due(s), most = (int)SUPERVISOR_KEYS_MS;
+        wait = wait < 0 || wait > most ? most : wait;
         struct pollfd p[] = {{s->pipe[0], POLLIN, 0}, {s->line, POLLIN, 0}};
         poll(p, s->line >= 0 ? 2 : 1, wait);
+        watch_keys(s);
         if (p[0].revents)
             take_signals(s);
         if (s->line >= 0 && p[1].revents)

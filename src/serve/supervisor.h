@@ -8,18 +8,21 @@
  * and the front gets its new line; one that ends with an error of its own (a corrupt file, too
  * little memory) has said why, and ends the server with its status. SIGTERM and SIGINT drain: no
  * new connection, what runs is finished (a second signal, or SUPERVISOR_DRAIN_S, ends that too).
- * SIGHUP reads the configuration again; a broken one changes nothing. */
+ * SIGHUP reads the configuration, the keys and the certificate again; what is broken changes
+ * nothing (a broken certificate does not keep a revoked key alive). */
 #ifndef MOAT_SERVE_SUPERVISOR_H
 #define MOAT_SERVE_SUPERVISOR_H
 
-#include "serve/config.h"
+#include "serve/access.h"
 #include "serve/served.h"
 
 #define SUPERVISOR_PAUSE_MS 1500u
 #define SUPERVISOR_DRAIN_S  30u
+#define SUPERVISOR_KEYS_MS  2000u /* after which a changed list of keys is noticed */
 
 struct supervisor_params {
     struct config *config;
+    struct access *access;   /* what it names; both are replaced by a reload */
     const char *config_path; /* as given, or NULL */
     struct served_list *models;
     const struct settings *settings; /* of the command line: for every model */

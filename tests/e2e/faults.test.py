@@ -164,6 +164,47 @@ def slow_clients():
             c.close()
 
 
-for part in (kill_under_load, front_falls, full_queue, drain, reload, slow_clients):
+def bodies():
+    """The sum of the bodies has a limit: whoever would break it is told so, at the head or amid the body."""
+    def begin(path, size, send, extra=""):
+        c = socket.create_connection(("127.0.0.1", s.port), timeout=10)
+        length = f"Content-Length: {size}" if size else "Transfer-Encoding: chunked"
+        c.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{length}\r\n{extra}\r\n".encode())
+        if send:
+            c.sendall(send)
+        return c
+
+    def answer(c):
+        got = b""
+        while b"\r\n\r\n" not in got or not got.rstrip().endswith(b"}"):
+            piece = c.recv(65536)
+            if not piece:
+                break
+            got += piece
+        c.close()
+        return got.decode("utf-8", "replace")
+    text = b'{"content": "' + b"word " * 150000 + b'"}'
+    with Server(SMOLLM2, "--max-bodies", "1M") as s:
+        first = begin("/tokenize", len(text), text[:-10])
+        ok(wait(lambda: health(s) == 200), "a large body is on its way")
+        got = answer(begin("/v1/chat/completions", 600000, b"", "Expect: 100-continue\r\n"))
+        ok("503 Service Unavailable" in got and "Retry-After: " in got and '"type":"server_error"' in got and '"code":"busy"' in got,
+           "another is refused before it is sent", got)
+        got = answer(begin("/api/chat", 0, b"a0000\r\n" + text[:0xa0000 - 20]))
+        ok("503 Service Unavailable" in got and '{"error":"' in got, "one of unknown length when it becomes too much", got)
+        got = answer(begin("/completion", 5 << 20, b""))
+        ok("413 Content Too Large" in got and "Retry-After" not in got, "one that never fits is told so", got)
+        ok(s.post("/tokenize", {"content": "small"}).status == 200, "small ones are taken meanwhile")
+        first.sendall(text[-10:])
+        ok("200 OK" in answer(first), "the first is answered")
+        ok(s.post("/tokenize", text).status == 200, "and then another is taken")
+        for _ in range(3):
+            c = begin("/tokenize", len(text), text[:-10])
+            time.sleep(0.2)
+            c.close()
+            ok(wait(lambda: s.post("/tokenize", text).status == 200, 5) is not None, "a client that leaves gives its room back")
+
+
+for part in (bodies, kill_under_load, front_falls, full_queue, drain, reload, slow_clients):
     part()
 done()

@@ -29,7 +29,11 @@ def clients(name="clients.txt"):
 class Server:
     """with Server(model, "--parallel", "4") as s: s.port, s.get("/health"), s.post(path, object)"""
 
-    def __init__(self, model=SMOLLM2, *options, wait=True, env=None, listen=("127.0.0.1:0",)):
+    tls = None  # an ssl.SSLContext: requests go to an address with TLS
+    key = None  # and give this key
+
+    def __init__(self, model=SMOLLM2, *options, wait=True, env=None, listen=("127.0.0.1:0",), tls=None, key=None):
+        self.tls, self.key = tls, key
         self.folder = tempfile.TemporaryDirectory()
         self.log_path = os.path.join(self.folder.name, "log")
         base = {k: v for k, v in os.environ.items() if k not in ("XDG_RUNTIME_DIR", "MOAT_CONFIG")}
@@ -62,7 +66,7 @@ class Server:
         end = time.monotonic() + limit
         while time.monotonic() < end:
             for e in self.events("listening"):
-                m = re.fullmatch(r"127\.0\.0\.1:(\d+)", e["detail"])
+                m = re.fullmatch(r"(?:https://)?127\.0\.0\.1:(\d+)", e["detail"])
                 if m:
                     return int(m[1])
             if self.process.poll() is not None:
@@ -84,10 +88,12 @@ class Server:
         raise RuntimeError("moat serve is not ready: " + self.log())
 
     def ask(self, method, path, body=None, headers=None, limit=120):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=limit)
+        c = http.client.HTTPSConnection("localhost", self.port, timeout=limit, context=self.tls) if self.tls else \
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=limit)
+        headers = dict({"Authorization": "Bearer " + self.key} if self.key else {}, **(headers or {}))
         try:
             data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
-            c.request(method, path, data, dict({"Content-Type": "application/json"} if data is not None else {}, **(headers or {})))
+            c.request(method, path, data, dict({"Content-Type": "application/json"} if data is not None else {}, **headers))
             r = c.getresponse()
             return Answer(r.status, r.read(), {k.lower(): v for k, v in r.getheaders()})
         finally:

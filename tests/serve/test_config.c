@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
-#include "serve/config.h"
+#include "serve/access.h"
 #include "serve/origin.h"
 #include "test.h"
 
@@ -60,9 +60,13 @@ static void test_refused(void **state)
         {"{\"memory\":-1}", "memory"},
         {"{\"max_body\":\"1T\"}", "max_body"},
         {"{\"listen\":5}", "listen"},
-        {"{\"listen\":[\"0.0.0.0:80\"]}", "TLS"},
-        {"{\"listen\":[\"[::]:80\"]}", "TLS"},
-        {"{\"listen\":\"10.0.0.1:80\"}", "TLS"},
+        {"{\"listen\":[\"http://0.0.0.0:80\"]}", "TLS"},
+        {"{\"listen\":[\"http://[::]:80\"]}", "TLS"},
+        {"{\"listen\":\"http://10.0.0.1:80\"}", "TLS"},
+        {"{\"listen\":\"https://unix:/x\"}", "address"},
+        {"{\"tls_key\":5}", "tls_key"},
+        {"{\"require_key\":1}", "require_key"},
+        {"{\"require_key\":\"yes\"}", "require_key"},
         {"{\"listen\":\"localhost:99999\"}", "address"},
         {"{\"listen\":\"example.org:80\"}", "address"},
         {"{\"listen\":\"unix:\"}", "path"},
@@ -95,7 +99,7 @@ static void test_sources(void **state)
     assert_int_equal(c.listen.n, 2);
     assert_string_equal(c.listen.v[0], "2");
     assert_false(config_set(&c, key("queue"), STR("x"), CONFIG_OPTION, &e));
-    assert_false(config_set(&c, key("listen"), STR("0.0.0.0:1"), CONFIG_OPTION, &e));
+    assert_false(config_set(&c, key("listen"), STR("http://0.0.0.0:1"), CONFIG_OPTION, &e));
     assert_int_equal(e.code, ERR_DENIED);
     assert_true(config_copy(&copy, &c, &e));
     config_clear(&c);
@@ -187,9 +191,107 @@ static void test_origins(void **state)
             fail_msg("Host %s", foreign[i]);
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         assert_true(origin_allowed(str_of(ours[i])));
+    assert_true(origin_is_host(STR("https://Moat.Example:8443"), STR("moat.example:8443")));
+    assert_false(origin_is_host(STR("http://moat.example"), STR("moat.example")));
+    assert_false(origin_is_host(STR("https://evil.example"), STR("moat.example")));
     for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
         if (origin_allowed(str_of(theirs[i])))
             fail_msg("Origin %s", theirs[i]);
+}
+
+static void test_addresses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool remote, tls;
+    } all[] = {{"8080", false, false},
+               {"127.0.0.1:80", false, false},
+               {"http://127.0.0.1:80", false, false},
+               {"https://127.0.0.1:80", false, true},
+               {"https://[::1]:80", false, true},
+               {"0.0.0.0:80", true, true},
+               {"https://0.0.0.0:80", true, true},
+               {"[::]:80", true, true},
+               {"[::ffff:127.0.0.1]:80", true, true},
+               {"10.0.0.1:80", true, true},
+               {"unix:/tmp/x", false, false}};
+    struct listen_address a;
+    struct err e;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!listen_parse(str_of(all[i].text), &a, &e) || a.remote != all[i].remote ||
+            a.tls != all[i].tls)
+            fail_msg("%s", all[i].text);
+}
+
+/* An address that others reach, without what it needs. */
+static void test_access(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = {
+        {"{\"listen\":\"0.0.0.0:80\"}", "tls_certificate"},
+        {"{\"listen\":\"[::]:80\"}", "other machines"},
+        {"{\"listen\":[\"1\",\"https://127.0.0.1:80\"]}", "http://"},
+        {"{\"require_key\":true}", "moat key add"},
+    };
+    char home[] = "/tmp/moat-access-XXXXXX";
+    assert_non_null(mkdtemp(home));
+    setenv("MOAT_HOME", home, 1);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct config c;
+        struct access a;
+        struct err e = {0};
+        config_init(&c);
+        assert_true(read_text(&c, texts[i][0], &e) && access_load(&a, &c, &e));
+        if (access_check(&a, &c, &e) || e.code != ERR_DENIED || !strstr(e.msg, texts[i][1]))
+            fail_msg("%s: %s", texts[i][0], e.msg);
+        access_clear(&a);
+        config_clear(&c);
+    }
+    char keys[64];
+    struct config c;
+    struct access a;
+    struct err e = {0};
+    snprintf(keys, sizeof keys, "%s/keys.json", home);
+    FILE *f = fopen(keys, "w");
+    assert_true(f && fputs("{", f) > 0 && fclose(f) == 0);
+    config_init(&c);
+    assert_true(read_text(&c, "{\"listen\":\"1\"}", &e) && access_load(&a, &c, &e));
+    access_clear(&a);
+    assert_true(read_text(&c, "{\"listen\":\"https://127.0.0.1:1\"}", &e));
+    assert_false(access_load(&a, &c, &e)); /* a list that counts must be readable */
+    config_clear(&c);
+    unlink(keys);
+    rmdir(home);
+    unsetenv("MOAT_HOME");
+}
+
+/* The headers a key may come in. */
+static void test_key(void **state)
+{
+    (void)state;
+    struct keys k = {0};
+    struct err e;
+    char text[KEY_TEXT + 1], value[128];
+    assert_true(keys_add(&k, STR("a"), text, &e));
+    static const char *const good[] = {"Bearer %s", "bearer %s", "BEARER  %s"};
+    static const char *const bad[] = {"%s", "Basic %s", "Bearer", "Bearer %sx", "Bearer%s"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        size_t at = (size_t)(strchr(good[i], '%') - good[i]);
+        snprintf(value, sizeof value, "%.*s%s", (int)at, good[i], text);
+        assert_non_null(access_key(&k, str_of(value), STR("")));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *at = strchr(bad[i], '%');
+        size_t n = at ? (size_t)(at - bad[i]) : strlen(bad[i]);
+        snprintf(value, sizeof value, "%.*s%s%s", (int)n, bad[i], at ? text : "", at ? at + 2 : "");
+        if (access_key(&k, str_of(value), STR("")))
+            fail_msg("%s", value);
+    }
+    assert_non_null(access_key(&k, STR(""), str_of(text)));
+    assert_null(access_key(&k, STR(""), STR("")));
+    assert_null(access_key(&k, STR("Bearer x"), str_of(text))); /* one of them counts */
+    keys_clear(&k);
 }
 
 int main(void)
@@ -198,6 +300,8 @@ int main(void)
         cmocka_unit_test(test_json),      cmocka_unit_test(test_refused),
         cmocka_unit_test(test_sources),   cmocka_unit_test(test_file),
         cmocka_unit_test(test_listeners), cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_access),
+        cmocka_unit_test(test_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/access: see access.h. */
+#include "serve/access.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "store/store.h"
+
+/* --- reading ------------------------------------------------------------------------------------
+ */
+
+static void wipe(struct buf *b)
+{
+    if (b->p)
+        OPENSSL_cleanse(b->p, b->cap);
+    buf_clear(b);
+}
+
+void access_clear(struct access *a)
+{
+    keys_clear(&a->keys);
+    buf_clear(&a->certificate);
+    wipe(&a->private_key);
+}
+
+static bool keys_path(char path[STORE_PATH], struct err *e)
+{
+    struct store s;
+    return store_open(&s, false, e) && store_path(&s, path, KEYS_FILE);
+}
+
+static struct os_file_id which_file(const char *path)
+{
+    struct os_file_id id = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0) {
+        (void)!os_file_id(fd, &id, NULL);
+        close(fd);
+    }
+    return id;
+}
+
+bool access_load_keys(struct access *a, struct err *e)
+{
+    char path[STORE_PATH];
+    struct keys fresh;
+    if (!keys_path(path, e))
+        return false;
+    a->keys_file = which_file(path); /* before it is read: a change meanwhile is seen next time */
+    if (!keys_read(&fresh, path, e))
+        return false;
+    keys_clear(&a->keys);
+    a->keys = fresh;
+    return true;
+}
+
+bool access_keys_changed(const struct access *a)
+{
+    char path[STORE_PATH];
+    if (!keys_path(path, NULL))
+        return false;
+    struct os_file_id now = which_file(path), then = a->keys_file;
+    return now.inode != then.inode || now.device != then.device || now.bytes != then.bytes ||
+           now.mtime_ns != then.mtime_ns || now.ctime_ns != then.ctime_ns;
+}
+
+/* A private key that everybody can read is none. */
+static bool check_mode(const char *path, struct err *e)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return os_fail_open(path, e);
+    return !(st.st_mode & (S_IROTH | S_IWOTH | S_IWGRP)) ||
+           fail(e, ERR_DENIED,
+                "%s: every user of this machine can read this private key, or others can change "
+                "it; run chmod 600 on it, and have it replaced if they did",
+                path);
+}
+
+static bool read_pem(struct access *a, const struct config *c, struct err *e)
+{
+    buf_init(&a->certificate, LIMIT_PEM_BYTES);
+    buf_init(&a->private_key, LIMIT_PEM_BYTES);
+    if (!c->tls_certificate[0] && !c->tls_key[0])
+        return true;
+    if (!c->tls_key[0])
+        return fail(e, ERR_USAGE, "tls_certificate is set and tls_key is not; set both");
+    if (!c->tls_certificate[0])
+        return fail(e, ERR_USAGE, "tls_key is set and tls_certificate is not; set both");
+    return buf_read_file(&a->certificate, c->tls_certificate, e) && check_mode(c->tls_key, e) &&
+           buf_read_file(&a->private_key, c->tls_key, e);
+}
+
+struct tls_server *access_tls(const struct access *a, const struct config *c, struct err *e)
+{
+    if (a->certificate.n == 0)
+        return NULL;
+    return tls_server_new(buf_view(&a->certificate), c->tls_certificate, buf_view(&a->private_key),
+                          c->tls_key, e);
+}
+
+static bool try_tls(const struct access *a, const struct config *c, struct err *e)
+{
+    if (!c->tls_certificate[0])
+        return true;
+    if (a->certificate.n == 0)
+        return fail(e, ERR_CORRUPT, "%s: is empty", c->tls_certificate);
+    struct tls_server *s = access_tls(a, c, e);
+    tls_server_free(s);
+    return s != NULL;
+}
+
+/* Does any address ask for keys? Where none does, a list that cannot be read is nobody's affair. */
+static bool needs_keys(const struct config *c)
+{
+    struct listen_address at;
+    bool needs = c->require_key;
+    for (uint32_t i = 0; i < c->listen.n; i++)
+        needs |= listen_parse(str_of(c->listen.v[i]), &at, NULL) && at.tls;
+    return needs;
+}
+
+bool access_load(struct access *a, const struct config *c, struct err *e)
+{
+    *a = (struct access){0};
+    if ((access_load_keys(a, e) || !needs_keys(c)) && read_pem(a, c, e) && try_tls(a, c, e))
+        return true;
+    access_clear(a);
+    return false;
+}
+
+/* --- what an address needs ----------------------------------------------------------------------
+ */
+
+static bool check_address(const struct access *a, const char *text, struct err *e)
+{
+    struct listen_address at;
+    if (!listen_parse(str_of(text), &at, e))
+        return false;
+    if (!at.tls)
+        return true;
+    if (a->certificate.n == 0)
+        return fail(e, ERR_DENIED,
+                    at.remote
+                        ? N_("%s can be reached from other machines, which needs TLS: set "
+                             "tls_certificate and tls_key to the files of a certificate and its "
+                             "key, or listen at 127.0.0.1")
+                        : N_("%s needs TLS: set tls_certificate and tls_key to the files of a "
+                             "certificate and its key, or write http:// for it"),
+                    text);
+    return a->keys.n > 0 ||
+           fail(e, ERR_DENIED,
+                "%s asks its clients for a key, and there is none yet: make one with moat key add "
+                "NAME",
+                text);
+}
+
+bool access_check(const struct access *a, const struct config *c, struct err *e)
+{
+    for (uint32_t i = 0; i < c->listen.n; i++)
+        if (!check_address(a, c->listen.v[i], e))
+            return false;
+    return !c->require_key || a->keys.n > 0 ||
+           fail(e, ERR_DENIED,
+                "require_key is set, and there is no key yet: make one with moat key add NAME");
+}
+
+/* --- to the front -------------------------------------------------------------------------------
+ */
+
+json_t *access_to_json(const struct access *a)
+{
+    return json_pack("{so ss% ss%}", "keys", keys_to_json(&a->keys), "certificate",
+                     buf_c(&a->certificate), a->certificate.n, "private_key",
+                     buf_c(&a->private_key), a->private_key.n);
+}
+
+static void take_text(struct buf *b, const json_t *text)
+{
+    buf_init(b, LIMIT_PEM_BYTES);
+    buf_add(b, json_string_value(text), json_string_length(text));
+}
+
+bool access_from_json(struct access *a, const json_t *j, struct err *e)
+{
+    *a = (struct access){0};
+    take_text(&a->certificate, json_object_get(j, "certificate"));
+    take_text(&a->private_key, json_object_get(j, "private_key"));
+    if (keys_from_json(&a->keys, json_object_get(j, "keys"), e) &&
+        buf_ok(&a->certificate, "certificate", e) && buf_ok(&a->private_key, "private key", e))
+        return true;
+    access_clear(a);
+    return false;
+}
+
+/* --- requests -----------------------------------------------------------------------------------
+ */
+
+/* "Bearer KEY", the scheme in any letters' case. */
+static struct str bearer(struct str value)
+{
+    static const char scheme[] = "bearer ";
+    size_t n = sizeof scheme - 1;
+    if (value.n < n)
+        return STR("");
+    for (size_t i = 0; i < n; i++)
+        if ((i < n - 1 ? value.p[i] | 0x20 : value.p[i]) != scheme[i])
+            return STR("");
+    return str_trim(str_from(value, n));
+}
+
+const struct key *access_key(const struct keys *keys, struct str authorization, struct str api_key)
+{
+    return keys_match(keys, authorization.n ? bearer(authorization) : api_key);
+}
