@@ -14,8 +14,8 @@
  *   messages tools template_kwargs       chat, template: as chat_render takes them
  *   tool_choice      chat: "auto" (the default) or "required": a call must be made
  *   tool_only parallel_tool_calls        chat: the name of the tool to call; false: one call at
- * most prompt           text: a text or an array of token ids; infill: what is in front; embed,
- *                    tokenize: a text; detokenize: ids
+ * most prompt           text, embed: a text or an array of token ids; infill: what is in
+ *                    front; tokenize: a text; detokenize: ids
  *   suffix           infill: what is behind; files: other files before it, [{name text}]; file: the
  *                    name of the one that is written; repository: of all of them
  *   schema|grammar   a JSON Schema (object or true), or GBNF text: what the answer must be
