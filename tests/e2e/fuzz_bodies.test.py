@@ -147,11 +147,11 @@ def problem(path, r):
 def work(i):
     r, found, counts, client = random.Random(SEED * 1000 + i), [], {}, Client(s.port)
     names = list(SEEDS)
-    for _ in range(COUNT // WORKERS):
+    for _ in range(-(-COUNT // WORKERS)):
         path = r.choice(names)
         data = body_of(r, SEEDS[path])
-        if not limited(path, data):
-            continue
+        while not limited(path, data):
+            data = body_of(r, SEEDS[path])
         try:
             a = client.post(path, data)
             counts[a.status] = counts.get(a.status, 0) + 1
@@ -175,6 +175,6 @@ with tempfile.TemporaryDirectory() as d, Server(first_layer(SMOLLM2, os.path.joi
     total = sum(counts.values())
     note(f"seed {SEED}: {total} bodies in {time.monotonic() - t0:.0f} s: {dict(sorted(counts.items()))}")
     ok(not found, f"{total} fuzzed bodies over {len(SEEDS)} routes: each has a well-formed answer", "\n".join(found[:10]))
-    ok(total > COUNT // 2 and counts.get(200, 0) > total // 50 and counts.get(400, 0) > total // 20, "some are accepted, many refused")
+    ok(total >= COUNT - len(found) and counts.get(200, 0) > total // 50 and counts.get(400, 0) > total // 20, "some are accepted, many refused")
     ok(set(s.children()) == before and s.get("/health").status == 200, "front and engine have not fallen", s.log()[-1500:])
 done()
