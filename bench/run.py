@@ -81,6 +81,12 @@ def table_row(label, what, r):
     return f"| {label} | {what} | {r['moat']:.1f} | {r['peer']:.1f} | {r['ratio']:.2f} | {r['worst_round']:.2f} |"
 
 
+def kept_part(path):
+    """What bench/serve.py has written there."""
+    found = re.search(r"<!-- bench/serve.py -->.*<!-- end of bench/serve.py -->\n", open(path).read(), re.S) if os.path.exists(path) else None
+    return "\n" + found[0] if found else ""
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--rounds", type=int, default=3); ap.add_argument("--only", default="")
@@ -100,11 +106,12 @@ def main():
             lines += [table_row(row[0], f"prefill {row[3]}", r["prefill_tps"]), table_row(row[0], f"decode {row[4]}", r["decode_tps"])]
             print("\n".join(lines[-2:]), flush=True)
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    kept = kept_part(o.out)
     with open(o.out, "w") as f:
         f.write(f"# Measured against {o.peer.replace('_', '.')}\n\n"
                 f"Written by `bench/run.py` on {time.strftime('%Y-%m-%d')} at {commit}: {cpu_name()}, {len(os.sched_getaffinity(0))} CPUs ({flags()}), "
                 f"{platform.system()} {platform.release()}.\nMedians of {o.rounds} interleaved rounds in tokens/s, same file, same threads; `worst` is the "
-                f"smallest ratio of any round.\n\n| model | work | moat | peer | ratio | worst |\n|---|---|---|---|---|---|\n" + "\n".join(lines) + "\n")
+                f"smallest ratio of any round.\n\n| model | work | moat | peer | ratio | worst |\n|---|---|---|---|---|---|\n" + "\n".join(lines) + "\n" + kept)
 
 
 main()

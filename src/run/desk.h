@@ -8,7 +8,7 @@
 
 #include "run/prepared.h"
 
-#define DESK_JOBS  1024u          /* that may lie there */
+#define DESK_JOBS  4096u          /* that may lie there */
 #define DESK_BYTES (256ull << 20) /* of all of them */
 
 struct desk;

@@ -14,7 +14,7 @@
  *   messages tools template_kwargs       chat, template: as chat_render takes them
  *   tool_choice      chat: "auto" (the default) or "required": a call must be made
  *   tool_only        chat: the tool to call; parallel_tool_calls: false is one call at most
- *   prompt           text or ids; infill: what is in front; embed, tokenize: text; detokenize: ids
+ *   prompt           text or ids; infill: in front; embed: text or ids; tokenize: text; detokenize: ids
  *   suffix           infill: what is behind; files: other files before it, [{name text}]; file: the
  *                    name of the one that is written; repository: of all of them
  *   schema|grammar   a JSON Schema (object or true), or GBNF text: what the answer must be

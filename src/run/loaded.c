@@ -145,16 +145,23 @@ uint32_t loaded_window(const struct loaded *l, const struct settings *s)
     return s->context_window && s->context_window < n_ctx ? s->context_window : n_ctx;
 }
 
+bool loaded_check_ids(const struct loaded *l, const struct tokens *t, struct err *e)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (t->id[i] >= l->model->h.n_vocab)
+            return fail(e, ERR_USAGE, "token id %u at place %zu is not below the vocabulary's %u",
+                        t->id[i], i, l->model->h.n_vocab);
+    return true;
+}
+
 bool loaded_check_prompt(const struct loaded *l, const struct settings *s, const struct tokens *t,
                          struct err *e)
 {
     uint32_t n_ctx = loaded_window(l, s);
     if (t->n == 0)
         return fail(e, ERR_USAGE, "the prompt is empty, and the model has no token to start from");
-    for (size_t i = 0; i < t->n; i++)
-        if (t->id[i] >= l->model->h.n_vocab)
-            return fail(e, ERR_USAGE, "token id %u at place %zu is not below the vocabulary's %u",
-                        t->id[i], i, l->model->h.n_vocab);
+    if (!loaded_check_ids(l, t, e))
+        return false;
     if (t->n >= n_ctx)
         return fail(e, ERR_LIMIT,
                     "the prompt has %zu tokens, but the context holds %u with at least one for the "

@@ -55,6 +55,8 @@ uint32_t loaded_window(const struct loaded *l, const struct settings *s);
  * model wants it, unless the text starts with it, as templates often do. */
 bool loaded_tokenize(const struct loaded *l, struct str prompt, struct tokens *out,
                      struct err *e) MUST_USE;
+/* Every id is the vocabulary's. */
+bool loaded_check_ids(const struct loaded *l, const struct tokens *t, struct err *e) MUST_USE;
 /* ERR_LIMIT with both counts when it does not fit the context with one token for an answer. */
 bool loaded_check_prompt(const struct loaded *l, const struct settings *s, const struct tokens *t,
                          struct err *e) MUST_USE;

@@ -329,14 +329,24 @@ static bool task_infill(struct reading *r, struct err *e)
     return answer(r, read_infill, e);
 }
 
+/* Ids are taken as they are: whoever sends them has put the special tokens there too. */
+static bool read_text(struct reading *r, struct err *e)
+{
+    const json_t *prompt = json_object_get(r->job, "prompt");
+    struct str text;
+    if (json_is_array(prompt))
+        return read_ids(r, prompt, e) && loaded_check_ids(r->l, &r->p->prompt, e);
+    return text_of(r, "prompt", true, &text, e) &&
+           tokenize(r->l->vocab, text, true, false, &r->p->prompt, e);
+}
+
 static bool task_embed(struct reading *r, struct err *e)
 {
-    struct tokens *t = &r->p->prompt;
-    struct str text;
+    const struct tokens *t = &r->p->prompt;
     if (!r->l->embeds)
         return fail(e, ERR_UNSUPPORTED, "the model makes answers, not vectors of texts");
     r->p->task = PREPARED_EMBED;
-    if (!text_of(r, "prompt", true, &text, e) || !tokenize(r->l->vocab, text, true, false, t, e))
+    if (!read_text(r, e))
         return at_field(r, "prompt");
     uint32_t longest = embedding_longest(r->l->f);
     if (t->n > 0 && t->n <= longest)

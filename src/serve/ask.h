@@ -13,7 +13,8 @@
 #include "serve/engines.h"
 #include "serve/exchange.h"
 
-#define ASK_ANSWERS 2048u /* of one request: texts to embed; answers in words are fewer */
+#define ASK_ANSWERS 2048u /* of one request: texts to embed */
+#define ASK_WORDS   128u  /* and answers in words */
 #define ASK_TEXT    (64u << 20)
 
 struct ask;

@@ -3,10 +3,13 @@
 #include "serve/engine_process.h"
 
 #include "run/engine_role.h"
+#include "serve/ask.h"
 #include "serve/log.h"
 #include "serve/pack_path.h"
 
-#define WAITING_SPARE 64u /* cancelled jobs that the front does not count any more */
+/* The answers of a request that came as the last (ASK_WORDS), and cancelled jobs that the front
+ * does not count any more. */
+#define WAITING_SPARE (ASK_WORDS + 64u)
 
 static bool work(const struct served *model, const struct config *config, int line, struct err *e)
 {

@@ -103,10 +103,11 @@ static bool send_bytes(struct line *l, struct buf *out, struct err *e)
     return fail(e, ERR_INTERNAL, "the line to the engine is broken");
 }
 
-static bool too_many(const struct engine_slot *slot, struct problem *p)
+/* A request is refused before its first job or not at all: a hundred texts to embed are one. */
+static bool too_many(const struct engine_slot *slot, const struct ask_answer *w, struct problem *p)
 {
     const struct config *c = &slot->server->config;
-    if (slot->n_jobs < c->parallel + c->queue)
+    if (w->index > 0 || slot->n_jobs < c->parallel + c->queue)
         return false;
     p->retry_s = 1 + slot->n_jobs / c->parallel;
     p->code = "overloaded";
@@ -147,7 +148,7 @@ bool line_submit(struct engine_slot *slot, struct ask_answer *w, json_t *job, st
     uint64_t ms = slot->server->config.request_seconds * 1000ull;
     json_object_set_new(job, "deadline_ms", json_integer((json_int_t)ms));
     json_object_set_new(job, "tenant", json_string(w->ask->x->conn->key_id));
-    return !too_many(slot, p) && send_job(slot, w, JOB_SUBMIT, job, p);
+    return !too_many(slot, w, p) && send_job(slot, w, JOB_SUBMIT, job, p);
 }
 
 bool line_ask_stats(struct engine_slot *slot, struct ask_answer *w, struct problem *p)

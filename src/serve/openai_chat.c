@@ -8,8 +8,6 @@
 #include "serve/request.h"
 #include "serve/sse.h"
 
-#define CHOICES_MAX 128u
-
 /* --- the answer ----------------------------------------------------------------------------------
  */
 
@@ -217,7 +215,7 @@ void openai_chat(struct exchange *x)
     uint32_t n = 1;
     struct engine_slot *slot = engines_find(&x->server->engines, x->body, &p);
     json_t *job = slot ? request_job("chat", &p) : NULL;
-    bool ok = job && field_u32(x->body, "n", 1, CHOICES_MAX, &n, &p) &&
+    bool ok = job && field_u32(x->body, "n", 1, ASK_WORDS, &n, &p) &&
               (a = ask_new(x, slot, &words, n, &p)) && read_request(x->body, a, job, &p) &&
               submit(a, job, &p);
     json_decref(job);

@@ -10,7 +10,7 @@
 #include "serve/sse.h"
 
 #define DEFAULT_TOKENS 16
-#define PROMPTS_MAX    128u
+#define PROMPTS_MAX    ASK_WORDS
 
 /* --- the answer ----------------------------------------------------------------------------------
  */
@@ -216,7 +216,7 @@ void openai_completion(struct exchange *x)
     struct engine_slot *slot = engines_find(&x->server->engines, x->body, &p);
     json_t *job = slot ? request_job("text", &p) : NULL;
     bool ok = job && field_needed(x->body, "prompt", &p) && count_prompts(prompt, &prompts, &p) &&
-              field_u32(x->body, "n", 1, 128 / prompts, &n, &p) &&
+              field_u32(x->body, "n", 1, ASK_WORDS / prompts, &n, &p) &&
               (a = ask_new(x, slot, &words, n * prompts, &p)) && read_request(x->body, a, job, &p);
     if (ok) {
         a->per_prompt = n;

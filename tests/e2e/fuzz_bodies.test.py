@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Fuzzed bodies over all routes of moat serve: every answer is whole, of a known status, and where it is an error, well
-formed in its dialect; the front and the engine are the same processes afterwards. MOAT_BODIES sets how many (make check:
-100000). Bodies begin as valid requests and are changed: fields dropped, doubled, of another type, out of range, nested deep,
+formed in its dialect; the front and the engine are the same processes afterwards. The model is SmolLM2's first layer: what
+it says does not matter here. MOAT_BODIES sets how many (make check: 100000). Bodies begin as valid requests and are changed: fields dropped, doubled, of another type, out of range, nested deep,
 cut, spoilt bytes. The seed is printed."""
 import copy
 import json
 import os
 import random
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import *  # noqa: E402,F403
+from gguf_mini import first_layer  # noqa: E402
 from serving import *  # noqa: E402,F403
 
 if not os.path.exists(SMOLLM2):
@@ -20,7 +22,7 @@ if not os.path.exists(SMOLLM2):
     done()
 COUNT = int(os.environ.get("MOAT_BODIES", "1500"))
 SEED = int(os.environ.get("MOAT_SEED", "20261128"))
-WORKERS = 8
+WORKERS = 16
 MESSAGES = [{"role": "system", "content": "Be short."}, {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
             {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]},
             {"role": "tool", "tool_call_id": "c", "content": "2"}]
@@ -143,25 +145,26 @@ def problem(path, r):
 
 
 def work(i):
-    r, found, counts = random.Random(SEED * 1000 + i), [], {}
+    r, found, counts, client = random.Random(SEED * 1000 + i), [], {}, Client(s.port)
     names = list(SEEDS)
-    for _ in range(COUNT // WORKERS):
+    for _ in range(-(-COUNT // WORKERS)):
         path = r.choice(names)
         data = body_of(r, SEEDS[path])
-        if not limited(path, data):
-            continue
+        while not limited(path, data):
+            data = body_of(r, SEEDS[path])
         try:
-            a = s.ask("POST", path, data, limit=60)
+            a = client.post(path, data)
             counts[a.status] = counts.get(a.status, 0) + 1
             what = problem(path, a)
         except Exception as e:  # noqa: BLE001
+            client = Client(s.port)
             a, what = None, f"{type(e).__name__}: {e}"
         if what:
             found.append(f"{path}: {what}: {data[:300]!r} -> {a}")
     return found, counts
 
 
-with Server(SMOLLM2, "--context", 512) as s:
+with tempfile.TemporaryDirectory() as d, Server(first_layer(SMOLLM2, os.path.join(d, "smollm2.gguf")), "--context", 512, "--parallel", WORKERS, "--queue", 500) as s:
     before, t0 = set(s.children()), time.monotonic()
     results = together(WORKERS, work)
     found = [f for r in results for f in (r[0] if isinstance(r, tuple) else [repr(r)])]
@@ -172,6 +175,6 @@ with Server(SMOLLM2, "--context", 512) as s:
     total = sum(counts.values())
     note(f"seed {SEED}: {total} bodies in {time.monotonic() - t0:.0f} s: {dict(sorted(counts.items()))}")
     ok(not found, f"{total} fuzzed bodies over {len(SEEDS)} routes: each has a well-formed answer", "\n".join(found[:10]))
-    ok(total > COUNT // 2 and counts.get(200, 0) > total // 50 and counts.get(400, 0) > total // 20, "some are accepted, many refused")
+    ok(total >= COUNT - len(found) and counts.get(200, 0) > total // 50 and counts.get(400, 0) > total // 20, "some are accepted, many refused")
     ok(set(s.children()) == before and s.get("/health").status == 200, "front and engine have not fallen", s.log()[-1500:])
 done()

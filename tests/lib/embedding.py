@@ -15,3 +15,7 @@ def vectors(model, texts, *options, isa=None):
     if isa and any(text in r.err for text in NO_ISA):
         return None, r
     return [json.loads(line) for line in r.out.splitlines()], r
+
+
+def cosine(a, b):
+    return sum(x * y for x, y in zip(a, b)) / (sum(x * x for x in a) * sum(y * y for y in b))**0.5

@@ -157,6 +157,18 @@ class Server:
         self.folder.cleanup()
 
 
+class Client:
+    """One connection that is kept for many requests."""
+
+    def __init__(self, port, limit=60):
+        self.c = http.client.HTTPConnection("127.0.0.1", port, timeout=limit)
+
+    def post(self, path, data):
+        self.c.request("POST", path, data, {"Content-Type": "application/json"})
+        r = self.c.getresponse()
+        return Answer(r.status, r.read(), {k.lower(): v for k, v in r.getheaders()})
+
+
 class Answer:
     def __init__(self, status, body, headers):
         self.status, self.body, self.headers = status, body, headers

@@ -273,6 +273,13 @@ static void texts_become_vectors(void **state)
     }
     expect_error(&en, 900, "{\"task\":\"text\",\"prompt\":\"a\"}", ERR_UNSUPPORTED, "");
     expect_error(&en, 901, "{\"task\":\"embed\",\"prompt\":7}", ERR_USAGE, "prompt");
+    expect_error(&en, 902, "{\"task\":\"embed\",\"prompt\":[2,99999,3]}", ERR_USAGE, "prompt");
+    expect_error(&en, 903, "{\"task\":\"embed\",\"prompt\":[]}", ERR_USAGE, "prompt");
+    say(&en, JOB_SUBMIT, 904, "{\"task\":\"embed\",\"prompt\":[2,4,3]}");
+    hear_kind(&en, &m, JOB_RESULT);
+    json_t *result = job_json(&m, &e);
+    assert_int_equal(json_integer_value(json_object_get(result, "n_prompt")), 3);
+    json_decref(result);
     assert_int_equal(stop(&en), 0);
     json_decref(cases);
 }
