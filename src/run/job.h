@@ -14,20 +14,18 @@
  *   messages tools template_kwargs       chat, template: as chat_render takes them
  *   tool_choice      chat: "auto" (the default) or "required": a call must be made
  *   tool_only        chat: the tool to call; parallel_tool_calls: false is one call at most
- *   prompt           text or ids; infill: in front; embed: text or ids; tokenize: text; detokenize: ids
- *   suffix           infill: what is behind; files: other files before it, [{name text}]; file: the
- *                    name of the one that is written; repository: of all of them
- *   schema|grammar   a JSON Schema (object or true), or GBNF text: what the answer must be
- *   logprobs         how many alternatives to a token are told (0 to JOB_LOGPROBS); absent: none
- *   choice           which of several answers to one prompt, from 0: added to a seed that was given
- *   stream           false: the text may come in fewer and longer pieces
- *   deadline_ms      from its arrival; 0 or absent: none
- *   priority         -10 to 10, higher first; one level is worth ten seconds of waiting
- *   tenant           text: what is computed for one is not reused for another
- *   add_special parse_special            tokenize: as in text/tokenize; false, true
- * Other keys are passed over. Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR, also one
- * that is cancelled; nothing comes for it afterwards. Payloads from the engine:
- *   JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c)
+ *   prompt           text or ids; infill: in front; embed: text or ids; tokenize: text; detokenize:
+ * ids suffix           infill: what is behind; files: other files before it, [{name text}]; file:
+ * the name of the one that is written; repository: of all of them schema|grammar   a JSON Schema
+ * (object or true), or GBNF text: what the answer must be logprobs         how many alternatives to
+ * a token are told (0 to JOB_LOGPROBS); absent: none choice           which of several answers to
+ * one prompt, from 0: added to a seed that was given stream           false: the text may come in
+ * fewer and longer pieces deadline_ms      from its arrival; 0 or absent: none priority         -10
+ * to 10, higher first; one level is worth ten seconds of waiting tenant           text: what is
+ * computed for one is not reused for another add_special parse_special            tokenize: as in
+ * text/tokenize; false, true Other keys are passed over. Each job ends with one JOB_DONE,
+ * JOB_RESULT or JOB_ERROR, also one that is cancelled; nothing comes for it afterwards. Payloads
+ * from the engine: JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c)
  *   JOB_STARTED  n_prompt u32, n_reused u32
  *   JOB_TEXT     struct job_text: whole UTF-8 characters, and the tokens they came from
  *   JOB_DONE     JSON of struct job_done

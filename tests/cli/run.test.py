@@ -57,7 +57,7 @@ def shape():
     tap.ok(isinstance(j.get("content"), str) and j.get("reasoning") is None and j.get("tool_calls") == [] and j.get("seed") == 1, "with their types", j)
     tap.ok(j.get("finish_reason") in ("length", "end") and 0 < j.get("completion_tokens", 0) <= 8, "the reason and the count", j)
     times = j.get("timings", {})
-    tap.ok(set(times) == {"load_s", "prompt_s", "first_token_s", "decode_s", "mask_s", "prompt_tps", "decode_tps"} and all(x >= 0 for x in times.values()), "the timings", j)
+    tap.ok(set(times) == {"load_s", "prompt_s", "first_token_s", "decode_s", "mask_s", "prompt_tps", "decode_tps", "guessed", "guessed_right"} and all(x >= 0 for x in times.values()), "the timings", j)
     tap.ok(len(run(*SHORT, "hello", "--json").out.splitlines()) == 1, "it is one line")
 
 

@@ -435,9 +435,9 @@ static void a_pause_holds_one_answer(void **state)
     open_model(&o, "smollm2", (struct load_options){.n_parallel = 2, .n_kept = 0}, 512, 0);
     submit(&o, 1, ask(prompts[0], ANSWER));
     submit(&o, 2, ask(prompts[1], ANSWER));
-    submit(&o, 3, ask(prompts[2], ANSWER)); /* waits for a place */
-    while (o.told[1].n_ids < 5)
+    while (o.told[1].n_ids < 5 || o.told[2].n_ids < 1)
         (void)schedule_step(o.s);
+    submit(&o, 3, ask(prompts[2], ANSWER)); /* waits for a place */
     assert_true(schedule_pause(o.s, 1, true) && schedule_pause(o.s, 3, true));
     assert_false(schedule_pause(o.s, 9, true));
     uint32_t before = o.told[1].n_ids;
