@@ -15,7 +15,7 @@
 #include "run/state.h"
 #include "run/stop.h"
 #include "text/detok.h"
-#include "text/token_mask.h"
+#include "text/mask_cache.h"
 #include "text/tokenize.h"
 
 #define DEFAULT_CONTEXT 8192u
@@ -30,7 +30,7 @@ struct generator {
     struct forward *f;
     struct timeline timeline;
     struct tokens prompt;
-    struct token_tree *tree; /* of the vocabulary; made for the first grammar */
+    struct mask_cache *masks; /* of grammars; made for the first */
     struct rope_options rope;
     struct hash identity; /* of the model, for saved states */
     bool identified;
@@ -69,7 +69,7 @@ static bool make_plan(const struct generator *g, const struct forward_params *p,
     plan->budget_given = o->memory != 0;
     memplan_of(plan, g->g, g->model, p);
     if (o->grammar)
-        plan->text += token_mask_bytes(g->model->h.n_vocab);
+        plan->text += mask_cache_most_bytes(g->model->h.n_vocab, 1);
     memplan_sum(plan);
     return memplan_check(plan, e);
 }
@@ -119,7 +119,7 @@ void generator_close(struct generator *g)
 {
     if (!g)
         return;
-    token_tree_free(g->tree);
+    mask_cache_free(g->masks);
     tokens_clear(&g->prompt);
     timeline_free(&g->timeline);
     forward_free(g->f);
@@ -316,9 +316,9 @@ static bool start_mask(struct journey *j, struct err *e)
     struct generator *g = j->g;
     if (!j->s->grammar)
         return true;
-    if (!g->tree && !(g->tree = token_tree_new(g->vocab, e)))
+    if (!g->masks && !(g->masks = mask_cache_new(g->vocab, g->model->h.n_vocab, e)))
         return false;
-    j->mask = token_mask_new(j->s->grammar, g->vocab, g->tree, g->model->h.n_vocab, e);
+    j->mask = mask_cache_begin(g->masks, j->s->grammar, e);
     return j->mask != NULL;
 }
 
@@ -331,14 +331,27 @@ static uint32_t tokens_left(const struct journey *j)
     return room < most ? room : most;
 }
 
+static bool get_mask(struct journey *j, const uint32_t **mask, struct err *e)
+{
+    uint64_t t0 = os_now_ns();
+    bool ok = token_mask_get(j->mask, tokens_left(j), mask, e);
+    j->r->mask_s += seconds_since(t0);
+    return ok;
+}
+
+static bool accept(struct journey *j, uint32_t id, struct err *e)
+{
+    uint64_t t0 = os_now_ns();
+    bool ok = token_mask_accept(j->mask, id, e);
+    j->r->mask_s += seconds_since(t0);
+    return ok;
+}
+
 static bool choose(struct journey *j, uint32_t *id, struct err *e)
 {
     const uint32_t *mask = NULL;
-    uint64_t t0 = os_now_ns();
-    if (j->mask && !token_mask_get(j->mask, tokens_left(j), &mask, e))
+    if (j->mask && !get_mask(j, &mask, e))
         return false;
-    if (mask)
-        j->r->mask_s += seconds_since(t0);
     *id = sample(j->sampler, j->g->timeline.logits, mask);
     if (*id == UINT32_MAX && mask)
         return fail(e, ERR_UNSUPPORTED,
@@ -351,10 +364,7 @@ static bool choose(struct journey *j, uint32_t *id, struct err *e)
     sample_accept(j->sampler, *id);
     if (!j->mask || *id >= j->g->vocab->n_tokens || vocab_ends_answer(j->g->vocab, *id))
         return true;
-    t0 = os_now_ns();
-    bool fits = token_mask_accept(j->mask, *id, e);
-    j->r->mask_s += seconds_since(t0);
-    return fits;
+    return accept(j, *id, e);
 }
 
 /* The context is full: what stays of it, and one more, is computed anew. */
