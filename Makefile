@@ -20,14 +20,16 @@ PKG_CONFIG ?= $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/$(CROSS)/pkgconfig:/usr/s
 PYTHON ?= python3
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
-PKGS := jansson libpcre2-8 libutf8proc libedit libcrypto libarchive
+PKGS := jansson libpcre2-8 libutf8proc libedit libssl libcrypto libarchive libcurl libuv
+# The HTTP parser of src/serve, where scripts/setup puts it.
+LLHTTP := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moat/llhttp-9.3.0.0/lib
 
 CSTD := -std=c17 -D_GNU_SOURCE
 WARN := -Wall -Wextra -Wconversion -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wwrite-strings -Wformat=2 -Wvla -Wno-unknown-warning-option
 OPT ?= -O2 -g
 SAN ?=
-CPPFLAGS += -Isrc -DMOAT_VERSION='"$(VERSION)"' -DMOAT_LOCALEDIR='"$(PREFIX)/share/locale"'
+CPPFLAGS += -Isrc -isystem $(LLHTTP) -DMOAT_VERSION='"$(VERSION)"' -DMOAT_LOCALEDIR='"$(PREFIX)/share/locale"'
 # Asked once, and only when something is compiled: `make run` starts on a machine without pkg-config.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(PKG_LIBS)
@@ -39,12 +41,13 @@ LIBS = $(PKG_LIBS) -lm -lpthread
 SRC := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 # The kernels of one architecture are left out of the others.
 ARCH := $(or $(firstword $(subst -, ,$(CROSS))),$(shell uname -m))
-KERNELS_x86_64 := avx2 avxvnni avx512 avx512bf16 amx amx_attend
+KERNELS_x86_64 := avx2 avxvnni avx512 avx512bf16 avx512bf16_attend amx amx_attend
 KERNELS_aarch64 := neon dotprod i8mm
 FOREIGN := $(filter-out $(KERNELS_$(ARCH)),$(KERNELS_x86_64) $(KERNELS_aarch64))
 SRC := $(filter-out $(FOREIGN:%=src/compute/kernel/%.c),$(SRC))
 OBJ := $(SRC:src/%.c=$(BUILD)/obj/%.o)
-LIB_OBJ := $(filter-out $(BUILD)/obj/cli/main.o,$(OBJ))
+LLHTTP_OBJ := $(patsubst %,$(BUILD)/obj/llhttp/%.o,api http llhttp)
+LIB_OBJ := $(filter-out $(BUILD)/obj/cli/main.o,$(OBJ)) $(LLHTTP_OBJ)
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 TEST_BIN := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 
@@ -61,7 +64,7 @@ ISA_FLAGS = -O3 -ffp-contract=off -Wno-psabi
 $(BUILD)/obj/compute/kernel/avx2.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c
 $(BUILD)/obj/compute/kernel/avxvnni.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavxvnni
 $(BUILD)/obj/compute/kernel/avx512.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
-$(BUILD)/obj/compute/kernel/avx512bf16.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
+$(BUILD)/obj/compute/kernel/avx512bf16.o $(BUILD)/obj/compute/kernel/avx512bf16_attend.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
 $(BUILD)/obj/compute/kernel/amx.o $(BUILD)/obj/compute/kernel/amx_attend.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16 -mamx-tile -mamx-bf16
 $(BUILD)/obj/compute/kernel/neon.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -Wno-pass-failed
 $(BUILD)/obj/compute/kernel/dotprod.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -Wno-pass-failed -march=armv8.2-a+dotprod
@@ -80,6 +83,15 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+# generated code of others: without our extra warnings
+$(LLHTTP_OBJ): $(BUILD)/obj/llhttp/%.o: $(LLHTTP)/%.c Makefile
+	@mkdir -p $(@D)
+	@echo '  CC    llhttp/$*.c'
+	$(Q)$(CC) -std=c17 $(OPT) $(SAN) -w -c $< -o $@
+
+$(LLHTTP)/%.c:
+	@echo 'The HTTP parser llhttp is not there: run scripts/setup build' >&2; exit 1
 
 $(BUILD)/libmoat.a: $(LIB_OBJ)
 	@rm -f $@

@@ -4,10 +4,11 @@
 
 #include "base/limits.h"
 
-/* Jansson's own depth cap is compiled in (2048): ours is smaller, so look before parsing. */
-static bool check_depth(struct str text, const char *where, struct err *e)
+/* Jansson's own depth cap is compiled in (2048): ours is smaller, so look before parsing. And each
+ * value costs it about a hundred bytes, however short it is written: so they are counted too. */
+static bool check_shape(struct str text, const char *where, struct err *e)
 {
-    size_t depth = 0, line = 1;
+    size_t depth = 0, line = 1, values = 0;
     bool in_string = false;
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
@@ -20,6 +21,10 @@ static bool check_depth(struct str text, const char *where, struct err *e)
             continue;
         }
         in_string = c == '"';
+        values += c == ',' || c == '[' || c == '{' || c == ':';
+        if (values > LIMIT_JSON_VALUES)
+            return fail(e, ERR_LIMIT, "%s: line %zu: JSON has more than %u values", where, line,
+                        LIMIT_JSON_VALUES);
         if (c == '[' || c == '{') {
             if (++depth > LIMIT_JSON_DEPTH)
                 return fail(e, ERR_LIMIT, "%s: line %zu: JSON is nested deeper than %u", where,
@@ -33,7 +38,7 @@ static bool check_depth(struct str text, const char *where, struct err *e)
 
 json_t *json_parse(struct str text, const char *where, struct err *e)
 {
-    if (!check_depth(text, where, e))
+    if (!check_shape(text, where, e))
         return NULL;
     json_error_t why;
     json_t *j = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/json: jansson with moat's rules: duplicate keys, depth over LIMIT_JSON_DEPTH (checked by a
- * pre-scan) and trailing text are refused, errors name line and column. */
+/* base/json: jansson with moat's rules: duplicate keys, depth over LIMIT_JSON_DEPTH and more
+ * values than LIMIT_JSON_VALUES (checked by a pre-scan) and trailing text are refused, errors name
+ * line and column. */
 #ifndef MOAT_BASE_JSON_H
 #define MOAT_BASE_JSON_H
 

@@ -32,6 +32,7 @@
 #define LIMIT_JSON_DEPTH       64u            /* its nesting */
 #define LIMIT_TOOLCALL_BYTES   (4u << 20)     /* one call of a tool, as a model writes it */
 #define LIMIT_TOOLS            1024u          /* tools of one request */
+#define LIMIT_JSON_VALUES      (4u << 20)     /* its values, roughly */
 #define LIMIT_CONFIG_BYTES     (1u << 20)     /* a configuration file */
 #define LIMIT_CONTEXT          (16u << 20)    /* tokens of context */
 #define LIMIT_LAYERS           1024u          /* layers of a model */
@@ -44,6 +45,18 @@
 #define LIMIT_STOP_BYTES       1024u          /* bytes of one of them */
 #define LIMIT_LOGIT_BIAS       4096u          /* tokens with a bias in one request */
 #define LIMIT_MANIFEST_BYTES   (1u << 20)     /* one manifest of the store */
+#define LIMIT_HTTP_LINE        8192u          /* bytes of a request line */
+#define LIMIT_HTTP_HEAD        16384u         /* bytes of a request's head */
+#define LIMIT_HTTP_HEADERS     100u           /* headers of a request */
+#define LIMIT_HTTP_BODY        (32u << 20)    /* bytes of a request's body */
 #define LIMIT_ARCHIVE_MEMBERS  65536u         /* members looked at in a wheel */
+#define LIMIT_PULL_BYTES       (4ull << 40)   /* a file that is pulled */
+#define LIMIT_PULL_SOURCES     16u            /* mirrors of it */
+#define LIMIT_PULL_JOURNAL     (512u << 20)   /* the record of an unfinished pull */
+#define LIMIT_URL_BYTES        4096u          /* an address */
+#define LIMIT_ANSWER_HEAD      (256u << 10)   /* the head of an HTTP answer */
+#define LIMIT_HTTP_DOCUMENT    (8u << 20)     /* a manifest or list read over HTTP */
+#define LIMIT_LINE_BYTES       (16u << 20)    /* one message between the roles */
+#define LIMIT_RETRY_S          600u           /* a pause that a server may ask for */
 
 #endif

@@ -77,6 +77,9 @@ void os_atomic_close(struct os_atomic_file *f); /* removes what was not committe
 /* Changes the name the file will have, in the same directory: one made from its content. */
 bool os_atomic_rename(struct os_atomic_file *f, const char *path, struct err *e) MUST_USE;
 
+/* Gives an open, written file its name for good: fsync, mode, rename, both directories. */
+bool os_place(int fd, const char *from, const char *to, unsigned mode, struct err *e) MUST_USE;
+
 /* One process at a time between open and close, which removes the lock file; waits its turn. */
 struct os_lock {
     int fd;

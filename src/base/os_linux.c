@@ -330,6 +330,13 @@ bool os_atomic_commit(struct os_atomic_file *f, struct err *e)
     return sync_parent(f->path, e);
 }
 
+bool os_place(int fd, const char *from, const char *to, unsigned mode, struct err *e)
+{
+    if (fsync(fd) != 0 || fchmod(fd, mode) != 0 || rename(from, to) != 0)
+        return fail(e, ERR_IO, "cannot write %s: %s", to, strerror(errno));
+    return sync_parent(to, e) && sync_parent(from, e);
+}
+
 void os_atomic_close(struct os_atomic_file *f)
 {
     if (f->fd < 0)

@@ -17,7 +17,7 @@ struct options {
     const char *model;
     struct bench_params bench;
     struct lab_params lab;
-    bool json, fast, helped;
+    bool json, helped;
 };
 
 static bool parse(struct options *o, int argc, char **argv, struct err *e)
@@ -35,7 +35,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
          N_("repetitions of each measurement (default 3)"), 1, BENCH_RUNS, NULL},
         THREADS_OPTION(&o->lab.threads),
         KV_OPTION(&o->lab.kv),
-        EXACT_OPTION(&o->lab.exact),
+        PRECISION_OPTIONS(&o->lab.precision),
         {"explain", 0, OPT_FLAG, &o->bench.explain, NULL,
          N_("show where the time goes, against how fast this machine reads memory"), 0, 0, NULL},
         {"json", 0, OPT_FLAG, &o->json, NULL, N_("print one JSON object"), 0, 0, NULL},

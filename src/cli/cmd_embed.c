@@ -59,7 +59,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
          N_("most memory to take, like 12G; what does not fit is refused before loading"), 0, 0,
          NULL},
         KV_OPTION(&o->lab.kv),
-        EXACT_OPTION(&o->lab.exact),
+        PRECISION_OPTIONS(&o->lab.precision),
         THREADS_OPTION(&o->lab.threads),
         {0},
     };

@@ -8,9 +8,9 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "cli/read_settings.h"
 #include "cli/table.h"
 #include "cli/term.h"
-#include "run/settings.h"
 #include "store/import.h"
 
 struct options {
@@ -52,19 +52,6 @@ static bool on_progress(void *arg, uint64_t done, uint64_t total)
     p->total = total;
     progress_update(p, done);
     return !atomic_load(interrupt_flag());
-}
-
-/* The settings must be good before they are kept. */
-static bool read_settings(const char *path, json_t **out, struct err *e)
-{
-    struct settings s;
-    *out = path ? json_read_file(path, LIMIT_CONFIG_BYTES, e) : NULL;
-    if (!path || !*out)
-        return !path;
-    settings_init(&s);
-    bool ok = settings_from_json(&s, *out, path, e);
-    settings_clear(&s);
-    return ok;
 }
 
 static void row(struct table *t, const char *label, struct str value)
@@ -120,7 +107,7 @@ static bool run(const struct options *o, struct err *e)
     if (!name_parse(&q.name, str_of(o->name), e) ||
         (o->sha256 && !digest_parse(&expected, str_of(o->sha256), e)))
         return false;
-    bool ok = read_settings(o->config, &settings, e);
+    bool ok = !o->config || read_settings(o->config, &settings, e);
     q.expected = o->sha256 ? &expected : NULL;
     q.settings = settings;
     q.progress = (struct store_progress){on_progress, &bar};

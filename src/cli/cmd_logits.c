@@ -37,7 +37,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
         {"kv", 0, OPT_CALL, &o->lab.kv, "TYPE",
          N_("store keys and values as f16 (default) or f32 (default with --exact)"), 0, 0,
          parse_kv_type},
-        EXACT_OPTION(&o->lab.exact),
+        PRECISION_OPTIONS(&o->lab.precision),
         THREADS_OPTION(&o->lab.threads),
         {0},
     };
@@ -53,7 +53,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     if (o->helped)
         return true;
     if (o->lab.kv == KV_UNSET) /* rounded keys can make a router choose other experts */
-        o->lab.kv = o->lab.exact ? KV_F32 : KV_F16;
+        o->lab.kv = o->lab.precision == PRECISION_EXACT ? KV_F32 : KV_F16;
     o->model = args.v[0];
     if (!o->tokens || !o->out)
         return fail(e, ERR_USAGE, "moat logits needs --tokens FILE and --out FILE");

@@ -32,7 +32,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
         {"chunks", 0, OPT_U32, &o->chunks, "N", N_("windows to score (default: all)"), 1,
          UINT32_MAX, NULL},
         KV_OPTION(&o->lab.kv),
-        EXACT_OPTION(&o->lab.exact),
+        PRECISION_OPTIONS(&o->lab.precision),
         THREADS_OPTION(&o->lab.threads),
         {"json", 0, OPT_FLAG, &o->json, NULL, N_("print one JSON object"), 0, 0, NULL},
         {0},

@@ -32,7 +32,8 @@ static struct run_options {
     uint64_t memory;
     uint32_t threads;
     enum kv_type kv;
-    bool exact, raw, json, verbose, history, helped;
+    enum precision precision;
+    bool raw, json, verbose, history, helped;
     const char *system, *config, *state;
     const char *grammar, *schema, *tools; /* files; one at most */
     const char *tool_choice;
@@ -83,7 +84,7 @@ static const struct opt own_options[] = {
     {"num-gpu", 0, OPT_CALL, &o.num_gpu, "N",
      N_("layers on a GPU; only 0, as no GPU backend is built in"), 0, 0, take_num_gpu},
     KV_OPTION(&o.kv),
-    EXACT_OPTION(&o.exact),
+    PRECISION_OPTIONS(&o.precision),
     {0},
 };
 
@@ -232,8 +233,12 @@ static bool open_session(struct session *s, struct err *e)
         gguf_close(file);
         return false;
     }
-    struct generator_options g = {o.memory, o.threads,     o.kv,
-                                  o.exact,  &packs.params, o.grammar || o.schema || s->tools};
+    struct load_options g = {.memory = o.memory,
+                             .threads = o.threads,
+                             .kv = o.kv,
+                             .precision = o.precision,
+                             .pack = &packs.params,
+                             .grammar = o.grammar || o.schema || s->tools};
     s->generator = generator_open(file, &s->settings, &g, &s->plan, e);
     packs_done(&packs);
     if (!s->generator) {

@@ -9,6 +9,8 @@ extern const struct command cmd_bench;
 
 extern const struct command cmd_completion;
 
+extern const struct command cmd_config;
+
 extern const struct command cmd_embed;
 
 extern const struct command cmd_grammar;
@@ -21,9 +23,13 @@ extern const struct command cmd_logits;
 
 extern const struct command cmd_perplexity;
 
+extern const struct command cmd_pull;
+
 extern const struct command cmd_rm;
 
 extern const struct command cmd_run;
+
+extern const struct command cmd_serve;
 
 extern const struct command cmd_show;
 

@@ -4,8 +4,11 @@
 #define MOAT_CLI_LAB_OPTS_H
 
 #include "cli/opts.h"
+#include "compute/mat.h"
 #include "engine/kv_type.h"
 
+bool take_exact(void *precision, struct str none, struct err *e); /* for OPT_CALL */
+bool take_fast(void *precision, struct str none, struct err *e);
 bool parse_kv_type(void *kv_type, struct str value, struct err *e); /* for OPT_CALL */
 
 #define KV_OPTION(out)                                                                             \
@@ -13,9 +16,13 @@ bool parse_kv_type(void *kv_type, struct str value, struct err *e); /* for OPT_C
         "kv", 0, OPT_CALL, (out), "TYPE", N_("store keys and values as f16 (default) or f32"), 0,  \
             0, parse_kv_type                                                                       \
     }
-#define EXACT_OPTION(out)                                                                          \
+/* --exact and --fast, of which one may be given. out: enum precision */
+#define PRECISION_OPTIONS(out)                                                                     \
+    {"exact", 0, OPT_CALL, (out), NULL, N_("form all sums in F32"), 0, 0, take_exact},             \
     {                                                                                              \
-        "exact", 0, OPT_FLAG, (out), NULL, N_("form all sums in F32"), 0, 0, NULL                  \
+        "fast", 0, OPT_CALL, (out), NULL,                                                          \
+            N_("read prompts in int8 where that is faster, a little less exactly"), 0, 0,          \
+            take_fast                                                                              \
     }
 #define THREADS_OPTION(out)                                                                        \
     {                                                                                              \

@@ -11,6 +11,7 @@
 #include "cli/lang.h"
 #include "cli/opts.h"
 #include "cli/term.h"
+#include "fetch/role.h"
 
 static const struct row {
     const char *group; /* heading before this row in `moat help`, or NULL */
@@ -19,12 +20,15 @@ static const struct row {
     {N_("Daily use"), NULL},
     {NULL, &cmd_run},
 
+    {NULL, &cmd_serve},
+
     {NULL, &cmd_embed},
 
     {NULL, &cmd_list},
 
     {NULL, &cmd_show},
 
+    {NULL, &cmd_pull},
     {NULL, &cmd_import},
 
     {NULL, &cmd_rm},
@@ -44,6 +48,8 @@ static const struct row {
     {NULL, &cmd_template},
 
     {N_("This program"), NULL},
+    {NULL, &cmd_config},
+
     {NULL, &cmd_completion},
 };
 
@@ -172,6 +178,8 @@ static int dispatch(int argc, char **argv)
         printf("moat %s\n", MOAT_VERSION);
         return 0;
     }
+    if (strcmp(argv[1], FETCH_ROLE) == 0)
+        return fetch_role_main();
     const struct command *c = find(argv[1]);
     return c ? c->run(argc - 1, argv + 1) : unknown_command(argv[1]);
 }

@@ -4,9 +4,9 @@
 
 #include <unistd.h>
 
-#include "base/os.h"
 #include "cli/open_model.h"
 #include "cli/opts.h"
+#include "serve/pack_path.h"
 
 static void show_progress(void *arg, uint64_t done, uint64_t total)
 {
@@ -19,16 +19,11 @@ static void show_progress(void *arg, uint64_t done, uint64_t total)
 
 bool packs_init(struct packs *p, const struct gguf *g, struct err *e)
 {
-    struct store store;
-    struct err ignored;
-    char name[PACKED_NAME_BYTES];
+    bool kept = false;
     *p = (struct packs){.params = {.progress = show_progress, .progress_arg = p}};
-    if (!packed_name(g, NULL, name, e))
+    if (!pack_path(g, p->path, &kept, e))
         return false;
-    if (!store_open(&store, true, &ignored)) /* no home: into memory */
-        return true;
-    if (os_mkdirs(store_path(&store, p->path, "packs"), &ignored))
-        p->params.path = store_path(&store, p->path, "packs/%s", name);
+    p->params.path = kept ? p->path : NULL;
     return true;
 }
 

@@ -22,6 +22,14 @@ void progress_start(struct progress *p, const char *label, uint64_t total)
                            .terminal = term_is(STDERR_FILENO)};
 }
 
+void progress_from(struct progress *p, uint64_t done, uint64_t total)
+{
+    p->total = total;
+    p->done = p->rate_done = done;
+    p->rate_ns = os_now_ns();
+    p->tenths = total ? (uint32_t)((double)done / (double)total * 10) : 0;
+}
+
 /* "0:07", "12:34", "3:04:05" */
 static void add_time(struct buf *out, double seconds)
 {
@@ -122,6 +130,12 @@ static void draw(struct progress *p)
         fprintf(stderr, "%s\n", buf_c(&line));
     p->shown = true;
     buf_clear(&line);
+}
+
+void progress_measure(struct progress *p, uint64_t done)
+{
+    p->done = done;
+    measure(p, os_now_ns());
 }
 
 void progress_update(struct progress *p, uint64_t done)

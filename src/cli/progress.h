@@ -20,8 +20,11 @@ struct progress {
 };
 
 void progress_start(struct progress *p, const char *label, uint64_t total);
-void progress_update(struct progress *p, uint64_t done); /* cheap: call it as often as you like */
-void progress_end(struct progress *p);                   /* clears the line from a terminal */
+/* The size is known, and so much was done before: that part does not count as speed. */
+void progress_from(struct progress *p, uint64_t done, uint64_t total);
+void progress_update(struct progress *p, uint64_t done);  /* cheap: call it as often as you like */
+void progress_measure(struct progress *p, uint64_t done); /* without drawing */
+void progress_end(struct progress *p);                    /* clears the line from a terminal */
 
 /* The line itself, `columns` wide at most (for tests). */
 void progress_line(const struct progress *p, uint32_t columns, struct buf *out);

@@ -43,7 +43,7 @@ struct attend_run {
 /* Floats of scratch for n queries. */
 static inline uint64_t attend_run_floats(uint64_t n, uint64_t d, uint64_t d_v)
 {
-    return ((n + 15) & ~(uint64_t)15) * (d + d_v) + PROMPT_KEYS * (d + d_v) + 32 * PROMPT_KEYS + 64;
+    return ((n + 31) & ~(uint64_t)31) * (d + d_v + 4) + PROMPT_KEYS * (d + d_v + 64);
 }
 
 #endif

@@ -16,8 +16,8 @@
 
 struct kernels {
     const char *isa;
-    /* The form in which this matrix wants n rows of activations; exact: F32 sums. */
-    enum act_form (*form)(const struct mat *w, uint32_t n, bool exact);
+    /* The form in which this matrix wants n rows of activations. */
+    enum act_form (*form)(const struct mat *w, uint32_t n, enum precision precision);
     /* Converts k0 <= k < k1 (multiples of 32, but for the end) of a row from F32 to a form. */
     void (*act)(const struct act *a, enum act_form form, uint32_t row, uint32_t k0, uint32_t k1);
     /* Rows row0 <= r < row1, row0 a multiple of 16. scratch: kernel_scratch_floats(cols) floats of

@@ -9,6 +9,13 @@
 #include "compute/act.h"
 #include "gguf/dtype.h"
 
+/* How sums are formed, where a level leaves the choice. */
+enum precision {
+    PRECISION_NORMAL,
+    PRECISION_EXACT, /* in F32 */
+    PRECISION_FAST,  /* prompts as fast as int8 with a scale per 32 values lets them */
+};
+
 enum mat_layout {
     MAT_ROWS, /* row-major, as in the file */
     MAT_R16,  /* 16 rows together; the last rows % 16 row-major */

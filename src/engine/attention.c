@@ -119,8 +119,8 @@ static bool attend_prompt(const struct forward *f, const struct layer *l, uint32
                           uint32_t n, struct attend_query *queries, uint32_t n_q, float *scratch)
 {
     const struct hparams *h = &f->m->h;
-    if (!f->kernels->attend_run || f->p.exact || kv_type_of(f->kv) != KV_F16 ||
-        batch_kernel_rows(&f->batch, f->batch.n) <= DECODE_TOKENS)
+    if (!f->kernels->attend_run || f->p.precision == PRECISION_EXACT ||
+        kv_type_of(f->kv) != KV_F16 || batch_kernel_rows(&f->batch, f->batch.n) <= DECODE_TOKENS)
         return false;
     const struct prompt_run p = {
         .r = {.d = h->d_head,

@@ -229,6 +229,21 @@ static void final_norm(struct task *t)
     }
 }
 
+/* All threads get the same answer. */
+static bool is_stopped(struct task *t)
+{
+    struct forward *f = t->f;
+    if (!f->look)
+        return false;
+    if (t->id == 0) {
+        mem_guard(false);
+        f->stopped = f->look(f->look_arg);
+        mem_guard(true);
+    }
+    task_barrier(t);
+    return f->stopped;
+}
+
 static void run_layers(void *arg, uint32_t id)
 {
     struct forward *f = arg;
@@ -236,15 +251,17 @@ static void run_layers(void *arg, uint32_t id)
     mem_guard(true);
     task_enter(&t, STAGE_EMBED);
     embed(&t);
-    for (uint32_t i = 0; i < f->m->h.n_layer; i++)
+    for (uint32_t i = 0; i < f->m->h.n_layer && !is_stopped(&t); i++)
         f->m->h.arch->layer(&t, &f->m->layers[i]);
     task_enter(&t, STAGE_LOGITS);
-    final_norm(&t);
+    if (!f->stopped)
+        final_norm(&t);
     mem_guard(false);
 }
 
 void forward(struct forward *f)
 {
+    f->stopped = false;
     if (f->batch.n)
         workers_run(f->workers, run_layers, f);
     if (f->clock)

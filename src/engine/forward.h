@@ -24,7 +24,7 @@ struct forward_params {
     struct kv_params kv;
     uint32_t n_threads;
     uint32_t n_logits; /* rows forward_logits may be asked for at once */
-    bool exact;        /* F32 sums */
+    enum precision precision;
 };
 
 /* Intermediate results of a pass; rows are batch tokens. */
@@ -61,6 +61,11 @@ struct forward {
     struct kv *kv;
     struct forward_params p;
     struct batch batch;
+    /* Called between layers, where it is not NULL; true ends the pass there: `stopped`, and the
+     * sequences of the batch are good for kv_truncate to nothing only. */
+    bool (*look)(void *arg);
+    void *look_arg;
+    bool stopped;
     struct activations act;
     struct stages *clock; /* NULL: nobody wants to know; may be changed between passes */
     float *hidden;        /* [n_batch][d_model] normalised final states of batch.out */

@@ -2,7 +2,9 @@
 /* engine/kv: see kv.h.
  *
  * (I1) A block number of a sequence is in its table exactly while the pool block belongs to it.
- * (I2) free_list[0 .. n_free) are the pool blocks that belong to nobody. */
+ * (I2) free_list[0 .. n_free) are the pool blocks that belong to nobody.
+ * (I3) owners[b] counts the table entries that name pool block b; only a block of one owner is
+ *      written. */
 #include "engine/kv.h"
 
 #include <string.h>
@@ -13,6 +15,7 @@ struct pool {
     uint32_t n_layers, n_blocks, n_free, window;
     uint32_t *free_list; /* [n_blocks] */
     uint32_t *table;     /* [n_seq][blocks_per_seq] */
+    uint32_t *owners;    /* [n_blocks] */
 };
 
 struct kv {
@@ -61,7 +64,11 @@ static void plan_pools(const struct model *m, const struct kv_params *p,
         pool[c].layer_bytes =
             (uint64_t)h->n_head_kv * KV_BLOCK * ((uint64_t)h->d_head + h->d_head_v) * item;
         pool[c].block_bytes = pool[c].layer_bytes * pool[c].n_layers;
-        pool[c].n_blocks = pool[c].n_layers ? per_seq * p->n_seq : 0;
+        uint64_t n_blocks = (uint64_t)per_seq * p->n_seq;
+        uint64_t most = (p->n_tokens + KV_BLOCK - 1) / KV_BLOCK;
+        if (c == KV_FULL && most && most < n_blocks)
+            n_blocks = most;
+        pool[c].n_blocks = pool[c].n_layers ? (uint32_t)n_blocks : 0;
     }
 }
 
@@ -81,7 +88,8 @@ static bool alloc_pool(const struct kv *kv, struct pool *c, struct err *e)
     c->data = mem_new_lazy(c->n_blocks, c->block_bytes, e);
     c->free_list = mem_new(c->n_blocks, sizeof *c->free_list, e);
     c->table = mem_new(n_table, sizeof *c->table, e);
-    if (!c->data || !c->free_list || !c->table)
+    c->owners = mem_new(c->n_blocks, sizeof *c->owners, e);
+    if (!c->data || !c->free_list || !c->table || !c->owners)
         return false;
     for (size_t i = 0; i < n_table; i++)
         c->table[i] = KV_NONE;
@@ -125,6 +133,7 @@ void kv_free(struct kv *kv)
         mem_free_lazy(kv->pool[c].data, kv->pool[c].n_blocks, kv->pool[c].block_bytes);
         mem_free(kv->pool[c].free_list);
         mem_free(kv->pool[c].table);
+        mem_free(kv->pool[c].owners);
     }
     states_free(kv->states);
     mem_free(kv->length);
@@ -141,8 +150,39 @@ static void release(struct pool *c, uint32_t *entry)
 {
     if (*entry == KV_NONE)
         return;
-    c->free_list[c->n_free++] = *entry;
+    if (--c->owners[*entry] == 0)
+        c->free_list[c->n_free++] = *entry;
     *entry = KV_NONE;
+}
+
+/* The caller knows that one is free. */
+static uint32_t take_block(struct pool *c)
+{
+    must(c->n_free > 0);
+    uint32_t block = c->free_list[--c->n_free];
+    c->owners[block] = 1;
+    return block;
+}
+
+/* A block that others have too is copied (I3). */
+static void make_own(struct pool *c, uint32_t *entry)
+{
+    uint32_t shared = *entry;
+    if (shared == KV_NONE || c->owners[shared] == 1)
+        return;
+    *entry = take_block(c);
+    memcpy(c->data + *entry * c->block_bytes, c->data + shared * c->block_bytes, c->block_bytes);
+    c->owners[shared]--;
+}
+
+/* Blocks that positions from..from+n take from the pool. */
+static uint32_t blocks_needed(const struct pool *c, const uint32_t *table, uint32_t from,
+                              uint32_t n)
+{
+    uint32_t need = 0;
+    for (uint32_t b = from / KV_BLOCK; c->n_layers && b < blocks_for(from + n); b++)
+        need += table[b] == KV_NONE || c->owners[table[b]] > 1;
+    return need;
 }
 
 /* First position a token at `pos` sees in this class. */
@@ -151,25 +191,34 @@ static uint32_t first_seen(const struct pool *c, uint32_t pos)
     return c->window && pos + 1 > c->window ? pos + 1 - c->window : 0;
 }
 
+/* Blocks of a sequence that a token at `from` and those behind it do not see. */
+static void let_go(struct kv *kv, struct pool *c, uint32_t seq, uint32_t from)
+{
+    uint32_t *table = table_of(kv, c, seq), held = kv->held[seq];
+    for (uint32_t b = 0; b < first_seen(c, from) / KV_BLOCK; b++)
+        if (b < first_seen(c, held) / KV_BLOCK || b >= blocks_for(held))
+            release(c, &table[b]);
+}
+
 bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct err *e)
 {
     must(seq < kv->p.n_seq && from == kv->length[seq]);
     if (n > kv->p.n_ctx - from)
         return fail(e, ERR_LIMIT, "the context of %u tokens is full", kv->p.n_ctx);
+    const struct pool *full = &kv->pool[KV_FULL];
+    if (blocks_needed(full, table_of(kv, full, seq), from, n) > full->n_free)
+        return fail(e, ERR_LIMIT, "the memory for contexts is full");
     if (from == 0 || n > PROMPT_TOKENS)
         kv->held[seq] = from;
     for (int i = 0; i < KV_CLASSES; i++) {
         struct pool *c = &kv->pool[i];
         uint32_t *table = table_of(kv, c, seq);
-        uint32_t keep = first_seen(c, from) / KV_BLOCK, held = kv->held[seq];
-        for (uint32_t b = 0; c->n_layers && b < keep; b++)
-            if (b < first_seen(c, held) / KV_BLOCK || b >= blocks_for(held))
-                release(c, &table[b]);
+        if (c->n_layers)
+            let_go(kv, c, seq, from);
         for (uint32_t b = from / KV_BLOCK; c->n_layers && b < blocks_for(from + n); b++) {
-            if (table[b] != KV_NONE)
-                continue;
-            must(c->n_free > 0); /* plan_pools made room for every sequence */
-            table[b] = c->free_list[--c->n_free];
+            make_own(c, &table[b]);
+            if (table[b] == KV_NONE)
+                table[b] = take_block(c);
         }
     }
     if (kv->states)
@@ -189,8 +238,7 @@ static bool sees_window(const struct kv *kv, uint32_t seq, uint32_t n)
     return true;
 }
 
-/* The last place at or before n that the sequence can go back to. */
-static uint32_t place_of(const struct kv *kv, uint32_t seq, uint32_t n)
+uint32_t kv_place(const struct kv *kv, uint32_t seq, uint32_t n)
 {
     uint32_t length = kv->length[seq], held = kv->held[seq];
     if (n > length)
@@ -206,7 +254,7 @@ static uint32_t place_of(const struct kv *kv, uint32_t seq, uint32_t n)
 
 uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n)
 {
-    n = place_of(kv, seq, n);
+    n = kv_place(kv, seq, n);
     for (int i = 0; i < KV_CLASSES; i++)
         for (uint32_t b = blocks_for(n); b < blocks_for(kv->length[seq]); b++)
             release(&kv->pool[i], &table_of(kv, &kv->pool[i], seq)[b]);
@@ -219,6 +267,40 @@ uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n)
         states_return(kv->states, seq, kv->length[seq], n);
     kv->length[seq] = n;
     return n;
+}
+
+bool kv_share(struct kv *kv, uint32_t to, uint32_t from, uint32_t n, struct err *e)
+{
+    must(to != from && kv_place(kv, from, n) == n);
+    (void)kv_truncate(kv, to, 0);
+    if (n % KV_BLOCK && kv->pool[KV_FULL].n_layers && !kv->pool[KV_FULL].n_free)
+        return fail(e, ERR_LIMIT, "the memory for contexts is full");
+    for (int i = 0; i < KV_CLASSES; i++) {
+        struct pool *c = &kv->pool[i];
+        const uint32_t *theirs = table_of(kv, c, from);
+        uint32_t *ours = table_of(kv, c, to), b = first_seen(c, n) / KV_BLOCK;
+        for (; c->n_layers && b < blocks_for(n); b++) {
+            ours[b] = theirs[b];
+            c->owners[ours[b]]++;
+        }
+        if (c->n_layers && n % KV_BLOCK) /* both will go on in it */
+            make_own(c, &ours[n / KV_BLOCK]);
+    }
+    if (kv->states)
+        states_share(kv->states, to, from, kv->length[from], n);
+    kv->held[to] = 0;
+    kv->length[to] = n;
+    return true;
+}
+
+uint32_t kv_blocks_free(const struct kv *kv)
+{
+    return kv->pool[KV_FULL].n_free;
+}
+
+uint32_t kv_blocks(const struct kv *kv)
+{
+    return kv->pool[KV_FULL].n_blocks;
 }
 
 static unsigned char *layer_block(const struct kv *kv, const struct layer *l, uint32_t seq,
@@ -332,7 +414,9 @@ static bool check_saved(const struct kv *kv, const struct saved *s, uint64_t n, 
         const struct pool *c = &kv->pool[i];
         ours = (c->n_layers ? s->first[i] <= first_seen(c, (uint32_t)s->length) / KV_BLOCK
                             : s->first[i] == 0) &&
-               saved_blocks(s, i) <= c->n_blocks / kv->p.n_seq;
+               (i == KV_FULL || saved_blocks(s, i) <= c->n_blocks / kv->p.n_seq);
+        if (ours && saved_blocks(s, i) > c->n_free)
+            return fail(e, ERR_LIMIT, "the memory for contexts is full");
     }
     if (!ours || n != saved_bytes(s))
         return fail(e, ERR_CORRUPT, "the saved sequence is not of this model and type of cache");
@@ -352,8 +436,7 @@ bool kv_restore(struct kv *kv, uint32_t seq, const unsigned char *in, uint64_t n
         struct pool *c = &kv->pool[i];
         uint32_t *table = table_of(kv, c, seq);
         for (uint64_t b = 0; b < saved_blocks(&s, i); b++, in += c->block_bytes) {
-            must(c->n_free > 0); /* check_saved: no more than a sequence may have */
-            table[s.first[i] + b] = c->free_list[--c->n_free];
+            table[s.first[i] + b] = take_block(c); /* check_saved: so many are free */
             memcpy(c->data + table[s.first[i] + b] * c->block_bytes, in, c->block_bytes);
         }
     }

@@ -7,6 +7,9 @@
  * pool, so a windowed class needs memory for its window only; but for those before the place where
  * the last part of the prompt began, which the next turn may go back to.
  *
+ * Sequences that begin alike may share blocks (kv_share): a block is given back when no sequence
+ * has it any more, and copied before one of several writes into it.
+ *
  * Layout of a block for one layer: K [n_head_kv][d_head][16], so that 16 scores are one vector; V
  * [n_head_kv][16][d_head_v].
  * All memory is taken by kv_open; nothing allocates afterwards. */
@@ -27,6 +30,9 @@ struct kv_params {
     uint32_t n_ctx;   /* tokens a sequence may hold */
     uint32_t n_seq;   /* sequences alive at once */
     uint32_t n_batch; /* tokens added by one forward pass at most */
+    /* Tokens that there is room for in all sequences together, 0: n_ctx in each. Windows and states
+     * have room in each sequence in any case. */
+    uint64_t n_tokens;
 };
 
 struct kv;
@@ -37,13 +43,22 @@ struct kv *kv_new(const struct model *m, const struct kv_params *p, struct err *
 void kv_free(struct kv *kv);
 
 /* Makes room for positions from..from+n of a sequence and lets go of blocks no later token can see.
- * ERR_LIMIT when the context is full. */
+ * ERR_LIMIT, and nothing changed, when the context is full or no block is free. */
 bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct err *e) MUST_USE;
 
 /* Forgets positions >= n. Returns the length really kept: less than n when the window class has
  * already let go of tokens a continuation at n would see; the last place a recurrent model can go
  * back to. */
 uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n);
+uint32_t kv_place(const struct kv *kv, uint32_t seq, uint32_t n); /* what it would return */
+
+/* Makes `to` the first n tokens of `from`, n being a kv_place of it; costs a copy of one block at
+ * most, and of a recurrent state. ERR_LIMIT, and `to` empty, when no block is free for that. */
+bool kv_share(struct kv *kv, uint32_t to, uint32_t from, uint32_t n, struct err *e) MUST_USE;
+
+/* Blocks of those that see the whole context; 0 of 0 in a model without such layers. */
+uint32_t kv_blocks_free(const struct kv *kv);
+uint32_t kv_blocks(const struct kv *kv);
 
 /* Takes the bytes of what is saved, piece by piece. */
 typedef bool kv_sink_fn(void *arg, const void *p, size_t n, struct err *e);

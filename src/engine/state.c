@@ -161,3 +161,15 @@ void states_return(struct states *s, uint32_t seq, uint32_t length, uint32_t n)
     memcpy(slot_of(s, seq, 0), slot_of(s, seq, q->slot[q->n_copies - 1]),
            s->values * sizeof(float));
 }
+
+void states_share(struct states *s, uint32_t to, uint32_t from, uint32_t length, uint32_t n)
+{
+    const struct sequence *q = &s->sequence[from];
+    uint32_t slot = 0;
+    for (uint32_t i = 0; n < length && i < q->n_copies; i++)
+        if (q->place[i] == n)
+            slot = q->slot[i];
+    must(slot || n == length || n == 0);
+    states_forget(s, to);
+    memcpy(slot_of(s, to, 0), slot_of(s, from, slot), s->values * sizeof(float));
+}

@@ -30,6 +30,10 @@ uint32_t states_place(const struct states *s, uint32_t seq, uint32_t length, uin
 /* Goes there: n is what states_place gave. */
 void states_return(struct states *s, uint32_t seq, uint32_t length, uint32_t n);
 
+/* Makes the state of `to` that of the first n tokens of `from`, which has `length` of them: n is
+ * what states_place gave. */
+void states_share(struct states *s, uint32_t to, uint32_t from, uint32_t length, uint32_t n);
+
 /* A recurrent layer's part of it, [h.d_state]; layer->kv_slot counts the recurrent layers. */
 float *states_of(const struct states *s, const struct layer *l, uint32_t seq);
 /* The whole of it, to be saved and restored. */

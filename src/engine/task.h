@@ -67,7 +67,7 @@ static inline bool task_next(const struct task *t, uint32_t n, uint32_t *chunk)
 static inline enum act_form task_form(const struct task *t, const struct mat *w)
 {
     return t->f->kernels->form(w, batch_kernel_rows(&t->f->batch, t->n_rows),
-                               t->f->p.exact || w->precise);
+                               w->precise ? PRECISION_EXACT : t->f->p.precision);
 }
 
 #endif

@@ -19,51 +19,80 @@ void timeline_free(struct timeline *t)
     *t = (struct timeline){0};
 }
 
+bool timeline_add(struct timeline *t, const uint32_t *token, uint32_t n, bool last, struct err *e)
+{
+    if (!kv_reserve(t->f->kv, t->seq, t->n, n, e))
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        batch_add(&t->f->batch, t->seq, t->n + i, token[i], last && i == n - 1);
+    memmove(t->token + t->n, token, n * sizeof *token);
+    t->n += n;
+    return true;
+}
+
 /* Computes n tokens (one batch at most) that follow what is there. */
 static bool advance(struct timeline *t, const uint32_t *token, uint32_t n, bool prompt, bool last,
                     struct err *e)
 {
-    struct batch *b = &t->f->batch;
-    if (!kv_reserve(t->f->kv, t->seq, t->n, n, e))
+    batch_reset(&t->f->batch, prompt);
+    if (!timeline_add(t, token, n, last, e))
         return false;
-    batch_reset(b, prompt);
-    for (uint32_t i = 0; i < n; i++)
-        batch_add(b, t->seq, t->n + i, token[i], last && i == n - 1);
     forward(t->f);
-    memmove(t->token + t->n, token, n * sizeof *token);
-    t->n += n;
     if (last)
         t->logits = forward_logits(t->f, 0, 1);
     return true;
 }
 
-/* Tokens of the next batch. A model with states or windows stops shortly before the end: what a
- * template puts there often differs in the next turn, which can then go back to that place. */
-static uint32_t next_step(const struct timeline *t, uint32_t left)
+/* A model with states or windows stops shortly before the end: what a template puts there often
+ * differs in the next turn, which can then go back to that place. */
+uint32_t timeline_step(const struct timeline *t, uint32_t left, uint32_t max)
 {
-    uint32_t max = t->f->batch.max;
     bool places = t->f->m->n_kv_slots[KV_SLOTS_STATE] || t->f->m->n_kv_slots[KV_WINDOW];
     if (places && left > 2 * KV_BLOCK && left <= max)
         return left - KV_BLOCK;
     return left < max ? left : max;
 }
 
+uint32_t timeline_same(const struct timeline *t, const uint32_t *token, uint32_t n)
+{
+    uint32_t same = 0;
+    while (same < t->n && same < n && t->token[same] == token[same])
+        same++;
+    return same;
+}
+
+uint32_t timeline_keep(struct timeline *t, const uint32_t *token, uint32_t n)
+{
+    must(n > 0);
+    return t->n = kv_truncate(t->f->kv, t->seq, timeline_same(t, token, n - 1));
+}
+
+bool timeline_share(struct timeline *t, const struct timeline *from, uint32_t n, struct err *e)
+{
+    t->n = 0;
+    if (!kv_share(t->f->kv, t->seq, from->seq, n, e))
+        return false;
+    memcpy(t->token, from->token, n * sizeof *t->token);
+    t->n = n;
+    return true;
+}
+
+void timeline_forget(struct timeline *t)
+{
+    t->n = kv_truncate(t->f->kv, t->seq, 0);
+}
+
 bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const atomic_bool *cancel,
                    uint32_t *reused, struct err *e)
 {
-    must(n > 0);
     if (n > t->f->p.kv.n_ctx)
         return fail(e, ERR_LIMIT, "%u tokens do not fit the context of %u; raise it with --context",
                     n, t->f->p.kv.n_ctx);
-    uint32_t same = 0;
-    while (same < t->n && same < n - 1 &&
-           t->token[same] == token[same]) /* the last one is computed */
-        same++;
-    t->n = *reused = kv_truncate(t->f->kv, t->seq, same);
+    *reused = timeline_keep(t, token, n);
     while (t->n < n) {
         if (cancel && atomic_load(cancel))
             return fail(e, ERR_CANCELLED, "cancelled");
-        uint32_t left = n - t->n, step = next_step(t, left);
+        uint32_t left = n - t->n, step = timeline_step(t, left, t->f->batch.max);
         if (!advance(t, token + t->n, step, true, step == left, e))
             return false;
     }

@@ -2,7 +2,10 @@
 /* engine/timeline: one sequence of tokens and the part of it that has been computed.
  *
  * The caller states the whole sequence it wants; timeline_sync computes what is new, reusing the
- * longest common prefix. The logits after the last token are ready afterwards. */
+ * longest common prefix. The logits after the last token are ready afterwards.
+ *
+ * Several sequences share a pass by the steps below: timeline_add for each, forward, and the rows
+ * of forward_logits in the order of those that wanted them. */
 #ifndef MOAT_ENGINE_TIMELINE_H
 #define MOAT_ENGINE_TIMELINE_H
 
@@ -28,6 +31,21 @@ bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const 
                    uint32_t *reused, struct err *e) MUST_USE;
 /* Appends one token. ERR_LIMIT when the context is full. */
 bool timeline_push(struct timeline *t, uint32_t token, struct err *e) MUST_USE;
+
+/* Tokens at the beginning of token [n] that this timeline has too. */
+uint32_t timeline_same(const struct timeline *t, const uint32_t *token, uint32_t n);
+/* Keeps of it what is the beginning of token [n] and can be gone back to, but the last of them;
+ * returns how much that is. */
+uint32_t timeline_keep(struct timeline *t, const uint32_t *token, uint32_t n);
+/* How many of the `left` tokens of a prompt the next pass takes, which has room for max. */
+uint32_t timeline_step(const struct timeline *t, uint32_t left, uint32_t max);
+/* Puts n tokens that follow into the forward's batch; `last`: the logits behind them are wanted. */
+bool timeline_add(struct timeline *t, const uint32_t *token, uint32_t n, bool last,
+                  struct err *e) MUST_USE;
+/* Makes it the first n tokens of another of the same forward, n being a kv_place of that. */
+bool timeline_share(struct timeline *t, const struct timeline *from, uint32_t n,
+                    struct err *e) MUST_USE;
+void timeline_forget(struct timeline *t);
 
 /* The tokens and what was computed of them, as bytes; restoring them makes the next timeline_sync
  * reuse them. Errors are those of kv_restore, and leave an empty timeline; so does a token

@@ -47,7 +47,7 @@ bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct 
                                            .n_batch = p->n_batch ? p->n_batch : LAB_BATCH},
                                     .n_threads = threads,
                                     .n_logits = p->n_logits,
-                                    .exact = p->exact};
+                                    .precision = p->precision};
         if ((!p->embedding || choose_embedding(l->m, p->n_ctx, &fp.kv, e)) &&
             fits(l, &fp, p->plan, e) &&
             packed_open_threads(&l->packed, l->m, g, p->pack, threads, e))

@@ -24,7 +24,7 @@ struct lab_params {
     uint32_t n_logits;
     uint32_t threads; /* 0: os_cpu_count */
     enum kv_type kv;
-    bool exact;
+    enum precision precision;
     const struct rope_options *rope;  /* NULL: positions are as the file says */
     bool embedding;                   /* for engine/embedding, which chooses n_seq and n_batch */
     struct memplan *plan;             /* NULL, or its budget is kept and its sum filled in */

@@ -10,31 +10,8 @@
 
 #include <stdatomic.h>
 
-#include "engine/kv_type.h"
-#include "engine/packed.h"
-#include "gguf/gguf.h"
-#include "run/memplan.h"
-#include "run/settings.h"
-#include "text/chat.h"
-#include "text/vocab.h"
-
-struct generator_options {
-    uint64_t memory;  /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
-    uint32_t threads; /* 0: os_cpu_count */
-    enum kv_type kv;
-    bool exact;                       /* F32 sums everywhere */
-    const struct packed_params *pack; /* NULL: weights stay as the file has them */
-    bool grammar;                     /* answers will be bound by one: plan its memory */
-};
-
-enum finish {
-    FINISH_END,       /* the model ended its answer */
-    FINISH_STOP,      /* a stop sequence */
-    FINISH_LENGTH,    /* max_tokens */
-    FINISH_CONTEXT,   /* the context is full */
-    FINISH_CANCELLED, /* *cancel, or the callback returned false */
-};
-const char *finish_name(enum finish f); /* "end" "stop" "length" "context" "cancelled" */
+#include "run/completion.h"
+#include "run/loaded.h"
 
 struct generation {
     enum finish finish;
@@ -52,7 +29,7 @@ struct generator;
  * filled as soon as it is known: when it does not fit, the error is ERR_LIMIT and plan->total >
  * plan->budget. */
 struct generator *generator_open(struct gguf *g, const struct settings *s,
-                                 const struct generator_options *o, struct memplan *plan,
+                                 const struct load_options *o, struct memplan *plan,
                                  struct err *e) MUST_USE;
 void generator_close(struct generator *g);
 

@@ -32,7 +32,7 @@ void memplan_of(struct memplan *p, const struct gguf *g, const struct model *m,
                           .budget_given = p->budget_given,
                           .n_ctx = f->kv.n_ctx,
                           .kv_type = f->kv.type};
-    p->kv_per_token = p->kv / p->n_ctx;
+    p->kv_per_token = p->kv / (f->kv.n_tokens ? f->kv.n_tokens : f->kv.n_ctx);
 }
 
 uint64_t memplan_free(void)

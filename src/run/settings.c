@@ -34,6 +34,34 @@ void settings_clear(struct settings *s)
     *s = (struct settings){0};
 }
 
+static bool copy_strings(struct settings_strings *to, const struct settings_strings *from,
+                         struct err *e)
+{
+    *to = (struct settings_strings){.set = from->set};
+    to->v = mem_new(LIMIT_STOP_SEQUENCES, sizeof *to->v, e);
+    for (uint32_t i = 0; to->v && i < from->n; i++) {
+        struct str text = str_of(from->v[i]);
+        if (!(to->v[i] = mem_new(text.n + 1, 1, e)))
+            return false;
+        memcpy(to->v[i], text.p, text.n);
+        to->n = i + 1;
+    }
+    return to->v != NULL;
+}
+
+bool settings_copy(struct settings *to, const struct settings *from, struct err *e)
+{
+    *to = *from;
+    to->stop_sequences = to->dry_sequence_breakers = (struct settings_strings){0};
+    to->logit_bias = mem_new(from->n_logit_bias, sizeof *to->logit_bias, e);
+    if (!to->logit_bias)
+        return false;
+    if (from->n_logit_bias)
+        memcpy(to->logit_bias, from->logit_bias, from->n_logit_bias * sizeof *to->logit_bias);
+    return copy_strings(&to->stop_sequences, &from->stop_sequences, e) &&
+           copy_strings(&to->dry_sequence_breakers, &from->dry_sequence_breakers, e);
+}
+
 /* --- one value ----------------------------------------------------------------------------- */
 
 /* The value as the user wrote it, short enough for a message. */
@@ -303,6 +331,12 @@ bool setting_set_value(struct settings *s, const struct setting *def, const json
         return set_bias(s, def, value, append, e);
     }
     return false;
+}
+
+bool settings_set_json(struct settings *s, const struct setting *def, const json_t *value,
+                       struct err *e)
+{
+    return setting_set_value(s, def, value, false, e);
 }
 
 /* --- whole objects ------------------------------------------------------------------------- */

@@ -83,11 +83,16 @@ extern const uint32_t settings_count;
 
 void settings_init(struct settings *s); /* the defaults */
 void settings_clear(struct settings *s);
+/* A copy of its own; the grammar stays borrowed. `to` is cleared by the caller, also on failure. */
+bool settings_copy(struct settings *to, const struct settings *from, struct err *e) MUST_USE;
 
 /* Sets one value from command-line text; on failure nothing changes. For lists of texts: repeated
  * calls append; the first replaces the default. */
 bool settings_set(struct settings *s, const struct setting *def, struct str value,
                   struct err *e) MUST_USE;
+/* Sets one value from JSON, which replaces a list. */
+bool settings_set_json(struct settings *s, const struct setting *def, const json_t *value,
+                       struct err *e) MUST_USE;
 const struct setting *settings_find(struct str key);      /* dashes and underscores are the same */
 const char *settings_stage_name(enum sample_stage stage); /* as in `samplers` */
 

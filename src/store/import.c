@@ -8,12 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/os.h"
-#include "gguf/gguf.h"
+#include "store/publish.h"
 
 struct job {
     const struct import_request *q;
@@ -80,21 +79,6 @@ static bool check_digest(struct job *j, struct err *e)
     return true;
 }
 
-/* The copy must be a model file that moat can read: the header, every tensor within the file. */
-static bool check_model(struct job *j, struct err *e)
-{
-    int fd = fcntl(j->blob.file.fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return fail(e, ERR_IO, "cannot read %s: %s", j->q->path, strerror(errno));
-    struct gguf *g = gguf_take_fd(fd, j->q->path, e);
-    struct str architecture = STR("");
-    bool ok = g && gguf_get_str(g, "general.architecture", &architecture, e);
-    snprintf(j->r->architecture, sizeof j->r->architecture, "%.*s", STR_ARG(architecture));
-    str_make_printable(j->r->architecture);
-    gguf_close(g);
-    return ok;
-}
-
 /* "/where/it/was.whl!member.gguf" */
 static char *describe_source(const struct job *j, struct err *e)
 {
@@ -110,29 +94,25 @@ static char *describe_source(const struct job *j, struct err *e)
     return text;
 }
 
+static bool place(void *arg, const struct digest *d, struct err *e)
+{
+    struct job *j = arg;
+    return blob_commit(&j->blob, d, e);
+}
+
 static bool publish(struct job *j, struct err *e)
 {
-    struct manifest old, m = {.name = j->q->name,
-                              .digest = j->r->digest,
-                              .size = j->r->size,
-                              .imported = (int64_t)time(NULL),
-                              .source = describe_source(j, e),
-                              .settings = json_incref((json_t *)(uintptr_t)j->q->settings)};
-    uint64_t freed;
-    struct os_lock lock = {.fd = -1};
-    bool ok = m.source && store_lock(&j->store, &lock, e);
-    if (ok && manifest_exists(&j->store, &m.name)) {
-        bool known = manifest_read(&j->store, &m.name, &old, NULL);
-        j->r->replaced = !known || strcmp(old.digest.hex, m.digest.hex) != 0;
-        manifest_clear(&old);
-    }
-    ok = ok && blob_commit(&j->blob, &m.digest, e) && manifest_write(&j->store, &m, e);
-    if (lock.fd >= 0) {
-        if (j->r->replaced || !ok) /* the old blob, or the new one without a name */
-            (void)!blob_sweep(&j->store, &freed, NULL);
-        os_lock_close(&lock);
-    }
-    manifest_clear(&m);
+    struct publication p = {.store = &j->store,
+                            .m = {.name = j->q->name,
+                                  .digest = j->r->digest,
+                                  .size = j->r->size,
+                                  .source = describe_source(j, e),
+                                  .settings = json_incref((json_t *)(uintptr_t)j->q->settings)},
+                            .place = place,
+                            .arg = j};
+    bool ok = p.m.source && publish_model(&p, e);
+    j->r->replaced = p.replaced;
+    manifest_clear(&p.m);
     return ok;
 }
 
@@ -142,7 +122,8 @@ bool import_model(const struct import_request *q, struct import_result *r, struc
     enum kind kind = KIND_OTHER;
     *r = (struct import_result){0};
     bool ok = open_source(&j, &kind, e) && store_open(&j.store, true, e) &&
-              fill_blob(&j, kind, e) && check_digest(&j, e) && check_model(&j, e) && publish(&j, e);
+              fill_blob(&j, kind, e) && check_digest(&j, e) &&
+              publish_check(j.blob.file.fd, q->path, r->architecture, e) && publish(&j, e);
     snprintf(r->member, sizeof r->member, "%s", j.member.name);
     blob_abort(&j.blob);
     if (j.fd >= 0)

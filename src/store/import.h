@@ -6,7 +6,7 @@
 #ifndef MOAT_STORE_IMPORT_H
 #define MOAT_STORE_IMPORT_H
 
-#include "store/manifest.h"
+#include "store/publish.h"
 #include "store/wheel.h"
 
 struct import_request {
@@ -24,7 +24,7 @@ struct import_result {
     bool shared;             /* blocks are shared with the file given, nothing was copied */
     char member[WHEEL_NAME]; /* of the wheel, "" for a plain file */
     bool replaced;           /* NAME:TAG was another file before */
-    char architecture[64];
+    char architecture[PUBLISH_ARCHITECTURE];
 };
 
 bool import_model(const struct import_request *q, struct import_result *r, struct err *e) MUST_USE;

@@ -2,6 +2,8 @@
 /* text/mask_cache: see mask_cache.h. */
 #include "text/mask_cache.h"
 
+#include <pthread.h>
+
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -15,6 +17,7 @@ struct cached {
 };
 
 struct mask_cache {
+    pthread_mutex_t lock; /* over what follows n_bits */
     const struct vocab *v;
     struct token_tree *tree;
     uint32_t n_bits;
@@ -34,6 +37,7 @@ struct mask_cache *mask_cache_new(const struct vocab *v, uint32_t n_bits, struct
     if (!c)
         return NULL;
     *c = (struct mask_cache){.v = v, .n_bits = n_bits, .tree = token_tree_new(v, e)};
+    pthread_mutex_init(&c->lock, NULL);
     if (c->tree)
         return c;
     mask_cache_free(c);
@@ -48,14 +52,17 @@ void mask_cache_free(struct mask_cache *c)
         mask_set_free(c->at[i].set);
     mem_free(c->at);
     token_tree_free(c->tree);
+    pthread_mutex_destroy(&c->lock);
     mem_free(c);
 }
 
-uint64_t mask_cache_bytes(const struct mask_cache *c)
+uint64_t mask_cache_bytes(struct mask_cache *c)
 {
     uint64_t sum = 0;
+    pthread_mutex_lock(&c->lock);
     for (size_t i = 0; i < c->n; i++)
         sum += mask_set_bytes(c->at[i].set);
+    pthread_mutex_unlock(&c->lock);
     return sum;
 }
 
@@ -104,11 +111,15 @@ static struct cached *add(struct mask_cache *c, const struct hash *digest, const
 struct token_mask *mask_cache_begin(struct mask_cache *c, const struct grammar *g, struct err *e)
 {
     struct hash digest;
+    struct token_mask *m = NULL;
     if (!grammar_digest(g, &digest, e))
         return NULL;
+    pthread_mutex_lock(&c->lock);
     struct cached *at = find(c, &digest);
-    if (!at && !(at = add(c, &digest, g, e)))
-        return NULL;
-    at->used = ++c->begun;
-    return token_mask_new(at->set, e);
+    if (at || (at = add(c, &digest, g, e))) {
+        at->used = ++c->begun;
+        m = token_mask_new(at->set, e);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return m;
 }

@@ -3,6 +3,8 @@
 #ifndef MOAT_TEXT_MASK_PRIVATE_H
 #define MOAT_TEXT_MASK_PRIVATE_H
 
+#include <pthread.h>
+
 #include "text/automaton.h"
 #include "text/mask_set.h"
 
@@ -41,6 +43,7 @@ struct mask_set {
     const struct vocab *v;
     const struct token_tree *t;
     struct automaton *a;
+    pthread_mutex_t lock;        /* over all that changes */
     struct token_mask *follower; /* those that follow an answer, joined by next */
     uint32_t n_bits, n_word;
     struct state_facts *facts; /* [n_facts] by state */
@@ -52,13 +55,13 @@ struct mask_set {
     struct mask_part part[MASK_PARTS];
     uint32_t next_part;
     struct mask_part rest[2]; /* only what leaves them */
-    uint32_t *own;            /* [n_word] a mask that is not remembered */
 };
 
 struct token_mask {
     struct mask_set *set;
     struct token_mask *next;
     uint32_t state;
+    uint32_t *bits; /* [n_word] its mask now: others may push that of the set out */
 };
 
 /* mask_facts.c: the place for what is known of a state, and what is known, learnt if it is new. */

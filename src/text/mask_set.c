@@ -25,19 +25,30 @@ static uint64_t part_bytes(const struct mask_part *p, uint32_t n_word)
     return (p->bits ? n_word * sizeof *p->bits : 0) + p->cap * sizeof *p->leaving;
 }
 
-uint64_t mask_set_bytes(const struct mask_set *m)
+static uint64_t bytes_of(const struct mask_set *m)
 {
     uint32_t made = m->next_slot < m->n_slot ? m->next_slot : m->n_slot;
     uint64_t sum = sizeof *m + m->n_facts * sizeof *m->facts + m->n_slot * sizeof *m->slot +
-                   ((uint64_t)made + 1) * m->n_word * sizeof *m->bits + automaton_bytes(m->a);
+                   (uint64_t)made * m->n_word * sizeof *m->bits + automaton_bytes(m->a);
     for (uint32_t i = 0; i < MASK_PARTS; i++)
         sum += part_bytes(&m->part[i], m->n_word);
     return sum + part_bytes(&m->rest[0], m->n_word) + part_bytes(&m->rest[1], m->n_word);
 }
 
-bool mask_set_idle(const struct mask_set *m)
+uint64_t mask_set_bytes(struct mask_set *m)
 {
-    return m->follower == NULL;
+    pthread_mutex_lock(&m->lock);
+    uint64_t bytes = bytes_of(m);
+    pthread_mutex_unlock(&m->lock);
+    return bytes;
+}
+
+bool mask_set_idle(struct mask_set *m)
+{
+    pthread_mutex_lock(&m->lock);
+    bool idle = m->follower == NULL;
+    pthread_mutex_unlock(&m->lock);
+    return idle;
 }
 
 struct mask_set *mask_set_new(const struct grammar *g, const struct vocab *v,
@@ -48,14 +59,14 @@ struct mask_set *mask_set_new(const struct grammar *g, const struct vocab *v,
         return NULL;
     must(n_bits >= v->n_tokens);
     *m = (struct mask_set){.v = v, .t = t, .n_bits = n_bits, .n_word = (n_bits + 31) / 32};
+    pthread_mutex_init(&m->lock, NULL);
     m->g = grammar_hold(g);
     m->n_slot = slots_for(m->n_word);
     m->a = automaton_new(g, e);
     m->path = mem_new((size_t)t->depth + 1, sizeof *m->path, e);
     m->slot = mem_new(m->n_slot, sizeof *m->slot, e);
     m->bits = mem_new_lazy((size_t)m->n_slot * m->n_word, sizeof *m->bits, e);
-    m->own = mem_new(m->n_word, sizeof *m->own, e);
-    if (m->a && m->path && m->slot && m->bits && m->own)
+    if (m->a && m->path && m->slot && m->bits)
         return m;
     mask_set_free(m);
     return NULL;
@@ -78,7 +89,7 @@ void mask_set_free(struct mask_set *m)
     mem_free(m->facts);
     mem_free(m->path);
     mem_free(m->slot);
-    mem_free(m->own);
     grammar_free(m->g);
+    pthread_mutex_destroy(&m->lock);
     mem_free(m);
 }

@@ -13,9 +13,17 @@ struct token_mask *token_mask_new(struct mask_set *set, struct err *e)
     struct token_mask *m = mem_new(1, sizeof *m, e);
     if (!m)
         return NULL;
-    *m = (struct token_mask){.set = set, .next = set->follower};
+    *m = (struct token_mask){.bits = mem_new(set->n_word, sizeof *m->bits, e)};
+    if (!m->bits) {
+        mem_free(m);
+        return NULL;
+    }
+    pthread_mutex_lock(&set->lock);
+    m->set = set;
+    m->next = set->follower;
     set->follower = m;
-    token_mask_restart(m);
+    m->state = automaton_start(set->a);
+    pthread_mutex_unlock(&set->lock);
     return m;
 }
 
@@ -23,26 +31,37 @@ void token_mask_free(struct token_mask *m)
 {
     if (!m)
         return;
+    pthread_mutex_lock(&m->set->lock);
     struct token_mask **at = &m->set->follower;
     while (*at != m)
         at = &(*at)->next;
     *at = m->next;
+    pthread_mutex_unlock(&m->set->lock); /* from here the set may be gone */
+    mem_free(m->bits);
     mem_free(m);
 }
 
 void token_mask_restart(struct token_mask *m)
 {
+    pthread_mutex_lock(&m->set->lock);
     m->state = automaton_start(m->set->a);
+    pthread_mutex_unlock(&m->set->lock);
 }
 
 bool token_mask_complete(const struct token_mask *m)
 {
-    return automaton_accepts(m->set->a, m->state);
+    pthread_mutex_lock(&m->set->lock);
+    bool complete = automaton_accepts(m->set->a, m->state);
+    pthread_mutex_unlock(&m->set->lock);
+    return complete;
 }
 
 bool token_mask_over(const struct token_mask *m)
 {
-    return token_mask_complete(m) && !automaton_goes_on(m->set->a, m->state);
+    pthread_mutex_lock(&m->set->lock);
+    bool over = automaton_accepts(m->set->a, m->state) && !automaton_goes_on(m->set->a, m->state);
+    pthread_mutex_unlock(&m->set->lock);
+    return over;
 }
 
 static bool is_full(const struct mask_set *m)
@@ -126,35 +145,44 @@ static bool any(const uint32_t *bits, uint32_t n_word)
     return false;
 }
 
-bool token_mask_get(struct token_mask *follower, uint32_t tokens_left, const uint32_t **bits,
-                    struct err *e)
+static bool find_bits(struct token_mask *follower, uint32_t tokens_left, struct err *e)
 {
     struct mask_set *m = follower->set;
     if (is_full(m) && !forget(m, e))
         return false;
-    uint32_t state = follower->state, slot, reach;
+    uint32_t state = follower->state, slot, reach, most = tokens_left ? tokens_left - 1 : 0;
     if (!blur(m, &state, e) || !find_slot(m, state, &slot, e))
         return false;
-    *bits = m->bits + (size_t)slot * m->n_word;
+    const uint32_t *bits = m->bits + (size_t)slot * m->n_word;
     uint64_t hidden = automaton_left(m->a, follower->state) - automaton_left(m->a, state);
-    uint32_t most = tokens_left ? tokens_left - 1 : 0;
-    if (m->slot[slot].reach + hidden <= most)
-        return true;
-    if (!mask_walk(m, follower->state, most, m->own, &reach, e))
+    bool far = m->slot[slot].reach + hidden <= most;
+    if (!far && !mask_walk(m, follower->state, most, follower->bits, &reach, e))
         return false;
-    if (any(m->own, m->n_word)) /* else the limit cannot be kept: better cut than broken */
-        *bits = m->own;
+    if (far || !any(follower->bits, m->n_word)) /* a limit not to be kept: better cut than broken */
+        memcpy(follower->bits, bits, m->n_word * sizeof *bits);
     return true;
+}
+
+bool token_mask_get(struct token_mask *m, uint32_t tokens_left, const uint32_t **bits,
+                    struct err *e)
+{
+    pthread_mutex_lock(&m->set->lock);
+    bool ok = find_bits(m, tokens_left, e);
+    pthread_mutex_unlock(&m->set->lock);
+    *bits = m->bits;
+    return ok;
 }
 
 bool token_mask_accept(struct token_mask *m, uint32_t id, struct err *e)
 {
     uint32_t to;
     struct mask_set *set = m->set;
-    if (!automaton_token(set->a, m->state, id, vocab_view(set->v, id, false), &to, e))
-        return false;
-    if (to == AUTOMATON_DEAD)
+    pthread_mutex_lock(&set->lock);
+    bool ok = automaton_token(set->a, m->state, id, vocab_view(set->v, id, false), &to, e);
+    if (ok && to != AUTOMATON_DEAD)
+        m->state = to;
+    pthread_mutex_unlock(&set->lock);
+    if (ok && to == AUTOMATON_DEAD)
         return fail(e, ERR_INTERNAL, "token %u does not fit the grammar", id);
-    m->state = to;
-    return true;
+    return ok;
 }

@@ -134,12 +134,28 @@ static void writing(void **state)
     json_decref(j);
 }
 
+/* Each costs a hundred bytes of memory: their number has a limit of its own. */
+static void test_values(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct buf text;
+    buf_init(&text, LIMIT_JSON_VALUES + 16u);
+    buf_byte(&text, '[');
+    for (uint32_t i = 0; i < LIMIT_JSON_VALUES; i++)
+        buf_byte(&text, ',');
+    assert_null(json_parse(buf_view(&text), "t", &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_non_null(strstr(e.msg, "values"));
+    buf_clear(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_documents),   cmocka_unit_test(bad_documents),
         cmocka_unit_test(depth_is_limited), cmocka_unit_test(files_and_their_limit),
-        cmocka_unit_test(writing),
+        cmocka_unit_test(writing),          cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

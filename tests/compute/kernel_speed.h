@@ -44,13 +44,13 @@ static struct mat many_rows(const struct shape *s, uint32_t cols, size_t bytes)
 
 /* Seconds of one multiplication with n tokens, chunk rows at a time as the engine does it. */
 static double time_of(const struct kernels *k, const struct mat *w, uint32_t n, uint32_t chunk,
-                      bool exact)
+                      enum precision precision)
 {
     struct act x = new_act(n, w->cols);
     float *f32 = new_items((size_t)n * x.stride, 4), *y = new_items((size_t)n * w->rows, 4);
     float *mine = new_items(kernel_scratch_floats(w->cols), 4);
     struct matmul m = {
-        .w = w, .x = &x, .form = k->form(w, n, exact), .y = y, .n = n, .y_stride = w->rows};
+        .w = w, .x = &x, .form = k->form(w, n, precision), .y = y, .n = n, .y_stride = w->rows};
     double best = 1e9, begin = thread_seconds();
     for (size_t i = 0; i < (size_t)n * x.stride; i++)
         f32[i] = random_float();
@@ -82,7 +82,7 @@ static double act_seconds(const struct kernels *k, const struct mat *w)
     for (int i = 0; i < ROUNDS; i++) {
         double t0 = thread_seconds();
         for (uint32_t t = 0; t < N; t++)
-            k->act(&x, k->form(w, N, false), t, 0, w->cols);
+            k->act(&x, k->form(w, N, PRECISION_NORMAL), t, 0, w->cols);
         best = fmin(best, thread_seconds() - t0);
     }
     mem_free(f32);
@@ -99,18 +99,19 @@ static void speed_of(const struct kernels *k, const struct shape *s)
     small.rows = 512;
     wide = many_rows(s, LONG, 256 * (size_t)LONG * dtype_bytes(s->type) / dtype_block(s->type));
     wide.rows = 256;
-    double one = time_of(k, &large, 1, 64, false), four = time_of(k, &large, 4, 64, false);
-    double eight = time_of(k, &large, 8, 64, false);
+    double one = time_of(k, &large, 1, 64, PRECISION_NORMAL),
+           four = time_of(k, &large, 4, 64, PRECISION_NORMAL);
+    double eight = time_of(k, &large, 8, 64, PRECISION_NORMAL);
     double near_gb =
-        (double)(small.rows * small.row_bytes) / 1e9 / time_of(k, &small, 1, 64, false);
+        (double)(small.rows * small.row_bytes) / 1e9 / time_of(k, &small, 1, 64, PRECISION_NORMAL);
     printf("%-8s %-7s decode GB/s: %5.1f, cached %5.1f  x4 %5.2f  x8 %5.2f  ", k->isa,
            dtype_name(s->type), bytes / one, near_gb, four / one, eight / one);
     printf("prompt GMAC/s: 16 %6.1f  64 %6.1f  512 %6.1f  512 long %6.1f  exact 64 %6.1f",
-           16 * macs * 512 / large.rows / time_of(k, &small, 16, 64, false),
-           64 * macs * 512 / large.rows / time_of(k, &small, 64, 64, false),
-           512 * macs * 512 / large.rows / time_of(k, &small, 512, 256, false),
-           512 * 256.0 * LONG / 1e9 / time_of(k, &wide, 512, 256, false),
-           64 * macs * 512 / large.rows / time_of(k, &small, 64, 64, true));
+           16 * macs * 512 / large.rows / time_of(k, &small, 16, 64, PRECISION_NORMAL),
+           64 * macs * 512 / large.rows / time_of(k, &small, 64, 64, PRECISION_NORMAL),
+           512 * macs * 512 / large.rows / time_of(k, &small, 512, 256, PRECISION_NORMAL),
+           512 * 256.0 * LONG / 1e9 / time_of(k, &wide, 512, 256, PRECISION_NORMAL),
+           64 * macs * 512 / large.rows / time_of(k, &small, 64, 64, PRECISION_EXACT));
     printf("  act %.2f ns\n", 1e9 * act_seconds(k, &small));
     mem_free((void *)(uintptr_t)large.data);
     mem_free((void *)(uintptr_t)wide.data);

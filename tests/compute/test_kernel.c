@@ -9,6 +9,7 @@
 
 #include "kernel_attend.h"
 #include "kernel_expected.h"
+#include "kernel_run.h"
 #include "kernel_speed.h"
 
 enum { TOKENS = 64 };
@@ -133,8 +134,9 @@ static void check_problem(const struct kernels *k, struct problem *p)
     scratch_guard(p->cols);
     bool used[ACT_FORMS] = {[ACT_F32] = true};
     for (size_t i = 0; i < N_COUNTS; i++) {
-        used[k->form(&p->packed, counts[i], false)] = true;
-        assert_int_equal(k->form(&p->packed, counts[i], true), ACT_F32);
+        used[k->form(&p->packed, counts[i], PRECISION_NORMAL)] = true;
+        used[k->form(&p->packed, counts[i], PRECISION_FAST)] = true;
+        assert_int_equal(k->form(&p->packed, counts[i], PRECISION_EXACT), ACT_F32);
     }
     for (enum act_form f = ACT_F32; f < ACT_FORMS; f++)
         if (used[f])
@@ -177,7 +179,7 @@ static void plain_rows(void **state)
         p.packed = p.plain;
         scratch_guard(p.cols);
         for (size_t c = 0; c < N_COUNTS; c++)
-            assert_int_equal(k->form(&p.packed, counts[c], false), ACT_F32);
+            assert_int_equal(k->form(&p.packed, counts[c], PRECISION_NORMAL), ACT_F32);
         check_form(k, &p, ACT_F32);
         p.packed = r16;
         problem_clear(&p);
@@ -215,8 +217,8 @@ static void activations(void **state)
         problem_init(&p, &shapes[N_SHAPES - 2], 16, lengths[i], TOKENS);
         struct mat q4 = {.type = DTYPE_Q4_0, .layout = MAT_R16, .rows = 16, .cols = lengths[i]};
         for (uint32_t n = 1; n <= TOKENS; n *= 8)
-            if (k->form(&q4, n, false) != ACT_Q8 || lengths[i] % 32 == 0)
-                check_act(k, &p, k->form(&q4, n, false));
+            if (k->form(&q4, n, PRECISION_NORMAL) != ACT_Q8 || lengths[i] % 32 == 0)
+                check_act(k, &p, k->form(&q4, n, PRECISION_NORMAL));
         problem_clear(&p);
     }
 }
@@ -370,14 +372,15 @@ static void unknown_levels(void **state)
 
 static int run_all(void)
 {
-    enum { N_TITLES = 8 };
+    enum { N_TITLES = 9 };
     static struct kernels tables[N_ISA];
     static char names[N_ISA][N_TITLES][40];
-    static void (*const functions[])(void **) = {
-        sums, plain_rows, activations, rows_of_floats, half_floats, norms, attention, delta_tokens};
+    static void (*const functions[])(void **) = {sums,           plain_rows,  activations,
+                                                 rows_of_floats, half_floats, norms,
+                                                 attention,      runs,        delta_tokens};
     static const char *const titles[] = {"sums",           "plain_rows",  "activations",
                                          "rows_of_floats", "half_floats", "norms",
-                                         "attention",      "delta_tokens"};
+                                         "attention",      "runs",        "delta_tokens"};
     struct CMUnitTest tests[N_ISA * N_TITLES + 1] = {cmocka_unit_test(unknown_levels)};
     size_t n = 1;
     for (size_t i = 0; i < N_ISA; i++)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two real models against an F32 reference: prompt ids, greedy answers, divergence, perplexity.
 
+`--fast` is held to the divergence alone.
+
 Greedy answers are checked with the reference's own text before each position ("teacher forcing"): wherever the
 reference's best token leads by more than 0.05, ours must be the same. Divergence is kl_measure of the reference file:
 mean over all prompt positions of sum over the reference's 40 best tokens of p*(log p - log q); it may not exceed what
@@ -16,7 +18,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import *  # noqa: E402,F403
 
-MODES = [("default", ()), ("--exact", ("--exact",))]
+MODES = [("default", ()), ("--exact", ("--exact",)), ("--fast", ("--fast",))]
 CASES = [("smollm2", "smollm2-135m-q4_1.json", 0.3), ("gemma3", "gemma3-270m-q4_k_m.json", 0.5)]
 MARGIN = 0.05
 SANITIZED = os.environ.get("MOAT_SANITIZED") == "1"  # ten times slower: one prompt, no perplexity
@@ -66,7 +68,10 @@ def check_answers(name, model, prompts, peer, mode, options):
         width = len(got) // len(ids)
         score_prompt(p, lambda i: got[i * width:(i + 1) * width], tally)
     kl = tally["kl"] / max(1, tally["n"])
-    ok(not failed and tally["followed"] == tally["sure"], f"{name} {mode}: {tally['followed']} of {tally['sure']} greedy steps with a margin above "
+    if mode == "--fast":  # a scale per 32 int8 values: within llama.cpp's divergence, but not every greedy step
+        note(f"{name} --fast: {tally['followed']} of {tally['sure']} greedy steps")
+    else:
+        ok(not failed and tally["followed"] == tally["sure"], f"{name} {mode}: {tally['followed']} of {tally['sure']} greedy steps with a margin above "
        f"{MARGIN} are the reference's", failed)
     ok(not failed and kl <= peer, f"{name} {mode}: mean KL {kl:.6f} <= {peer:.6f} (llama.cpp); best token the same at {tally['top1']} of "
        f"{tally['n']} positions", failed)

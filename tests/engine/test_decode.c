@@ -70,7 +70,11 @@ static void check_model(const char *base, bool exact)
     char path[1024];
     uint32_t token[MOST_TOKENS];
     struct packed_params pack = {0};
-    struct lab_params p = {.n_seq = 1, .n_logits = 16, .threads = 2, .exact = exact, .pack = &pack};
+    struct lab_params p = {.n_seq = 1,
+                           .n_logits = 16,
+                           .threads = 2,
+                           .precision = exact ? PRECISION_EXACT : PRECISION_NORMAL,
+                           .pack = &pack};
     struct lab l;
     struct err e = {0};
     snprintf(path, sizeof path, "%s.tokens", base);

@@ -163,6 +163,35 @@ static void restores(struct opened *o)
     mem_free(bytes);
 }
 
+/* Two go on differently from what they share: neither shows in the other. */
+static void shares(struct opened *o)
+{
+    struct err e;
+    uint32_t other[N];
+    sync(&o->t[0], o->token, N);
+    float *want = logits_of(o, &o->t[0]);
+    memcpy(other, o->token, sizeof other);
+    for (uint32_t i = BRANCH; i < N; i++)
+        other[i] = (o->token[i] + 1) % o->m->h.n_vocab;
+    for (uint32_t n = 0; n <= N; n += n < LAST ? LAST : 1) {
+        sync(&o->t[0], o->token, N);
+        timeline_forget(&o->t[1]);
+        uint32_t place = kv_place(o->f->kv, 0, n), free_blocks = kv_blocks_free(o->f->kv);
+        check(timeline_share(&o->t[1], &o->t[0], place, &e), &e);
+        assert_true(free_blocks - kv_blocks_free(o->f->kv) <= 1); /* no more than a copy of one */
+        sync(&o->t[0], other, N);
+        uint32_t reused = sync(&o->t[1], o->token, N);
+        assert_true(place == N || reused == place);
+        same_logits(o, &o->t[1], want);
+        sync(&o->t[0], o->token, N);
+        same_logits(o, &o->t[0], want);
+    }
+    timeline_forget(&o->t[0]);
+    timeline_forget(&o->t[1]);
+    assert_int_equal(kv_blocks_free(o->f->kv), kv_blocks(o->f->kv)); /* none is lost */
+    mem_free(want);
+}
+
 static void for_models(void (*test)(struct opened *o))
 {
     const char *shared = getenv("MOAT_SHARED");
@@ -198,6 +227,12 @@ static void a_saved_sequence_goes_on(void **state)
 {
     (void)state;
     for_models(restores);
+}
+
+static void sequences_share_their_beginning(void **state)
+{
+    (void)state;
+    for_models(shares);
 }
 
 /* A state that is its own length: wherever it goes back to, it must say so. */
@@ -241,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_sequence_goes_back),
         cmocka_unit_test(one_token_at_a_time_comes_to_the_same),
         cmocka_unit_test(a_saved_sequence_goes_on),
+        cmocka_unit_test(sequences_share_their_beginning),
         cmocka_unit_test(copies_are_of_the_places_they_say),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

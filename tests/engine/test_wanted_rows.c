@@ -58,7 +58,7 @@ static void check_model(const char *path, bool exact)
                            .n_batch = N_BATCH,
                            .n_logits = 1,
                            .threads = 2,
-                           .exact = exact,
+                           .precision = exact ? PRECISION_EXACT : PRECISION_NORMAL,
                            .pack = &pack};
     struct err e = {0};
     struct gguf *g = gguf_open(path, &e);

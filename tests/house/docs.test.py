@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What the documents say of the tree is true: links lead somewhere, make targets exist, the two READMEs agree, the
-journey table is the body of run/generate.c, the tree is the tree, and every claim has its row."""
+journey table is what run/generate.c and run/schedule.c do, the tree is the tree, and every claim has its row."""
 import os, re
 from source import check, files, read, ROOT, tap
 
@@ -45,7 +45,7 @@ def twins():
 
 def journey_is_true():
     rows = journey("README.md")
-    body = "".join(read(f"src/{p}.c") for p in ("cli/talk", "run/generate", "engine/timeline"))
+    body = "".join(read(f"src/{p}.c") for p in ("cli/talk", "run/loaded", "run/generate", "run/schedule", "run/completion", "engine/timeline"))
     if len(rows) != 7:
         yield f"the table has {len(rows)} rows"
     for call, where in rows:

@@ -83,6 +83,7 @@ RUN = ["run", "model.gguf", "Hello", "--threads", "1"]
 CASES = [
     ("unknown command", None, ["rum"]),
     ("unknown command, nothing near", None, ["frobnicate"]),
+    ("two precisions", sound, RUN + ["--exact", "--fast"]),
     ("unknown option", sound, RUN + ["--temprature", "0.3"]),
     ("an option without its value", sound, ["run", "model.gguf", "Hello", "--memory"]),
     ("a value that is not a number", sound, RUN + ["--max-tokens", "many"]),
@@ -129,6 +130,10 @@ CASES = [
     ("importing with a wrong digest", sound, ["import", "model.gguf", "--name", "a:b", "--sha256", "0" * 64]),
     ("importing without a name", sound, ["import", "model.gguf"]),
     ("importing under a bad name", sound, ["import", "model.gguf", "--name", "../etc/passwd"]),
+    ("pulling a name", None, ["pull", "qwen3:8b"]),
+    ("pulling from where nobody listens", None, ["pull", "http://127.0.0.1:1/model.gguf", "--retries", "1"]),
+    ("pulling without a name for it", None, ["pull", "https://host.invalid/"]),
+    ("pulling with a digest that is none", None, ["pull", "https://host.invalid/model.gguf", "--sha256", "abc"]),
     ("importing a wheel without a model", lambda: wheel("pkg-1.0-py3-none-any.whl", {"pkg/__init__.py": ""}), ["import", "pkg-1.0-py3-none-any.whl", "--name", "a:b"]),
     ("removing what is not there", None, ["rm", "smollm2:135m"]),
     ("a metadata key that is not there", sound, ["show", "model.gguf", "--key", "llama.context_lenght"]),

@@ -65,6 +65,17 @@ XDG_CACHE_HOME=$tmp/cache PIP_FIND_LINKS='' PIP_RETRIES=0 PIP_INDEX_URL=https://
 check "a model that cannot be fetched fails" [ $? = 1 ]
 check "and names the host of PIP_INDEX_URL" said "could not download from mirror.invalid"
 
+XDG_CACHE_HOME=$tmp/cache PIP_FIND_LINKS='' PIP_RETRIES=0 PIP_INDEX_URL=https://mirror.invalid/simple \
+    scripts/setup build >"$tmp/out" 2>&1
+check "sources that cannot be fetched fail the set-up" [ $? = 1 ]
+check "and the host of PIP_INDEX_URL is named" said "could not download from mirror.invalid"
+check "nothing half fetched stays" [ -z "$(ls -d "$tmp"/cache/moat/llhttp-* "$tmp"/cache/moat/fetch.* 2>/dev/null)" ]
+mkdir -p "$tmp/cache/moat/llhttp-9.3.0.0/lib"
+touch "$tmp/cache/moat/llhttp-9.3.0.0/lib/llhttp.h"
+XDG_CACHE_HOME=$tmp/cache PIP_FIND_LINKS='' PIP_RETRIES=0 PIP_INDEX_URL=https://mirror.invalid/simple \
+    scripts/setup build >"$tmp/out" 2>&1
+check "sources that are there are not fetched again" [ $? = 0 -a ! -s "$tmp/out" ]
+
 tools "$tmp/offline" bash sed grep dirname cat
 stub "$tmp/offline/python3" 'echo "the network was asked"; exit 1'
 stub "$tmp/moat" 'echo "[{\"name\": \"smollm2:135m\"}]"'

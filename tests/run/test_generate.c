@@ -56,7 +56,7 @@ static struct generator *open_generator(const char *name)
     struct err e = {0};
     struct settings s;
     struct memplan plan;
-    struct generator_options o = {.threads = 1, .kv = KV_F32, .exact = true};
+    struct load_options o = {.threads = 1, .kv = KV_F32, .precision = PRECISION_EXACT};
     prepare(&s, NULL);
     struct generator *g = generator_open(gguf_open(path_of(name), &e), &s, &o, &plan, &e);
     settings_clear(&s);
@@ -84,7 +84,7 @@ static void answer_by_hand(const char *name, const struct vocab *v, struct token
         .kv = {.type = KV_F32, .n_ctx = 4 * CONTEXT, .n_seq = 1, .n_batch = 16},
         .n_threads = 1,
         .n_logits = 1,
-        .exact = true};
+        .precision = PRECISION_EXACT};
     struct gguf *g = gguf_open(path_of(name), &e);
     struct model *m = g ? model_new(g, NULL, &e) : NULL;
     struct forward *f = m ? forward_new(m, &p, &e) : NULL;

@@ -252,10 +252,12 @@ static bool matmul_gated(const struct gated_matmul *g, uint32_t row0, uint32_t r
     return true;
 }
 
-static enum act_form form(const struct mat *w, uint32_t n, bool exact)
+static enum act_form form(const struct mat *w, uint32_t n, enum precision precision)
 {
     bool packed = w->layout == MAT_R16 && w->type != DTYPE_F32;
-    return !exact && packed && n > DECODE_TOKENS ? ACT_BF16 : kernels_avx512.form(w, n, exact);
+    return precision != PRECISION_EXACT && packed && n > DECODE_TOKENS
+               ? ACT_BF16
+               : kernels_avx512.form(w, n, precision);
 }
 
 const struct kernels kernels_amx = {

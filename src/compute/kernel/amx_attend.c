@@ -147,13 +147,6 @@ static void score(const struct work *w, const uint16_t *q)
     BARRIER();
 }
 
-/* tanh by way of exp: 1 - 2 / (exp(2 x) + 1). */
-INLINE vf cap_scores(vf x, float cap)
-{
-    vf e = vf_exp(vf_mul(x, vf_all(2.0f / cap)));
-    return vf_mul(vf_all(cap), vf_all(1.0f) - vf_all(2.0f) / (e + vf_all(1.0f)));
-}
-
 /* Scores of query i of the tile that it sees, the others -INFINITY; their maximum. */
 INLINE float seen_scores(const struct work *w, const struct attend_query *q, uint32_t i,
                          uint32_t base, vf s[KEY_BLOCKS])
@@ -166,7 +159,7 @@ INLINE float seen_scores(const struct work *w, const struct attend_query *q, uin
         __mmask16 seen = _mm512_cmpge_epu32_mask(key, first) & _mm512_cmple_epu32_mask(key, last);
         s[j] = vf_load(w->scores + j * SUM_TILE + i * 16);
         if (w->r->softcap > 0)
-            s[j] = cap_scores(s[j], w->r->softcap);
+            s[j] = soft_cap(s[j], w->r->softcap);
         s[j] = _mm512_mask_mov_ps(vf_all(-INFINITY), seen, s[j]);
         max = _mm512_max_ps(max, s[j]);
     }

@@ -43,13 +43,6 @@ INLINE void score_keys(const struct attend_block *b, struct weights *w, uint32_t
             vf_store(w[i].p + v * LANES, vf_mul(s[i][v], vf_all(b->scale)));
 }
 
-/* c tanh(s / c) */
-INLINE vf soft_cap(vf s, float c)
-{
-    vf e = vf_add(vf_exp(vf_mul(s, vf_all(2.0f / c))), vf_all(1.0f));
-    return vf_sub(vf_all(c), vf_div(vf_all(2.0f * c), e));
-}
-
 static void hide_keys(const struct attend_query *q, float *s)
 {
     for (uint32_t j = 0; j < ATTEND_KEYS; j++)

@@ -108,10 +108,12 @@ static void matmul_bf16(const struct matmul *m, uint32_t row0, uint32_t row1, fl
         }
 }
 
-static enum act_form form(const struct mat *w, uint32_t n, bool exact)
+static enum act_form form(const struct mat *w, uint32_t n, enum precision precision)
 {
     bool packed = w->layout == MAT_R16 && w->type != DTYPE_F32 && w->type != DTYPE_F16;
-    return !exact && packed && n > DECODE_TOKENS ? ACT_BF16 : kernels_avx512.form(w, n, exact);
+    bool wanted = precision == PRECISION_NORMAL ||
+                  (precision == PRECISION_FAST && w->type == DTYPE_BF16); /* no int8 for floats */
+    return wanted && packed && n > DECODE_TOKENS ? ACT_BF16 : kernels_avx512.form(w, n, precision);
 }
 
 const struct kernels kernels_avx512bf16 = {
@@ -119,4 +121,5 @@ const struct kernels kernels_avx512bf16 = {
     .form = form,
     .act = act,
     .matmul = matmul,
+    .attend_run = avx512bf16_attend_run,
 };

@@ -4,6 +4,7 @@
 #ifndef MOAT_COMPUTE_KERNEL_BF16_H
 #define MOAT_COMPUTE_KERNEL_BF16_H
 
+#include "compute/attend.h"
 #include "compute/kernel/vec_avx512.h"
 
 #define TILE_HALF 512u /* 16-bit numbers in a tile: 16 rows x 32 */
@@ -26,5 +27,9 @@ INLINE void store_pair(uint16_t *tile_row, vf first, vf second)
                                   0xea); /* (m & b) | a */
     _mm512_store_si512(tile_row, b);
 }
+
+/* avx512bf16_attend.c */
+bool avx512bf16_attend_run(const struct attend_run *r, struct attend_query *q, uint32_t n,
+                           float *scratch);
 
 #endif

@@ -35,4 +35,11 @@ INLINE vf vf_exp(vf x)
     return vf_zero_if_less(vf_scale2(p, n), x, low);
 }
 
+/* c tanh(s / c) */
+INLINE vf soft_cap(vf s, float c)
+{
+    vf e = vf_add(vf_exp(vf_mul(s, vf_all(2.0f / c))), vf_all(1.0f));
+    return vf_sub(vf_all(c), vf_div(vf_all(2.0f * c), e));
+}
+
 #endif

@@ -9,11 +9,11 @@
 #include "compute/kernel/panel.h"
 #include "compute/kernel/quantise.h"
 
-static enum act_form form(const struct mat *w, uint32_t n, bool exact)
+static enum act_form form(const struct mat *w, uint32_t n, enum precision precision)
 {
     (void)n;
     bool quantised = dtype_block(w->type) > 1;
-    return !exact && quantised && w->layout == MAT_R16 ? ACT_Q8 : ACT_F32;
+    return precision != PRECISION_EXACT && quantised && w->layout == MAT_R16 ? ACT_Q8 : ACT_F32;
 }
 
 static void act(const struct act *a, enum act_form f, uint32_t row, uint32_t k0, uint32_t k1)

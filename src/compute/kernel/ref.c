@@ -54,9 +54,9 @@ static void to_f16(const float *x, uint16_t *out, uint32_t n)
         out[i] = f32_to_f16(x[i]);
 }
 
-static enum act_form form(const struct mat *w, uint32_t n, bool exact)
+static enum act_form form(const struct mat *w, uint32_t n, enum precision precision)
 {
-    (void)w, (void)n, (void)exact;
+    (void)w, (void)n, (void)precision;
     return ACT_F32;
 }
 

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* moat serve: models behind an API, for OpenAI, llama.cpp and Ollama clients. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/config_opts.h"
+#include "cli/setting_opts.h"
+#include "serve/supervisor.h"
+
+#define DEFAULT_LISTEN "127.0.0.1:8080"
+
+struct options {
+    const char *models[SERVED_MAX];
+    uint32_t n_models;
+    const char *config;
+    bool helped;
+    struct config_opts config_opts;
+    struct setting_opts setting_opts;
+};
+
+static bool take_model(void *out, struct str value, struct err *e)
+{
+    struct options *o = out;
+    if (o->n_models == SERVED_MAX)
+        return fail(e, ERR_LIMIT, "%d models at once are the most", SERVED_MAX);
+    o->models[o->n_models++] = value.p;
+    return true;
+}
+
+static bool parse(struct options *o, int argc, char **argv, struct err *e)
+{
+    const char *none[1];
+    struct args args = {none, 0};
+    const struct opt own[] = {
+        {"model", 'm', OPT_CALL, o, "MODEL",
+         N_("a model to serve: a name that moat list shows, or a GGUF file"), 0, 0, take_model},
+        {"config", 0, OPT_TEXT, &o->config, "FILE",
+         N_("the configuration (default: ~/.config/moat/config.json)"), 0, 0, NULL},
+        {0},
+    };
+    config_opts_init(&o->config_opts);
+    setting_opts_init(&o->setting_opts);
+    const struct opt *const tables[] = {own, o->config_opts.table, o->setting_opts.table, NULL};
+    if (!opts_parse(&cmd_serve, tables, argc, argv, &args, 0, 0, &o->helped, e))
+        return false;
+    return o->helped || o->n_models ||
+           fail(e, ERR_USAGE, "say which model to serve: moat serve --model NAME|FILE.gguf");
+}
+
+/* The usual addresses, where none was given. */
+static bool default_listen(struct config *c, struct err *e)
+{
+    const char *run = getenv("XDG_RUNTIME_DIR");
+    char path[512];
+    if (c->source[0] != CONFIG_DEFAULT)
+        return true;
+    if (!config_set(c, &config_keys[0], STR(DEFAULT_LISTEN), CONFIG_DEFAULT, e))
+        return false;
+    if (!run || !run[0] || strlen(run) > 80)
+        return true;
+    snprintf(path, sizeof path, "unix:%s/moat.sock", run);
+    return config_set(c, &config_keys[0], str_of(path), CONFIG_DEFAULT, e);
+}
+
+/* Also what SIGHUP does. */
+static bool load_config(struct config *c, void *arg, struct err *e)
+{
+    const struct options *o = arg;
+    return config_load(c, o->config, e) && config_opts_apply(&o->config_opts, c, e) &&
+           default_listen(c, e);
+}
+
+static bool add_models(const struct options *o, const struct config *c, struct served_list *l,
+                       struct err *e)
+{
+    for (uint32_t i = 0; i < o->n_models; i++)
+        if (!served_add(l, o->models[i], c->models, e) ||
+            !setting_opts_apply(&o->setting_opts, NULL, &l->v[i]->settings, e))
+            return false;
+    return true;
+}
+
+static bool run(struct options *o, int *status, struct err *e)
+{
+    struct config config;
+    struct served_list models = {0};
+    config_init(&config);
+    bool ok = load_config(&config, o, e) && add_models(o, &config, &models, e);
+    struct supervisor_params p = {
+        .config = &config, .models = &models, .reload = load_config, .reload_arg = o};
+    ok = ok && supervisor_run(&p, status, e);
+    served_clear(&models);
+    config_clear(&config);
+    return ok;
+}
+
+static int main_serve(int argc, char **argv)
+{
+    struct err e = {0};
+    int status = 0;
+    struct options *o = mem_new(1, sizeof *o, &e);
+    bool ok = o && parse(o, argc, argv, &e) && (o->helped || run(o, &status, &e));
+    mem_free(o);
+    return ok ? status : opts_report(&e);
+}
+
+const struct command cmd_serve = {
+    "serve",
+    "--model MODEL[:TAG]|FILE.gguf",
+    N_("answer the clients of an API: OpenAI, llama.cpp and Ollama"),
+    N_("Listens at 127.0.0.1:8080 and, where $XDG_RUNTIME_DIR is set, at moat.sock there; other "
+       "machines cannot reach it. GET /health answers 503 while the model is being loaded and 200 "
+       "from then on. Standard error gets a line of JSON for each request, without a word of "
+       "what was asked or answered. SIGTERM lets what runs finish, SIGHUP reads the configuration "
+       "again.\n\n"
+       "moat serve --model smollm2:135m\n"
+       "moat serve --model model.gguf --listen 127.0.0.1:9000 --parallel 4 --context 4096"),
+    main_serve,
+};

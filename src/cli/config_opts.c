@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/config_opts: see config_opts.h. */
+#include "cli/config_opts.h"
+
+#include <stdio.h>
+
+static bool remember(void *out, struct str value, struct err *e)
+{
+    struct config_opt_slot *slot = out;
+    struct config_opts *o = slot->all;
+    struct config scratch;
+    if (o->n_given == CONFIG_GIVEN)
+        return fail(e, ERR_USAGE, "too many options; write them to config.json");
+    /* a trial run: the mistake is reported where parsing stands */
+    config_init(&scratch);
+    bool ok = config_set(&scratch, slot->key, value, CONFIG_OPTION, e);
+    config_clear(&scratch);
+    o->given[o->n_given].key = slot->key;
+    o->given[o->n_given].value = value;
+    o->n_given += ok;
+    return ok;
+}
+
+void config_opts_init(struct config_opts *o)
+{
+    size_t n = 0;
+    *o = (struct config_opts){0};
+    o->table[n++] = (struct opt){.name = "", .kind = OPT_GROUP, .help = N_("The server")};
+    for (int i = 0; i < CONFIG_KEYS; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (!key->arg)
+            continue;
+        snprintf(o->names[i], CONFIG_OPT_NAME, "%s", key->key);
+        for (char *p = o->names[i]; *p; p++)
+            if (*p == '_')
+                *p = '-';
+        o->slots[i] = (struct config_opt_slot){o, key};
+        o->table[n++] = (struct opt){.name = o->names[i],
+                                     .kind = OPT_CALL,
+                                     .out = &o->slots[i],
+                                     .arg = key->arg,
+                                     .help = key->help,
+                                     .call = remember};
+    }
+}
+
+bool config_opts_apply(const struct config_opts *o, struct config *c, struct err *e)
+{
+    for (uint32_t i = 0; i < o->n_given; i++)
+        if (!config_set(c, o->given[i].key, o->given[i].value, CONFIG_OPTION, e))
+            return false;
+    return true;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fetch/role: see role.h. This file is the process itself; fetch/call.c is its caller. */
+#include "fetch/role.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/json.h"
+
+/* One line of descriptor 0, without its newline. */
+static bool read_line(struct buf *out)
+{
+    char c;
+    for (;;) {
+        ssize_t n = read(STDIN_FILENO, &c, 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0 || out->bad)
+            return false;
+        if (c == '\n')
+            return true;
+        buf_byte(out, c);
+    }
+}
+
+static bool write_all(struct str s)
+{
+    while (s.n) {
+        ssize_t n = write(STDOUT_FILENO, s.p, s.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        s = str_from(s, (size_t)n);
+    }
+    return true;
+}
+
+/* Progress is left out where the caller is slow to read: the next tells more. */
+static bool send_event(void *arg, const struct event *v)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    struct buf text;
+    (void)arg;
+    if (v->kind == EVENT_PROGRESS && poll(&out, 1, 0) == 0)
+        return true;
+    buf_init(&text, LIMIT_LINE_BYTES);
+    bool ok = line_write_event(v, &text, NULL) && write_all(buf_view(&text));
+    buf_clear(&text);
+    return ok;
+}
+
+static bool do_document(const struct fetch_job *q, struct err *e)
+{
+    struct document d;
+    if (!fetch_document(q, LIMIT_HTTP_DOCUMENT, &d, e))
+        return false;
+    struct event v = {.kind = EVENT_DOCUMENT,
+                      .status = d.status,
+                      .text = str_utf8_valid(buf_view(&d.body)) ? buf_c(&d.body) : "",
+                      .from = d.challenge};
+    bool ok = send_event(NULL, &v) || fail(e, ERR_CANCELLED, "the caller is gone");
+    buf_clear(&d.body);
+    return ok;
+}
+
+static bool do_job(json_t *j, struct event *end, struct err *e)
+{
+    struct fetch_job q;
+    if (!line_read_job(&q, j, e))
+        return false;
+    if (q.document)
+        return do_document(&q, e);
+    return fetch_file(&q, CHILD_FDS, CHILD_FDS + 1, STDIN_FILENO, send_event, NULL, end, e);
+}
+
+int fetch_role_main(void)
+{
+    struct err e = {0};
+    struct event end = {0};
+    struct buf line;
+    signal(SIGPIPE, SIG_IGN);
+    buf_init(&line, LIMIT_LINE_BYTES);
+    if (!read_line(&line))
+        return err_exit_status(ERR_USAGE);
+    json_t *j = json_parse(buf_view(&line), FETCH_ROLE, &e);
+    bool ok = j && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && do_job(j, &end, &e);
+    end.kind = EVENT_END;
+    end.code = ok ? ERR_NONE : e.code ? e.code : ERR_INTERNAL;
+    end.text = e.msg;
+    (void)!send_event(NULL, &end);
+    json_decref(j);
+    buf_clear(&line);
+    curl_global_cleanup();
+    return err_exit_status(end.code);
+}

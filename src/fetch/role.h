@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fetch/role: the fetch role, a process of its own (DESIGN section 3).
+ *
+ * It alone speaks to the network and reads what strangers send. The caller gives it one job, an
+ * open file and an open journal; it opens nothing of the store by itself. */
+#ifndef MOAT_FETCH_ROLE_H
+#define MOAT_FETCH_ROLE_H
+
+#include <stdatomic.h>
+
+#include "fetch/fetch.h"
+
+#define FETCH_ROLE "fetch-role" /* argv[1] of the process: for main() */
+
+int fetch_role_main(void); /* its exit status */
+
+/* The caller's side: starts the role, gives it the job, hands its events to fn until it ends. Puts
+ * what is there on the disk now and then. *stop (may be NULL) ends the job. A document comes in
+ * *d, which the caller clears (buf_clear(&d->body)). Descriptors are -1 for a document. */
+bool fetch_call(const struct fetch_job *q, int data_fd, int journal_fd, const atomic_bool *stop,
+                fetch_event_fn *fn, void *arg, struct event *last, struct document *d,
+                struct err *e) MUST_USE;
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run/loaded: see loaded.h. */
+#include "run/loaded.h"
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "engine/embedding.h"
+#include "text/token_mask.h"
+
+#define DEFAULT_CONTEXT 8192u
+#define PREFILL_BATCH   512u
+#define EMBED_TEXTS     16u /* of one pass */
+
+static bool choose_context(const struct model *m, const struct settings *s, uint32_t *n_ctx,
+                           struct err *e)
+{
+    uint32_t trained = m->h.n_ctx_train, reach = m->h.n_ctx_reach;
+    *n_ctx = s->context_window ? s->context_window : trained;
+    if (!s->context_window && *n_ctx > DEFAULT_CONTEXT)
+        *n_ctx = DEFAULT_CONTEXT;
+    if (*n_ctx > reach && reach > trained)
+        return fail(e, ERR_LIMIT,
+                    "a context of %u tokens is more than the %u that the options extend the "
+                    "model's %u to; raise --rope-scale",
+                    *n_ctx, reach, trained);
+    if (*n_ctx > reach)
+        return fail(e, ERR_LIMIT,
+                    "a context of %u tokens is more than the %u the model was trained for; "
+                    "--rope-scaling yarn --rope-scale %u can extend it",
+                    *n_ctx, trained, (*n_ctx + trained - 1) / trained);
+    return true;
+}
+
+static void make_plan(const struct loaded *l, const struct forward_params *p,
+                      const struct load_options *o, uint64_t budget, struct memplan *plan)
+{
+    *plan = (struct memplan){.budget = budget, .budget_given = o->memory != 0};
+    memplan_of(plan, l->g, l->model, p);
+    if (o->grammar)
+        plan->text += mask_cache_most_bytes(l->model->h.n_vocab, 1);
+    memplan_sum(plan);
+}
+
+/* As many sequences, and as much room for their contexts, as the budget has place for. */
+static bool fit(const struct loaded *l, struct forward_params *p, const struct load_options *o,
+                struct memplan *plan, struct err *e)
+{
+    uint64_t budget = o->memory ? o->memory : memplan_free();
+    uint32_t kept = o->n_kept;
+    for (;;) {
+        p->kv.n_seq = l->n_parallel + kept;
+        p->kv.n_tokens = p->kv.n_seq > 1 ? (uint64_t)p->kv.n_ctx * p->kv.n_seq : 0;
+        make_plan(l, p, o, budget, plan);
+        uint64_t room = p->kv.n_tokens, step = p->kv.n_ctx;
+        while (plan->total > budget && room > p->kv.n_ctx) {
+            room = room > 2 * step ? room - step : step;
+            p->kv.n_tokens = room;
+            make_plan(l, p, o, budget, plan);
+        }
+        if (plan->total <= budget || kept == 0)
+            return memplan_check(plan, e);
+        kept /= 2;
+    }
+}
+
+/* A model that sees the whole text needs it in one pass; several short ones share it. */
+static void for_embedding(const struct model *m, struct forward_params *p)
+{
+    bool whole = m->h.bidirectional;
+    p->kv.n_seq = whole ? EMBED_TEXTS : 1;
+    if (whole && p->kv.n_ctx > PREFILL_BATCH)
+        p->kv.n_batch = p->kv.n_ctx;
+}
+
+static bool plan_memory(struct loaded *l, struct forward_params *p, const struct load_options *o,
+                        struct memplan *plan, struct err *e)
+{
+    if (!l->embeds)
+        return fit(l, p, o, plan, e);
+    for_embedding(l->model, p);
+    make_plan(l, p, o, o->memory ? o->memory : memplan_free(), plan);
+    return memplan_check(plan, e);
+}
+
+static bool open_parts(struct loaded *l, const struct settings *s, const struct load_options *o,
+                       struct memplan *plan, struct err *e)
+{
+    struct forward_params p = {
+        .kv = {.type = o->kv, .n_batch = PREFILL_BATCH},
+        .n_threads = o->threads ? o->threads : os_cpu_count(),
+        .n_logits = l->n_parallel < DECODE_TOKENS ? l->n_parallel : DECODE_TOKENS,
+        .precision = o->precision,
+    };
+    if (!(l->model = model_new(l->g, &s->rope, e)))
+        return false;
+    l->embeds = o->embed && l->model->h.pooling != POOLING_UNSTATED;
+    if ((!l->embeds && !model_can_generate(l->model, e)) ||
+        !choose_context(l->model, s, &p.kv.n_ctx, e) || !plan_memory(l, &p, o, plan, e) ||
+        !(l->vocab = vocab_new(l->g, e)))
+        return false;
+    if (l->vocab->n_tokens > l->model->h.n_vocab)
+        return fail(e, ERR_CORRUPT, "the vocabulary has %u tokens, but the model only %u",
+                    l->vocab->n_tokens, l->model->h.n_vocab);
+    e->code = ERR_NONE;
+    l->chat = chat_new(l->g, l->vocab, e);
+    if (!l->chat && e->code != ERR_NONE)
+        return false;
+    return packed_open_threads(&l->packed, l->model, l->g, o->pack, p.n_threads, e) &&
+           (l->f = forward_new(l->model, &p, e));
+}
+
+bool loaded_open(struct loaded *l, struct gguf *g, const struct settings *s,
+                 const struct load_options *o, struct memplan *plan, struct err *e)
+{
+    *plan = (struct memplan){0};
+    *l = (struct loaded){.g = g, .n_parallel = o->n_parallel ? o->n_parallel : 1};
+    if (open_parts(l, s, o, plan, e))
+        return true;
+    loaded_close(l);
+    return false;
+}
+
+struct mask_cache *loaded_masks(struct loaded *l, struct err *e)
+{
+    if (!l->masks)
+        l->masks = mask_cache_new(l->vocab, l->model->h.n_vocab, e);
+    return l->masks;
+}
+
+void loaded_close(struct loaded *l)
+{
+    mask_cache_free(l->masks);
+    forward_free(l->f);
+    chat_free(l->chat);
+    vocab_free(l->vocab);
+    model_free(l->model);
+    packed_close(&l->packed);
+    gguf_close(l->g);
+    *l = (struct loaded){0};
+}
+
+uint32_t loaded_context(const struct loaded *l)
+{
+    return l->f->p.kv.n_ctx;
+}
+
+uint32_t loaded_window(const struct loaded *l, const struct settings *s)
+{
+    uint32_t n_ctx = loaded_context(l);
+    return s->context_window && s->context_window < n_ctx ? s->context_window : n_ctx;
+}
+
+bool loaded_check_prompt(const struct loaded *l, const struct settings *s, const struct tokens *t,
+                         struct err *e)
+{
+    uint32_t n_ctx = loaded_window(l, s);
+    if (t->n == 0)
+        return fail(e, ERR_USAGE, "the prompt is empty, and the model has no token to start from");
+    for (size_t i = 0; i < t->n; i++)
+        if (t->id[i] >= l->model->h.n_vocab)
+            return fail(e, ERR_USAGE, "token id %u at place %zu is not below the vocabulary's %u",
+                        t->id[i], i, l->model->h.n_vocab);
+    if (t->n >= n_ctx)
+        return fail(e, ERR_LIMIT,
+                    "the prompt has %zu tokens, but the context holds %u with at least one for the "
+                    "answer; raise it with --context or shorten the prompt",
+                    t->n, n_ctx);
+    return true;
+}
+
+bool loaded_tokenize(const struct loaded *l, struct str prompt, struct tokens *out, struct err *e)
+{
+    const struct vocab *v = l->vocab;
+    struct str bos = v->bos == TOKEN_NONE ? STR("") : vocab_text(v, v->bos);
+    bool has_bos = bos.n && str_starts(prompt, bos);
+    out->n = 0;
+    if (!tokenize(v, prompt, !has_bos, true, out, e))
+        return false;
+    if (out->n && v->add_eos && out->id[out->n - 1] == v->eos) /* an answer follows */
+        out->n--;
+    return true;
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run/schedule: see schedule.h. The body of `decode` is the journey of a token of every answer: one
+ * named call a step. */
+#include "run/schedule.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "run/logprobs.h"
+#include "run/schedule_private.h"
+
+#define FIRST_TPS   500.0       /* of prompts, until there is a measurement */
+#define LEAST_PIECE 16u         /* tokens of a prompt read at once */
+#define TOLD_IDS    256u        /* tokens told at once, at most */
+#define TOLD_BYTES  (64u << 10) /* and text */
+
+struct schedule *schedule_new(struct loaded *l, uint32_t max_waiting,
+                              const struct schedule_events *events, void *arg, struct err *e)
+{
+    struct schedule *s = mem_new(1, sizeof *s, e);
+    if (!s)
+        return NULL;
+    *s = (struct schedule){.l = l,
+                           .events = events,
+                           .arg = arg,
+                           .n_slots = l->f->p.kv.n_seq,
+                           .max_waiting = max_waiting ? max_waiting : SCHEDULE_WAITING,
+                           .prompt_tps = FIRST_TPS};
+    s->slots = mem_new(s->n_slots, sizeof *s->slots, e);
+    bool ok = s->slots != NULL;
+    for (uint32_t i = 0; ok && i < s->n_slots; i++) {
+        const uint32_t none[TOLD_IDS] = {0};
+        buf_init(&s->slots[i].ids, sizeof none);
+        buf_add(&s->slots[i].ids, none, sizeof none); /* the room is taken now */
+        buf_reset(&s->slots[i].ids);
+        ok = timeline_new(&s->slots[i].t, l->f, i, e);
+    }
+    if (!ok) {
+        schedule_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void schedule_free(struct schedule *s)
+{
+    if (!s)
+        return;
+    for (uint32_t i = 0; s->slots && i < s->n_slots; i++) {
+        timeline_free(&s->slots[i].t);
+        prepared_free(s->slots[i].p);
+        buf_clear(&s->slots[i].ids);
+        json_decref(s->slots[i].logprobs);
+    }
+    for (struct prepared *p = s->waiting, *next; p; p = next) {
+        next = p->next;
+        prepared_free(p);
+    }
+    mem_free(s->slots);
+    mem_free(s);
+}
+
+/* --- telling --------------------------------------------------------------------------------- */
+
+/* All that is certain and not told yet. */
+static void tell(struct schedule *s, struct slot *slot)
+{
+    struct buf *shown = &slot->p->completion.shown, logprobs;
+    if (shown->n == 0 && slot->ids.n == 0)
+        return;
+    if (slot->text_ns == 0 && shown->n)
+        slot->text_ns = os_now_ns();
+    buf_init(&logprobs, JOB_MOST_FEW);
+    if (slot->logprobs && !json_write(slot->logprobs, JSON_COMPACT, &logprobs, NULL))
+        buf_reset(&logprobs);
+    s->events->text(s->arg, slot->p, buf_view(shown), (const uint32_t *)(const void *)slot->ids.p,
+                    (uint32_t)(slot->ids.n / sizeof(uint32_t)), buf_view(&logprobs));
+    buf_clear(&logprobs);
+    buf_reset(shown);
+    buf_reset(&slot->ids);
+    json_decref(slot->logprobs);
+    slot->logprobs = NULL;
+}
+
+/* A token was chosen: remembers it until its text is told. */
+static void note(struct schedule *s, struct slot *slot, uint32_t id, const float *logits)
+{
+    const struct prepared *p = slot->p;
+    buf_add(&slot->ids, &id, sizeof id);
+    if (p->n_logprobs < 0)
+        return;
+    if (!slot->logprobs)
+        slot->logprobs = json_array();
+    json_array_append_new(slot->logprobs, logprobs_of(s->l->vocab, logits, s->l->model->h.n_vocab,
+                                                      id, (uint32_t)p->n_logprobs));
+}
+
+/* --- the end of an answer -------------------------------------------------------------------- */
+
+/* The sequence stays, for whoever begins like it. */
+static void let_go(struct schedule *s, struct slot *slot, uint64_t now)
+{
+    s->n_committed -= slot->n_committed;
+    s->n_running--;
+    prepared_free(slot->p);
+    slot->p = NULL;
+    slot->state = SLOT_IDLE;
+    slot->used_ns = now;
+    buf_reset(&slot->ids);
+    json_decref(slot->logprobs);
+    slot->logprobs = NULL;
+}
+
+void slot_fail(struct schedule *s, struct slot *slot, const struct job_error *why)
+{
+    s->sums.n_failed++;
+    s->events->failed(s->arg, slot->p, why);
+    let_go(s, slot, os_now_ns());
+}
+
+void slot_finish(struct schedule *s, struct slot *slot, enum finish finish)
+{
+    const struct prepared *p = slot->p;
+    struct completion *c = &slot->p->completion;
+    c->finish = finish;
+    completion_end(c);
+    tell(s, slot);
+    uint64_t now = os_now_ns(), read = slot->prompt_ns ? slot->prompt_ns : now;
+    struct job_done d = {.n_prompt = (uint32_t)p->prompt.n,
+                         .n_reused = slot->n_reused,
+                         .n_generated = c->n_generated,
+                         .queue_s = schedule_seconds(p->arrived_ns, slot->admitted_ns),
+                         .prompt_s = schedule_seconds(slot->admitted_ns, read),
+                         .first_token_s = schedule_seconds(p->arrived_ns, slot->text_ns),
+                         .decode_s = schedule_seconds(read, now),
+                         .seed = c->seed,
+                         .n_same = slot->n_same};
+    snprintf(d.finish, sizeof d.finish, "%s", finish_name(finish));
+    memcpy(d.stop, c->stopped, sizeof d.stop);
+    memcpy(d.differs, slot->differs, sizeof d.differs);
+    s->sums.n_ended++;
+    s->sums.n_generated += c->n_generated;
+    s->events->done(s->arg, p, &d);
+    let_go(s, slot, now);
+}
+
+/* --- steps ----------------------------------------------------------------------------------- */
+
+/* Rows whose next tokens are chosen by all threads: each by one. */
+struct choice {
+    struct slot **row;
+    const float *logits; /* [n][n_vocab] */
+    uint32_t n, n_vocab, n_threads;
+    struct job_error *why; /* [n] */
+};
+
+static void choose(void *arg, uint32_t thread)
+{
+    const struct choice *c = arg;
+    for (uint32_t i = thread; i < c->n; i += c->n_threads) {
+        struct slot *slot = c->row[i];
+        slot->chosen = completion_choose(&slot->p->completion, c->logits + (size_t)i * c->n_vocab,
+                                         slot->t.n, &slot->next, &c->why[i].err);
+    }
+}
+
+/* What becomes of the token that was chosen: text, and perhaps the end. */
+static void go_on(struct schedule *s, struct slot *slot, const float *logits,
+                  const struct job_error *why)
+{
+    struct completion *c = &slot->p->completion;
+    bool over;
+    if (!slot->chosen) {
+        slot_fail(s, slot, why);
+        return;
+    }
+    completion_take(c, slot->t.n, slot->next, &over);
+    note(s, slot, slot->next, logits);
+    if (over)
+        slot_finish(s, slot, c->finish);
+    else if ((slot->p->stream && c->shown.n) || c->shown.n > TOLD_BYTES ||
+             slot->ids.n == slot->ids.max)
+        tell(s, slot);
+}
+
+/* The n slots whose logits are those of the last pass. */
+static void go_on_all(struct schedule *s, struct slot **row, uint32_t n)
+{
+    struct forward *f = s->l->f;
+    struct job_error why[DECODE_TOKENS] = {0};
+    struct choice c = {.row = row,
+                       .logits = forward_logits(f, 0, n),
+                       .n = n,
+                       .n_vocab = s->l->model->h.n_vocab,
+                       .n_threads = f->p.n_threads,
+                       .why = why};
+    if (n > 1)
+        workers_run(f->workers, choose, &c);
+    else if (n == 1)
+        choose(&c, 0);
+    for (uint32_t i = 0; i < n; i++)
+        go_on(s, row[i], c.logits + (size_t)i * c.n_vocab, &why[i]);
+}
+
+/* Rows of a slot into the batch; there is memory for them, as it was admitted. */
+static bool add_rows(struct schedule *s, struct slot *slot, const uint32_t *token, uint32_t n,
+                     bool last)
+{
+    struct job_error why = {0};
+    prefix_make_room(s, n / KV_BLOCK + 2, NULL);
+    if (timeline_add(&slot->t, token, n, last, &why.err))
+        return true;
+    slot_fail(s, slot, &why);
+    return false;
+}
+
+/* One token of every answer. DECODE_TOKENS rows share a pass: up to so many, a row has the same
+ * bits however many there are. */
+static bool decode(struct schedule *s)
+{
+    struct forward *f = s->l->f;
+    struct slot *row[DECODE_TOKENS];
+    bool worked = false;
+    uint64_t t0 = os_now_ns();
+    for (uint32_t at = 0; at < s->n_slots;) {
+        uint32_t n = 0;
+        batch_reset(&f->batch, false);
+        for (; at < s->n_slots && n < f->p.n_logits; at++)
+            if (s->slots[at].state == SLOT_DECODE &&
+                add_rows(s, &s->slots[at], &s->slots[at].next, 1, true))
+                row[n++] = &s->slots[at];
+        if (n == 0)
+            break;
+        forward(f);
+        go_on_all(s, row, n);
+        worked = true;
+    }
+    if (worked)
+        s->sums.decode_s += schedule_seconds(t0, os_now_ns());
+    return worked;
+}
+
+/* The prompt to read on in, of those that are not in the batch yet. */
+static struct slot *next_prompt(const struct schedule *s, uint64_t now)
+{
+    struct slot *best = NULL;
+    double least = 0;
+    for (uint32_t i = 0; i < s->n_slots; i++) {
+        struct slot *slot = &s->slots[i];
+        if (slot->state != SLOT_PROMPT || slot->in_pass)
+            continue;
+        double cost = queue_cost(s, slot->p, (uint32_t)slot->p->prompt.n - slot->t.n, now);
+        if (!best || cost < least) {
+            best = slot;
+            least = cost;
+        }
+    }
+    return best;
+}
+
+static bool any_decodes(const struct schedule *s)
+{
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        if (s->slots[i].state == SLOT_DECODE)
+            return true;
+    return false;
+}
+
+/* Tokens that are read in the time of a step: less of it while answers wait for their next. */
+static uint32_t piece(const struct schedule *s)
+{
+    double ms = any_decodes(s) ? SCHEDULE_BESIDE_MS : SCHEDULE_STEP_MS;
+    if (s->events->look && s->n_running == 1 && s->n_waiting == 0 && ms > SCHEDULE_BESIDE_MS)
+        ms = SCHEDULE_ALONE_MS;
+    double n = s->prompt_tps * ms * 1e-3;
+    uint32_t most = s->l->f->batch.max;
+    uint32_t fits = n > most ? most : (uint32_t)n & ~(LEAST_PIECE - 1);
+    return fits < LEAST_PIECE ? LEAST_PIECE : fits;
+}
+
+/* Fills the batch with pieces of prompts; row[i]: whose logits the i-th row of them is. */
+static uint32_t add_prompts(struct schedule *s, struct slot **row, uint64_t now)
+{
+    uint32_t room = piece(s), n_rows = 0;
+    for (struct slot *slot; room >= LEAST_PIECE && n_rows < s->l->f->p.n_logits &&
+                            (slot = next_prompt(s, now)) != NULL;) {
+        const struct tokens *prompt = &slot->p->prompt;
+        uint32_t left = (uint32_t)prompt->n - slot->t.n, n = timeline_step(&slot->t, left, room);
+        if (!add_rows(s, slot, prompt->id + slot->t.n, n, n == left))
+            continue;
+        slot->in_pass = true;
+        if (n == left)
+            row[n_rows++] = slot;
+        room -= n;
+    }
+    return n_rows;
+}
+
+static void measure(struct schedule *s, uint32_t n, double seconds)
+{
+    s->sums.prompt_s += seconds;
+    if (n >= LEAST_PIECE && seconds > 0)
+        s->prompt_tps += (n / seconds - s->prompt_tps) * 0.5;
+}
+
+/* Between the layers of a pass: is it still worth while? */
+static bool look(void *arg)
+{
+    struct schedule *s = arg;
+    bool wanted = false;
+    s->events->look(s->arg);
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        wanted |= s->slots[i].in_pass && !s->slots[i].cancelled;
+    return !wanted;
+}
+
+static void run_pass(struct schedule *s)
+{
+    struct forward *f = s->l->f;
+    f->look = s->events->look ? look : NULL;
+    f->look_arg = s;
+    forward(f);
+    f->look = NULL;
+}
+
+/* Ends what was cancelled amid the pass, if it has not ended by itself. */
+static void end_cancelled(struct schedule *s)
+{
+    for (uint32_t i = 0; i < s->n_slots; i++) {
+        struct slot *slot = &s->slots[i];
+        if (slot->cancelled && slot->p) {
+            if (s->l->f->stopped)
+                timeline_forget(&slot->t);
+            slot_finish(s, slot, FINISH_CANCELLED);
+        }
+        slot->cancelled = slot->in_pass = false;
+    }
+}
+
+/* A piece of the prompts that are being read. */
+static bool prefill(struct schedule *s)
+{
+    struct forward *f = s->l->f;
+    struct slot *row[DECODE_TOKENS];
+    uint64_t t0 = os_now_ns();
+    batch_reset(&f->batch, true);
+    uint32_t n_rows = add_prompts(s, row, t0), n = f->batch.n;
+    if (n == 0)
+        return false;
+    run_pass(s);
+    uint64_t now = os_now_ns();
+    if (!f->stopped) {
+        measure(s, n, schedule_seconds(t0, now));
+        for (uint32_t i = 0; i < n_rows; i++) {
+            row[i]->state = SLOT_DECODE;
+            row[i]->prompt_ns = now;
+        }
+        go_on_all(s, row, n_rows);
+    }
+    end_cancelled(s);
+    return true;
+}
+
+bool schedule_step(struct schedule *s)
+{
+    uint64_t now = os_now_ns();
+    queue_expire(s, now);
+    queue_admit(s, now);
+    bool worked = decode(s);
+    worked |= prefill(s);
+    return worked;
+}
+
+/* --- what can be known of it ----------------------------------------------------------------- */
+
+void schedule_stats(const struct schedule *s, struct schedule_stats *out)
+{
+    *out = s->sums;
+    out->n_parallel = s->l->n_parallel;
+    out->n_running = s->n_running;
+    out->n_waiting = s->n_waiting;
+    out->kv_blocks = kv_blocks(s->l->f->kv);
+    out->kv_free = kv_blocks_free(s->l->f->kv);
+    out->prompt_tps = s->prompt_tps;
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        if (s->slots[i].state == SLOT_IDLE && s->slots[i].t.n) {
+            out->n_kept++;
+            out->kept_tokens += s->slots[i].t.n;
+        }
+}
+
+uint32_t schedule_slots(const struct schedule *s)
+{
+    return s->n_slots;
+}
+
+void schedule_slot(const struct schedule *s, uint32_t i, struct schedule_slot *out)
+{
+    const struct slot *slot = &s->slots[i];
+    *out = (struct schedule_slot){.n_tokens = slot->t.n, .decoding = slot->state == SLOT_DECODE};
+    if (!slot->p)
+        return;
+    out->id = slot->p->id;
+    out->n_prompt = (uint32_t)slot->p->prompt.n;
+    out->n_generated = slot->p->completion.n_generated;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/ask: see ask.h. */
+#include "serve/ask.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "serve/conn.h"
+#include "serve/line.h"
+#include "serve/loop.h"
+#include "serve/reply.h"
+
+#define CALL_ID 256u /* bytes of one that a model wrote */
+
+/* --- making and ending ---------------------------------------------------------------------------
+ */
+
+static void answer_init(struct ask *a, uint32_t i)
+{
+    struct ask_answer *w = &a->v[i];
+    w->ask = a;
+    w->index = i;
+    buf_init(&w->text, ASK_TEXT);
+    buf_init(&w->reasoning, ASK_TEXT);
+    buf_init(&w->call_id, CALL_ID);
+    buf_init(&w->arguments, LIMIT_TOOLCALL_BYTES);
+    buf_init(&w->cut, LIMIT_TOOLCALL_BYTES);
+}
+
+static void answer_clear(struct ask_answer *w)
+{
+    buf_clear(&w->text);
+    buf_clear(&w->reasoning);
+    buf_clear(&w->call_id);
+    buf_clear(&w->arguments);
+    buf_clear(&w->cut);
+    json_decref(w->calls);
+    json_decref(w->logprobs);
+    json_decref(w->result);
+}
+
+void ask_free(struct ask *a)
+{
+    if (!a)
+        return;
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (a->v[i].job)
+            line_cancel(&a->v[i]);
+        answer_clear(&a->v[i]);
+    }
+    mem_free(a->v);
+    mem_free(a);
+}
+
+static void gone(struct exchange *x)
+{
+    struct ask *a = x->work;
+    x->work = NULL;
+    ask_free(a);
+}
+
+struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct ask_words *words,
+                    uint32_t n, struct problem *p)
+{
+    struct ask *a = mem_new(1, sizeof *a, &p->err);
+    if (!a)
+        return NULL;
+    *a = (struct ask){.x = x,
+                      .words = words,
+                      .slot = slot,
+                      .n = n,
+                      .per_prompt = 1,
+                      .top_logprobs = -1,
+                      .v = mem_new(n, sizeof *a->v, &p->err)};
+    if (!a->v) {
+        mem_free(a);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        answer_init(a, i);
+    x->work = a;
+    x->gone = gone;
+    x->model = slot->model->id;
+    return a;
+}
+
+bool ask_submit(struct ask *a, uint32_t i, json_t *job, struct problem *p)
+{
+    if (!job)
+        return fail(&p->err, ERR_LIMIT, "the server is short of memory");
+    json_object_set_new(job, "stream", json_boolean(a->stream));
+    bool ok = line_submit(a->slot, &a->v[i], job, p);
+    json_decref(job);
+    return ok;
+}
+
+/* --- what comes ----------------------------------------------------------------------------------
+ */
+
+/* An id for a call whose model wrote none before it: nine letters and digits, as the templates of
+ * Mistral's models want them. */
+static void make_call_id(struct buf *id)
+{
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuv";
+    unsigned char random[9] = {0};
+    struct err ignored;
+    (void)!os_random(random, sizeof random, &ignored);
+    for (size_t i = 0; i < sizeof random; i++)
+        buf_add(id, &letters[random[i] % 32], 1);
+}
+
+static void begin_call(struct ask_answer *w, struct str name)
+{
+    if (!w->calls)
+        w->calls = json_array();
+    if (!w->call_id.n)
+        make_call_id(&w->call_id);
+    json_array_append_new(w->calls,
+                          json_pack("{ss% ss% ss}", "id", buf_c(&w->call_id), w->call_id.n, "name",
+                                    name.p, name.n, "arguments", ""));
+    buf_reset(&w->call_id);
+    buf_reset(&w->arguments);
+}
+
+const json_t *ask_call(const struct ask_answer *w)
+{
+    size_t n = json_array_size(w->calls);
+    return n ? json_array_get(w->calls, n - 1) : NULL;
+}
+
+static void end_call(struct ask_answer *w, bool cut, struct str text)
+{
+    json_t *call = (json_t *)(uintptr_t)ask_call(w);
+    json_object_set_new(call, "arguments", json_stringn(buf_c(&w->arguments), w->arguments.n));
+    json_object_set_new(call, "cut", json_boolean(cut));
+    buf_str(&w->cut, text);
+}
+
+/* Keeps what belongs to a call. */
+static void note_call(struct ask_answer *w, enum job_part part, struct str text)
+{
+    if (part == JOB_CALL_ID)
+        buf_str(&w->call_id, text);
+    else if (part == JOB_CALL)
+        begin_call(w, text);
+    else if (part == JOB_ARGUMENTS)
+        buf_str(&w->arguments, text);
+    else if (part == JOB_CALL_END || part == JOB_CALL_CUT)
+        end_call(w, part == JOB_CALL_CUT, text);
+}
+
+void ask_part(struct ask_answer *w, enum job_part part, struct str text, json_t *logprobs)
+{
+    struct ask *a = w->ask;
+    note_call(w, part, text);
+    if (a->stream) {
+        a->words->part(w, part, text, logprobs);
+        if (conn_pending(a->x->conn) > CONN_FULL)
+            conn_close(a->x->conn); /* it reads too slowly for what it asked for */
+        return;
+    }
+    if (part == JOB_CONTENT)
+        buf_str(&w->text, text);
+    else if (part == JOB_REASONING)
+        buf_str(&w->reasoning, text);
+    if (!w->logprobs && logprobs)
+        w->logprobs = json_incref(logprobs);
+    else if (logprobs)
+        json_array_extend(w->logprobs, logprobs);
+}
+
+bool ask_cut(const struct ask_answer *w)
+{
+    return strcmp(w->finish, "end") != 0 && strcmp(w->finish, "stop") != 0;
+}
+
+void ask_usage(const struct ask *a, uint32_t *n_prompt, uint32_t *n_cached, uint32_t *n_generated)
+{
+    *n_prompt = *n_cached = *n_generated = 0;
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (i % a->per_prompt == 0) {
+            *n_prompt += a->v[i].n_prompt;
+            *n_cached += a->v[i].n_cached;
+        }
+        *n_generated += a->v[i].n_generated;
+    }
+}
+
+static void count(struct ask *a)
+{
+    struct stats *s = &a->x->server->stats;
+    ask_usage(a, &a->x->n_prompt, &a->x->n_cached, &a->x->n_generated);
+    s->n_prompt += a->x->n_prompt;
+    s->n_cached += a->x->n_cached;
+    s->n_generated += a->x->n_generated;
+    for (uint32_t i = 0; i < a->n; i++) {
+        s->prompt_s += a->v[i].prompt_s;
+        s->decode_s += a->v[i].decode_s;
+    }
+}
+
+void ask_ended(struct ask_answer *w)
+{
+    struct ask *a = w->ask;
+    a->n_ended++;
+    if (a->stream && a->words->end)
+        a->words->end(w);
+    if (a->n_ended < a->n)
+        return;
+    count(a);
+    a->words->whole(a);
+}
+
+void ask_failed(struct ask_answer *w, const struct problem *why)
+{
+    struct ask *a = w->ask;
+    struct problem p = *why;
+    if (a->begun) {
+        a->x->error = err_name(p.err.code);
+        a->words->broken(a, &p);
+    } else {
+        reply_problem(a->x, &p);
+    }
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/config: see config.h. */
+#include "serve/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/near.h"
+#include "run/settings.h"
+#include "store/name.h"
+
+#define ROW(key, kind, min, max, arg, help)                                                        \
+    {                                                                                              \
+        #key, kind, offsetof(struct config, key), min, max, arg, help                              \
+    }
+
+const struct config_key config_keys[CONFIG_KEYS] = {
+    ROW(listen, CONFIG_LISTEN, 0, 0, "ADDR:PORT",
+        N_("where to be reached: 127.0.0.1:8080, [::1]:8080, or unix:PATH; may be given several "
+           "times")),
+    ROW(memory, CONFIG_SIZE, 0, 1e15, "SIZE",
+        N_("most memory for the model and its contexts (default: what is free, less a reserve)")),
+    ROW(threads, CONFIG_U32, 0, 4096, "N",
+        N_("threads that compute (default 0: the CPUs this process may use)")),
+    ROW(parallel, CONFIG_U32, 1, 256, "N", N_("answers in the making at once (default 8)")),
+    ROW(queue, CONFIG_U32, 0, 65536, "N",
+        N_("requests that may wait for their turn; more are refused with 429 (default 64)")),
+    ROW(max_connections, CONFIG_U32, 1, 10240, "N",
+        N_("connections at once; more are closed (default 1024)")),
+    ROW(max_body, CONFIG_SIZE, 1024, LIMIT_HTTP_BODY, "SIZE",
+        N_("largest body of a request (default 32M)")),
+    ROW(request_seconds, CONFIG_U32, 1, 86400, "N",
+        N_("longest time for one answer, waiting included (default 3600)")),
+    ROW(models, CONFIG_MODELS, 0, 0, NULL, N_("settings of models, by name")),
+};
+
+static void *field(const struct config *c, const struct config_key *key)
+{
+    return (char *)(uintptr_t)c + key->offset;
+}
+
+static void list_clear(struct config_list *l)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        mem_free(l->v[i]);
+    l->n = 0;
+}
+
+void config_clear(struct config *c)
+{
+    list_clear(&c->listen);
+    json_decref(c->models);
+    c->models = NULL;
+}
+
+void config_init(struct config *c)
+{
+    *c = (struct config){.parallel = 8,
+                         .queue = 64,
+                         .max_connections = 1024,
+                         .max_body = LIMIT_HTTP_BODY,
+                         .request_seconds = 3600};
+}
+
+bool config_copy(struct config *to, const struct config *from, struct err *e)
+{
+    *to = *from;
+    to->listen.n = 0;
+    json_incref(to->models);
+    for (uint32_t i = 0; i < from->listen.n; i++) {
+        size_t n = strlen(from->listen.v[i]);
+        char *copy = mem_new(n + 1, 1, e);
+        if (!copy) {
+            config_clear(to);
+            return false;
+        }
+        memcpy(copy, from->listen.v[i], n);
+        to->listen.v[to->listen.n++] = copy;
+    }
+    return true;
+}
+
+const char *config_source_name(enum config_source s)
+{
+    static const char *const names[] = {N_("default"), N_("file"), N_("environment"), N_("option")};
+    return names[s];
+}
+
+/* --- one value ----------------------------------------------------------------------------------
+ */
+
+static bool add_listen(struct config *c, struct str text, struct err *e)
+{
+    struct listen_address a;
+    if (!listen_parse(text, &a, e))
+        return false;
+    if (c->listen.n == LISTEN_MAX)
+        return fail(e, ERR_LIMIT, "%d addresses to listen at are the most", LISTEN_MAX);
+    char *copy = mem_new(text.n + 1, 1, e);
+    if (!copy)
+        return false;
+    memcpy(copy, text.p, text.n);
+    c->listen.v[c->listen.n++] = copy;
+    return true;
+}
+
+static bool parse_size(struct str text, double *out)
+{
+    static const char units[] = "KMGT";
+    const char *unit = text.n ? strchr(units, text.p[text.n - 1] & ~0x20) : NULL;
+    bool has_unit = unit && *unit;
+    double v = 0;
+    if (has_unit)
+        text.n--;
+    if (!str_to_f64(text, &v) || v < 0)
+        return false;
+    for (long i = has_unit ? unit - units + 1 : 0; i > 0; i--)
+        v *= 1024;
+    *out = v;
+    return true;
+}
+
+static bool set_number(struct config *c, const struct config_key *key, double v, struct err *e)
+{
+    if (!(v >= key->min && v <= key->max) || v != (double)(uint64_t)v)
+        return fail(e, ERR_USAGE, "%s: expected a whole number from %.0f to %.0f, not %.10g",
+                    key->key, key->min, key->max, v);
+    if (key->kind == CONFIG_SIZE)
+        *(uint64_t *)field(c, key) = (uint64_t)v;
+    else
+        *(uint32_t *)field(c, key) = (uint32_t)v;
+    return true;
+}
+
+bool config_set(struct config *c, const struct config_key *key, struct str value,
+                enum config_source source, struct err *e)
+{
+    enum config_source *from = &c->source[key - config_keys];
+    double v = 0;
+    bool ok = false;
+    if (key->kind == CONFIG_LISTEN) {
+        if (*from != source)
+            list_clear(&c->listen);
+        ok = add_listen(c, value, e);
+    } else if (key->kind == CONFIG_SIZE ? parse_size(value, &v) : str_to_f64(value, &v)) {
+        ok = set_number(c, key, v, e);
+    } else {
+        fail(e, ERR_USAGE, "%s: \"%.*s\" is no number", key->key, STR_ARG(value));
+    }
+    if (ok)
+        *from = source;
+    return ok;
+}
+
+static bool check_models(const json_t *models, struct err *e)
+{
+    const char *name;
+    json_t *of;
+    if (!json_is_object(models))
+        return fail(e, ERR_USAGE, "models: expected an object of names and settings");
+    json_object_foreach((json_t *)(uintptr_t)models, name, of)
+    {
+        struct settings s;
+        if (!json_is_object(of))
+            return fail(e, ERR_USAGE, "models: %s: expected an object of settings", name);
+        settings_init(&s);
+        bool ok = settings_from_json(&s, of, name, e);
+        settings_clear(&s);
+        if (!ok)
+            return err_at(e, "models");
+    }
+    return true;
+}
+
+static bool set_listen_json(struct config *c, const json_t *value, struct err *e)
+{
+    size_t n = json_is_array(value) ? json_array_size(value) : 1;
+    list_clear(&c->listen);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *one = json_is_array(value) ? json_array_get(value, i) : value;
+        if (!json_is_string(one))
+            return fail(e, ERR_USAGE, "listen: expected a list of addresses");
+        if (!add_listen(c, str_of(json_string_value(one)), e))
+            return false;
+    }
+    return true;
+}
+
+static bool set_json(struct config *c, const struct config_key *key, const json_t *value,
+                     struct err *e)
+{
+    struct str text = {json_string_value(value), json_string_length(value)};
+    c->source[key - config_keys] = CONFIG_FILE;
+    if (key->kind == CONFIG_LISTEN)
+        return set_listen_json(c, value, e);
+    if (key->kind == CONFIG_SIZE && json_is_string(value))
+        return config_set(c, key, text, CONFIG_FILE, e);
+    if (key->kind != CONFIG_MODELS)
+        return json_is_number(value)
+                   ? set_number(c, key, json_number_value(value), e)
+                   : fail(e, ERR_USAGE, "%s: expected a whole number from %.0f to %.0f", key->key,
+                          key->min, key->max);
+    if (!check_models(value, e))
+        return false;
+    json_decref(c->models);
+    c->models = json_deep_copy(value);
+    return c->models != NULL || fail(e, ERR_LIMIT, "models: memory is short");
+}
+
+json_t *config_value(const struct config *c, const struct config_key *key)
+{
+    json_t *list = NULL;
+    switch (key->kind) {
+    case CONFIG_U32:
+        return json_integer(*(uint32_t *)field(c, key));
+    case CONFIG_SIZE:
+        return json_integer((json_int_t) * (uint64_t *)field(c, key));
+    case CONFIG_LISTEN:
+        list = json_array();
+        for (uint32_t i = 0; i < c->listen.n; i++)
+            json_array_append_new(list, json_string(c->listen.v[i]));
+        return list;
+    case CONFIG_MODELS:
+        return c->models ? json_incref(c->models) : json_object();
+    }
+    return NULL;
+}
+
+/* --- file and environment ------------------------------------------------------------------------
+ */
+
+static const struct config_key *find(const char *name)
+{
+    for (int i = 0; i < CONFIG_KEYS; i++)
+        if (strcmp(config_keys[i].key, name) == 0)
+            return &config_keys[i];
+    return NULL;
+}
+
+static bool unknown(const char *name, struct err *e)
+{
+    struct near near;
+    near_init(&near, str_of(name));
+    for (int i = 0; i < CONFIG_KEYS; i++)
+        near_offer(&near, config_keys[i].key);
+    const char *best = near_best(&near);
+    if (best)
+        return fail(e, ERR_USAGE, "unknown key \"%s\"; did you mean \"%s\"?", name, best);
+    return fail(e, ERR_USAGE, "unknown key \"%s\"; moat config show lists the keys", name);
+}
+
+bool config_from_json(struct config *c, const json_t *object, const char *where, struct err *e)
+{
+    const char *name;
+    json_t *value;
+    if (!json_is_object(object)) {
+        fail(e, ERR_USAGE, "expected an object of keys and values");
+        return err_at(e, "%s", where);
+    }
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        const struct config_key *key = find(name);
+        if (key ? !set_json(c, key, value, e) : !unknown(name, e))
+            return err_at(e, "%s", where);
+    }
+    return true;
+}
+
+static bool read_file(struct config *c, const char *path, struct err *e)
+{
+    json_t *j = json_read_file(path, LIMIT_CONFIG_BYTES, e);
+    snprintf(c->path, sizeof c->path, "%s", path);
+    bool ok = j && config_from_json(c, j, path, e);
+    json_decref(j);
+    return ok;
+}
+
+/* The first of the usual places where a file is, or "". */
+static void usual_path(char *out, size_t n)
+{
+    const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    if (xdg && xdg[0])
+        snprintf(out, n, "%s/moat/config.json", xdg);
+    else
+        snprintf(out, n, "%s/.config/moat/config.json", home ? home : "");
+    if (access(out, F_OK) != 0)
+        snprintf(out, n, "/etc/moat/config.json");
+    if (access(out, F_OK) != 0)
+        out[0] = '\0';
+}
+
+static bool read_environment(struct config *c, struct err *e)
+{
+    for (int i = 0; i < CONFIG_KEYS; i++) {
+        char name[64] = "MOAT_";
+        for (size_t j = 0; config_keys[i].key[j] && j < sizeof name - 6; j++) {
+            char letter = config_keys[i].key[j];
+            name[5 + j] = (char)(letter >= 'a' && letter <= 'z' ? letter & ~0x20 : letter);
+        }
+        const char *value = config_keys[i].kind == CONFIG_MODELS ? NULL : getenv(name);
+        if (value && value[0] &&
+            !config_set(c, &config_keys[i], str_of(value), CONFIG_ENVIRONMENT, e))
+            return err_at(e, "%s", name);
+    }
+    return true;
+}
+
+bool config_load(struct config *c, const char *path, struct err *e)
+{
+    char usual[4096];
+    const char *given = path ? path : getenv("MOAT_CONFIG");
+    if (!given || !given[0]) {
+        usual_path(usual, sizeof usual);
+        given = usual;
+    }
+    return (!given[0] || read_file(c, given, e)) && read_environment(c, e);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/config: what the owner of a server sets about it, in one table.
+ *
+ * The table is the single source for the keys of config.json, for the options of moat serve
+ * (`--max-body` = key with dashes), for the environment (MOAT_MAX_BODY), for help, and for moat
+ * config. An option overrides the environment, that the file. The file is $MOAT_CONFIG, or else the
+ * first that is there of $XDG_CONFIG_HOME/moat/config.json (~/.config without it) and
+ * /etc/moat/config.json; without any, the defaults hold. Unknown keys and values out of range are
+ * errors that name the key, the range and the nearest known key. */
+#ifndef MOAT_SERVE_CONFIG_H
+#define MOAT_SERVE_CONFIG_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "serve/listen.h"
+
+enum config_kind {
+    CONFIG_U32,
+    CONFIG_SIZE,   /* bytes: a number, or text like "12G" */
+    CONFIG_LISTEN, /* a list of addresses, or one */
+    CONFIG_MODELS  /* {"NAME": {settings}}: what run/settings has; not an option */
+};
+
+struct config_key {
+    const char *key;
+    enum config_kind kind;
+    size_t offset; /* in struct config */
+    double min, max;
+    const char *arg;
+    const char *help; /* gettext id */
+};
+
+enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
+enum { CONFIG_KEYS = 9 };
+
+struct config_list {
+    char *v[LISTEN_MAX]; /* owned */
+    uint32_t n;
+};
+
+struct config {
+    struct config_list listen;
+    uint64_t memory, max_body;
+    uint32_t threads, parallel, queue, max_connections, request_seconds;
+    json_t *models; /* owned, or NULL */
+    enum config_source source[CONFIG_KEYS];
+    char path[4096]; /* of the file that was read, or "" */
+};
+
+extern const struct config_key config_keys[CONFIG_KEYS];
+
+void config_init(struct config *c); /* the defaults */
+void config_clear(struct config *c);
+bool config_copy(struct config *to, const struct config *from, struct err *e) MUST_USE;
+
+/* File (a path, or NULL: the usual places), then environment. */
+bool config_load(struct config *c, const char *path, struct err *e) MUST_USE;
+bool config_from_json(struct config *c, const json_t *object, const char *where,
+                      struct err *e) MUST_USE;
+/* A value of a command line or of the environment. A list grows with each call of one source. */
+bool config_set(struct config *c, const struct config_key *key, struct str value,
+                enum config_source source, struct err *e) MUST_USE;
+/* The value as JSON; the caller owns it. */
+json_t *config_value(const struct config *c, const struct config_key *key);
+const char *config_source_name(enum config_source s); /* gettext id */
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/control: the line between supervisor and front: short messages, some with a descriptor.
+ *
+ * To the front: an engine's line (the descriptor, and which model), a new configuration (as JSON
+ * text), the order to drain. To the supervisor: an engine that does not keep to the protocol, by
+ * its model. The end of the line is the end of either. */
+#ifndef MOAT_SERVE_CONTROL_H
+#define MOAT_SERVE_CONTROL_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+enum control_kind { CONTROL_ENGINE = 1, CONTROL_CONFIG, CONTROL_DRAIN, CONTROL_KILL_ENGINE };
+
+struct control {
+    uint32_t kind;
+    uint32_t model; /* CONTROL_ENGINE, CONTROL_KILL_ENGINE: which */
+    uint32_t bytes; /* that follow: CONTROL_CONFIG */
+    uint32_t pid;   /* CONTROL_ENGINE: its process, for the log */
+};
+
+/* Blocking; fd -1: none. */
+bool control_send(int line, const struct control *m, struct str payload, int fd,
+                  struct err *e) MUST_USE;
+
+#endif

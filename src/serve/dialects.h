@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/dialects: the functions that answer, by whose words they speak. Rows of route.c. */
+#ifndef MOAT_SERVE_DIALECTS_H
+#define MOAT_SERVE_DIALECTS_H
+
+#include "serve/exchange.h"
+
+/* OpenAI */
+void openai_chat(struct exchange *x);
+void openai_completion(struct exchange *x);
+void openai_embeddings(struct exchange *x);
+void openai_models(struct exchange *x);
+void openai_model(struct exchange *x);
+
+/* llama.cpp */
+void llama_completion(struct exchange *x);
+void llama_infill(struct exchange *x);
+void llama_tokenize(struct exchange *x);
+void llama_detokenize(struct exchange *x);
+void llama_apply_template(struct exchange *x);
+void llama_embedding(struct exchange *x);
+void llama_props(struct exchange *x);
+void llama_slots(struct exchange *x);
+void llama_health(struct exchange *x);
+void llama_metrics(struct exchange *x);
+
+/* Ollama */
+void ollama_root(struct exchange *x);
+void ollama_chat(struct exchange *x);
+void ollama_generate(struct exchange *x);
+void ollama_embed(struct exchange *x);
+void ollama_embeddings(struct exchange *x);
+void ollama_tags(struct exchange *x);
+void ollama_show(struct exchange *x);
+void ollama_ps(struct exchange *x);
+void ollama_version(struct exchange *x);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/exchange: see exchange.h. */
+#include "serve/exchange.h"
+
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "serve/log.h"
+#include "serve/loop.h"
+#include "serve/request_id.h"
+
+struct exchange *exchange_new(struct conn *c, const struct route *route)
+{
+    struct exchange *x = mem_new(1, sizeof *x, NULL);
+    if (!x)
+        return NULL;
+    *x = (struct exchange){.server = c->server,
+                           .conn = c,
+                           .route = route,
+                           .start_ns = os_now_ns(),
+                           .created = time(NULL),
+                           .keep = c->http.req.keep_alive};
+    request_id_next(x->id);
+    c->server->stats.n_live++;
+    return x;
+}
+
+static void finish(struct exchange *x, bool gone)
+{
+    if (x->gone)
+        x->gone(x);
+    log_exchange(x, gone);
+    stats_count(&x->server->stats, gone ? 499 : x->status);
+    x->server->stats.n_live--;
+    json_decref(x->body);
+    mem_free(x);
+}
+
+void exchange_end(struct exchange *x)
+{
+    struct conn *c = x->conn;
+    bool keep = x->keep;
+    c->x = NULL;
+    finish(x, false);
+    conn_answered(c, keep);
+}
+
+void exchange_gone(struct exchange *x)
+{
+    finish(x, true);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/exchange: one request and its answer.
+ *
+ * Made when a request is whole, gone when its answer has ended or its client has left: then `gone`
+ * is called once, to cancel what still works for it. The body is parsed JSON (or NULL without one).
+ * The id stands in the X-Request-Id header, in errors and in the log. */
+#ifndef MOAT_SERVE_EXCHANGE_H
+#define MOAT_SERVE_EXCHANGE_H
+
+#include <jansson.h>
+
+#include "serve/route.h"
+
+struct exchange {
+    struct server *server;
+    struct conn *conn;
+    const struct route *route;
+    char id[32]; /* "req_" and 24 hexadecimal digits */
+    json_t *body;
+    struct str rest; /* of the path, see struct route; in the request */
+    uint64_t start_ns;
+    time_t created;
+
+    int status; /* sent; 0: no head yet */
+    bool chunked, keep;
+    uint32_t retry_s; /* of a refusal for lack of room */
+
+    /* For the log and the metrics; filled by whoever answers. */
+    const char *model; /* borrowed from the server's models */
+    uint32_t n_prompt, n_cached, n_generated;
+    const char *error; /* the code of the error the client got, or NULL */
+
+    void *work; /* of the dialect */
+    void (*gone)(struct exchange *x);
+};
+
+struct exchange *exchange_new(struct conn *c, const struct route *route) MUST_USE;
+void exchange_end(struct exchange *x);  /* the answer is out: logs, frees, lets the connection on */
+void exchange_gone(struct exchange *x); /* the client has left: logs and frees */
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/line: the front's end of the line to an engine: run/job's messages over a libuv pipe, and
+ * which answer each of them is for. */
+#ifndef MOAT_SERVE_LINE_H
+#define MOAT_SERVE_LINE_H
+
+#include "serve/ask.h"
+
+/* Takes the descriptor that waits at the control pipe. */
+bool line_open(struct engine_slot *slot, uv_pipe_t *control, struct err *e) MUST_USE;
+/* Ends it; every answer under way gets its error. */
+void line_close(struct engine_slot *slot);
+
+/* Sends the job and makes the answer its receiver; ERR_BUSY (429) when too many wait already. */
+bool line_submit(struct engine_slot *slot, struct ask_answer *w, json_t *job,
+                 struct problem *p) MUST_USE;
+/* Asks for the engine's own numbers, as the answer's result. */
+bool line_ask_stats(struct engine_slot *slot, struct ask_answer *w, struct problem *p) MUST_USE;
+void line_cancel(struct ask_answer *w);
+
+#endif

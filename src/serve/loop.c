@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/loop: see loop.h. */
+#include "serve/loop.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "serve/control.h"
+#include "serve/log.h"
+
+struct listener_handle {
+    struct server *server;
+    bool local;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } io;
+};
+
+/* --- listeners ----------------------------------------------------------------------------------
+ */
+
+static void on_client(uv_stream_t *stream, int status)
+{
+    struct listener_handle *l = stream->data;
+    if (status == 0 && !l->server->draining)
+        conn_accept(l->server, stream, l->local);
+}
+
+static bool listen_one(struct server *s, struct listener_handle *h, const struct listener *l)
+{
+    h->server = s;
+    h->local = l->local;
+    if (l->local)
+        uv_pipe_init(&s->loop, &h->io.pipe, 0);
+    else
+        uv_tcp_init(&s->loop, &h->io.tcp);
+    h->io.handle.data = h;
+    int status = l->local ? uv_pipe_open(&h->io.pipe, l->fd) : uv_tcp_open(&h->io.tcp, l->fd);
+    return status == 0 && uv_listen(&h->io.stream, 511, on_client) == 0;
+}
+
+static bool listen_all(struct server *s, const struct listeners *l)
+{
+    s->listeners = mem_new(l->n, sizeof *s->listeners, NULL);
+    for (uint32_t i = 0; s->listeners && i < l->n; i++) {
+        if (!listen_one(s, &s->listeners[i], &l->v[i]))
+            return false;
+        s->n_listeners++;
+    }
+    return s->listeners != NULL;
+}
+
+/* --- draining ------------------------------------------------------------------------------------
+ */
+
+static void on_walk(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* Ends the loop once nobody waits for an answer any more. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct server *s = prepare->data;
+    if (s->draining && !s->conns)
+        uv_stop(&s->loop);
+}
+
+static void drain(struct server *s)
+{
+    if (s->draining)
+        return;
+    s->draining = true;
+    log_event("draining", "%u requests under way", s->stats.n_live);
+    for (uint32_t i = 0; i < s->n_listeners; i++)
+        uv_close(&s->listeners[i].io.handle, NULL);
+    conn_drain(s);
+}
+
+/* --- the supervisor ------------------------------------------------------------------------------
+ */
+
+static void take_engine(struct server *s, const struct control *m)
+{
+    if (uv_pipe_pending_count(&s->control) > 0)
+        engines_attach(&s->engines, m->model, (int)m->pid, &s->control);
+}
+
+void loop_report_engine(struct server *s, uint32_t model)
+{
+    struct control m = {.kind = CONTROL_KILL_ENGINE, .model = model};
+    uv_buf_t b = uv_buf_init((char *)&m, sizeof m);
+    if (uv_try_write((uv_stream_t *)&s->control, &b, 1) != sizeof m)
+        log_event("report-failed", "model %u", model);
+}
+
+static void take_config(struct server *s, struct str text)
+{
+    struct config c;
+    struct err e;
+    config_init(&c);
+    json_t *j = json_parse(text, "reload", &e);
+    if (j && config_from_json(&c, j, "reload", &e)) {
+        struct config old = s->config;
+        s->config = c;
+        c = old;
+        log_event("reloaded", "%s", "limits of new requests");
+    } else {
+        log_event("reload-failed", "%s", e.msg);
+    }
+    config_clear(&c);
+    json_decref(j);
+}
+
+static void take_control(struct server *s, const struct control *m, struct str payload)
+{
+    switch ((enum control_kind)m->kind) {
+    case CONTROL_ENGINE:
+        take_engine(s, m);
+        break;
+    case CONTROL_CONFIG:
+        take_config(s, payload);
+        break;
+    case CONTROL_DRAIN:
+        drain(s);
+        break;
+    case CONTROL_KILL_ENGINE:
+        break;
+    }
+}
+
+static void on_control_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *b)
+{
+    struct server *s = handle->data;
+    (void)suggested;
+    *b = uv_buf_init(s->read_bytes, sizeof s->read_bytes);
+}
+
+static void on_control(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
+{
+    struct server *s = stream->data;
+    if (n < 0) { /* the supervisor is gone: nobody would restart what falls */
+        s->draining = true;
+        uv_stop(&s->loop);
+        return;
+    }
+    buf_add(&s->control_in, b->base, (size_t)n);
+    struct control m;
+    while (s->control_in.n >= sizeof m) {
+        memcpy(&m, s->control_in.p, sizeof m);
+        if (s->control_in.n - sizeof m < m.bytes)
+            break;
+        take_control(s, &m, str_sub(buf_view(&s->control_in), sizeof m, m.bytes));
+        buf_drop_front(&s->control_in, sizeof m + m.bytes);
+    }
+}
+
+/* --- the role ------------------------------------------------------------------------------------
+ */
+
+static bool start(struct server *s, const struct listeners *l, int control_fd,
+                  const struct served_list *models, uv_prepare_t *prepare)
+{
+    uv_prepare_init(&s->loop, prepare);
+    prepare->data = s;
+    uv_prepare_start(prepare, on_prepare);
+    uv_pipe_init(&s->loop, &s->control, 1);
+    s->control.data = s;
+    return uv_pipe_open(&s->control, control_fd) == 0 &&
+           uv_read_start((uv_stream_t *)&s->control, on_control_alloc, on_control) == 0 &&
+           engines_init(&s->engines, s, models) && listen_all(s, l);
+}
+
+int front_main(const struct listeners *l, int control_fd, const struct config *config,
+               const struct served_list *models)
+{
+    struct err e = {0};
+    uv_prepare_t prepare;
+    struct server *s = mem_new(1, sizeof *s, &e);
+    signal(SIGPIPE, SIG_IGN);
+    if (!s || !config_copy(&s->config, config, &e) || uv_loop_init(&s->loop) != 0) {
+        log_event("front-failed", "%s", e.msg);
+        mem_free(s);
+        return err_exit_status(ERR_INTERNAL);
+    }
+    buf_init(&s->control_in, 2 * LIMIT_CONFIG_BYTES);
+    s->start_ns = os_now_ns();
+    bool ok = start(s, l, control_fd, models, &prepare);
+    if (ok)
+        uv_run(&s->loop, UV_RUN_DEFAULT);
+    for (struct conn *c = s->conns, *next; c; c = next) {
+        next = c->next;
+        conn_close(c);
+    }
+    engines_close(&s->engines);
+    uv_walk(&s->loop, on_walk, NULL);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&s->loop);
+    buf_clear(&s->control_in);
+    mem_free(s->listeners);
+    config_clear(&s->config);
+    mem_free(s);
+    return ok ? 0 : err_exit_status(ERR_INTERNAL);
+}

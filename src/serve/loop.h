@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/loop: the front: one thread, one libuv loop, every socket of a client.
+ *
+ * Takes listening sockets and a line to the supervisor, and holds until that line says so or ends.
+ * Parses HTTP and JSON and nothing else of the outside; whatever concerns a model goes over a line
+ * to its engine (serve/engines). */
+#ifndef MOAT_SERVE_LOOP_H
+#define MOAT_SERVE_LOOP_H
+
+#include <uv.h>
+
+#include "serve/config.h"
+#include "serve/conn.h"
+#include "serve/engines.h"
+#include "serve/listen.h"
+#include "serve/stats.h"
+
+struct server {
+    uv_loop_t loop;
+    struct config config;
+    struct engines engines;
+    struct stats stats;
+    struct conn *conns;
+    uint32_t n_conns;
+    bool draining;
+    uint64_t start_ns;
+    struct listener_handle *listeners; /* [n_listeners] */
+    uint32_t n_listeners;
+    uv_pipe_t control; /* to the supervisor */
+    struct buf control_in;
+    char read_bytes[64u << 10];
+};
+
+/* Asks the supervisor to end an engine that does not keep to the protocol. */
+void loop_report_engine(struct server *s, uint32_t model);
+
+/* The role: returns the exit status when it has drained, or the supervisor is gone. Takes the
+ * descriptors over. */
+int front_main(const struct listeners *l, int control_fd, const struct config *config,
+               const struct served_list *models);
+
+#endif

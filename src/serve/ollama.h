@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/ollama: what the routes of Ollama's API share. */
+#ifndef MOAT_SERVE_OLLAMA_H
+#define MOAT_SERVE_OLLAMA_H
+
+#include "serve/ask.h"
+
+/* "options": the settings, by Ollama's names; and "format". */
+bool ollama_options(const json_t *body, const struct engine_slot *slot, json_t *job,
+                    struct problem *p) MUST_USE;
+/* An object with model and created_at; the rest is the caller's to add. */
+json_t *ollama_object(const struct ask *a, bool done);
+/* The counts and times that the last object has. */
+void ollama_add_sums(json_t *j, const struct ask_answer *w);
+const char *ollama_time(time_t t, char out[32]); /* RFC 3339 */
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/route: see route.h. */
+#include "serve/route.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "serve/dialects.h"
+#include "serve/loop.h"
+#include "serve/origin.h"
+#include "serve/reply.h"
+
+#define GET  HTTP_METHOD_GET
+#define POST HTTP_METHOD_POST
+
+static const struct route routes[] = {
+    {POST, "/v1/chat/completions", DIALECT_OPENAI, openai_chat},
+    {POST, "/v1/completions", DIALECT_OPENAI, openai_completion},
+    {POST, "/v1/embeddings", DIALECT_OPENAI, openai_embeddings},
+    {GET, "/v1/models", DIALECT_OPENAI, openai_models},
+    {GET, "/v1/models/*", DIALECT_OPENAI, openai_model},
+
+    {GET, "/health", DIALECT_LLAMA, llama_health},
+    {GET, "/v1/health", DIALECT_LLAMA, llama_health},
+    {GET, "/metrics", DIALECT_LLAMA, llama_metrics},
+    {GET, "/props", DIALECT_LLAMA, llama_props},
+    {GET, "/slots", DIALECT_LLAMA, llama_slots},
+    {POST, "/completion", DIALECT_LLAMA, llama_completion},
+    {POST, "/completions", DIALECT_LLAMA, llama_completion},
+    {POST, "/infill", DIALECT_LLAMA, llama_infill},
+    {POST, "/tokenize", DIALECT_LLAMA, llama_tokenize},
+    {POST, "/detokenize", DIALECT_LLAMA, llama_detokenize},
+    {POST, "/apply-template", DIALECT_LLAMA, llama_apply_template},
+    {POST, "/embedding", DIALECT_LLAMA, llama_embedding},
+
+    {GET, "/", DIALECT_OLLAMA, ollama_root},
+    {POST, "/api/chat", DIALECT_OLLAMA, ollama_chat},
+    {POST, "/api/generate", DIALECT_OLLAMA, ollama_generate},
+    {POST, "/api/embed", DIALECT_OLLAMA, ollama_embed},
+    {POST, "/api/embeddings", DIALECT_OLLAMA, ollama_embeddings},
+    {GET, "/api/tags", DIALECT_OLLAMA, ollama_tags},
+    {POST, "/api/show", DIALECT_OLLAMA, ollama_show},
+    {GET, "/api/ps", DIALECT_OLLAMA, ollama_ps},
+    {GET, "/api/version", DIALECT_OLLAMA, ollama_version},
+};
+enum { N_ROUTES = sizeof routes / sizeof *routes };
+
+/* --- finding the row -----------------------------------------------------------------------------
+ */
+
+static bool path_matches(const struct route *r, struct str path, struct str *rest)
+{
+    size_t n = strlen(r->path);
+    if (r->path[n - 1] != '*')
+        return str_is(path, r->path);
+    *rest = str_from(path, n - 1);
+    return path.n >= n && str_starts(path, (struct str){r->path, n - 1});
+}
+
+/* *known: the path is, with whatever method. */
+static const struct route *find(const struct http_request *req, struct str *rest, bool *known)
+{
+    enum http_method method = req->method == HTTP_METHOD_HEAD ? GET : req->method;
+    *known = false;
+    for (size_t i = 0; i < N_ROUTES; i++)
+        if (path_matches(&routes[i], req->path, rest)) {
+            *known = true;
+            if (routes[i].method == method)
+                return &routes[i];
+        }
+    return NULL;
+}
+
+enum dialect route_dialect(struct str path)
+{
+    if (str_starts(path, STR("/v1/")))
+        return DIALECT_OPENAI;
+    return str_starts(path, STR("/api/")) ? DIALECT_OLLAMA : DIALECT_LLAMA;
+}
+
+/* --- before the body -----------------------------------------------------------------------------
+ */
+
+static int refuse(struct err *e, int status, enum err_code code, const char *why)
+{
+    fail(e, code, "%s", err_text(why));
+    return status;
+}
+
+static bool is_type(struct str value, const char *type)
+{
+    size_t n = strlen(type);
+    if (value.n < n || (value.n > n && !strchr("; \t", value.p[n])))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if ((value.p[i] >= 'A' && value.p[i] <= 'Z' ? value.p[i] | 0x20 : value.p[i]) != type[i])
+            return false;
+    return true;
+}
+
+/* What curl -d sends without being told is let pass: a page elsewhere is kept out by its Origin. */
+static bool type_allowed(struct str type)
+{
+    return type.n == 0 || is_type(type, "application/json") ||
+           is_type(type, "application/x-www-form-urlencoded");
+}
+
+int route_check(const struct conn *c, struct err *e)
+{
+    const struct http_request *req = &c->http.req;
+    struct str rest;
+    bool known;
+    if (!c->local && req->host.n && !origin_host_allowed(req->host))
+        return refuse(e, 403, ERR_DENIED,
+                      N_("this server answers to localhost only; the Host header names another"));
+    if (!c->local && req->origin.n && !origin_allowed(req->origin))
+        return refuse(e, 403, ERR_DENIED, N_("pages of other sites may not use this server"));
+    if (!find(req, &rest, &known)) {
+        if (known)
+            return refuse(e, 405, ERR_USAGE, N_("this path does not take this method"));
+        return refuse(e, 404, ERR_NOT_FOUND, N_("there is nothing at this path"));
+    }
+    if (req->method == POST && !type_allowed(req->content_type))
+        return refuse(e, 415, ERR_UNSUPPORTED, N_("the body must be application/json"));
+    return 0;
+}
+
+/* --- after the body ------------------------------------------------------------------------------
+ */
+
+static bool parse_body(struct exchange *x, struct problem *p)
+{
+    struct str body = buf_view(&x->conn->http.body);
+    if (x->route->method != POST)
+        return true;
+    if (!str_utf8_valid(body))
+        return fail(&p->err, ERR_USAGE, "the body is not valid UTF-8");
+    x->body = json_parse(body, "body", &p->err);
+    buf_clear(&x->conn->http.body);
+    if (!x->body) {
+        p->status = p->err.code == ERR_LIMIT ? 0 : 400;
+        return false;
+    }
+    return json_is_object(x->body) || fail(&p->err, ERR_USAGE, "the body must be a JSON object");
+}
+
+void route_dispatch(struct conn *c)
+{
+    struct str rest = {0};
+    struct problem p = {0};
+    bool known;
+    const struct route *r = find(&c->http.req, &rest, &known);
+    struct exchange *x = exchange_new(c, r);
+    if (!x) {
+        conn_close(c);
+        return;
+    }
+    c->x = x;
+    x->rest = rest;
+    if (parse_body(x, &p))
+        r->answer(x);
+    else
+        reply_problem(x, &p);
+}

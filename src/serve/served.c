@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/served: see served.h. */
+#include "serve/served.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "store/manifest.h"
+
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* The name of a file without its folder and ".gguf". */
+static void id_of_path(struct served *m, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct str name = str_of(slash ? slash + 1 : path);
+    if (str_ends(name, STR(".gguf")) && name.n > 5)
+        name.n -= 5;
+    if (name.n >= sizeof m->id)
+        name.n = str_utf8_floor(name.p, sizeof m->id - 1);
+    memcpy(m->id, name.p, name.n);
+    m->id[name.n] = '\0';
+    str_make_printable(m->id);
+}
+
+static bool open_path(struct served *m, const char *path, struct err *e)
+{
+    id_of_path(m, path);
+    if (snprintf(m->path, sizeof m->path, "%s", path) >= (int)sizeof m->path)
+        return fail(e, ERR_USAGE, "the path of the model is too long");
+    m->fd = open(path, O_RDONLY | O_CLOEXEC);
+    return m->fd >= 0 || os_fail_open(path, e);
+}
+
+static bool open_stored(struct served *m, const struct name *name, struct err *e)
+{
+    struct store s;
+    struct manifest manifest = {0};
+    if (!store_open(&s, false, e) || !manifest_read(&s, name, &manifest, e))
+        return false;
+    snprintf(m->id, sizeof m->id, "%s", name->text);
+    snprintf(m->digest, sizeof m->digest, "sha256:%s", manifest.digest.hex);
+    m->fd = blob_open(&s, &manifest.digest, e);
+    bool ok = m->fd >= 0 && (!manifest.settings ||
+                             settings_from_json(&m->settings, manifest.settings, name->text, e));
+    manifest_clear(&manifest);
+    return ok;
+}
+
+static bool find_file(struct served *m, const char *model, struct err *e)
+{
+    struct name name;
+    bool path = name_is_path(str_of(model));
+    if (!path && !name_parse(&name, str_of(model), e) && !(path = is_file(model)))
+        return false;
+    if (!path && open_stored(m, &name, e))
+        return true;
+    if (!path && (m->fd >= 0 || !is_file(model) || e->code != ERR_NOT_FOUND))
+        return false;
+    return open_path(m, model, e);
+}
+
+static bool fill(struct served *m, const char *model, const json_t *settings_by_name, struct err *e)
+{
+    struct stat st;
+    if (!find_file(m, model, e))
+        return false;
+    if (fstat(m->fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return fail(e, ERR_USAGE, "%s: is no regular file", model);
+    m->bytes = (uint64_t)st.st_size;
+    m->modified = st.st_mtime;
+    const json_t *own = json_object_get(settings_by_name, m->id);
+    return !own || settings_from_json(&m->settings, own, m->id, e);
+}
+
+static void free_one(struct served *m)
+{
+    if (m->fd >= 0)
+        close(m->fd);
+    settings_clear(&m->settings);
+    mem_free(m);
+}
+
+bool served_add(struct served_list *l, const char *model, const json_t *settings_by_name,
+                struct err *e)
+{
+    if (l->n == SERVED_MAX)
+        return fail(e, ERR_LIMIT, "%d models at once are the most", SERVED_MAX);
+    struct served *m = mem_new(1, sizeof *m, e);
+    if (!m)
+        return false;
+    m->fd = -1;
+    settings_init(&m->settings);
+    bool ok = fill(m, model, settings_by_name, e);
+    for (uint32_t i = 0; ok && i < l->n; i++)
+        if (strcmp(l->v[i]->id, m->id) == 0)
+            ok = fail(e, ERR_USAGE, "two models are called \"%s\"; import one under another name",
+                      m->id);
+    if (ok)
+        l->v[l->n++] = m;
+    else
+        free_one(m);
+    return ok;
+}
+
+void served_clear(struct served_list *l)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        free_one(l->v[i]);
+    l->n = 0;
+}
+
+struct gguf *served_open(const struct served *m, struct err *e)
+{
+    if (m->path[0] && strstr(m->path, "-of-")) /* it may be one of several files */
+        return gguf_open(m->path, e);
+    int fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return fail(e, ERR_LIMIT, "%s: too many files are open", m->id), NULL;
+    return gguf_take_fd(fd, m->id, e);
+}
+
+bool served_is(const struct served *m, struct str name)
+{
+    struct str id = str_of(m->id);
+    return str_eq(id, name) ||
+           (str_ends(id, STR(":latest")) && str_eq(str_sub(id, 0, id.n - 7), name));
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/served: the models a server answers for: their names, and their files, open. */
+#ifndef MOAT_SERVE_SERVED_H
+#define MOAT_SERVE_SERVED_H
+
+#include <time.h>
+
+#include "gguf/gguf.h"
+#include "run/settings.h"
+#include "store/name.h"
+
+enum { SERVED_MAX = 16, SERVED_ID = 2 * NAME_PART + 2 };
+
+struct served {
+    char id[SERVED_ID]; /* what clients call it: "smollm2:135m", or the file's name without .gguf */
+    char path[4096];    /* of a file that is run where it lies; "" for one of the store */
+    char digest[72];    /* "sha256:..." of one of the store, else "" */
+    int fd;
+    uint64_t bytes;
+    time_t modified;
+    struct settings settings; /* owned; what answers start from */
+};
+
+struct served_list {
+    struct served *v[SERVED_MAX]; /* owned */
+    uint32_t n;
+};
+
+/* Opens the file of a name or path and adds it. Settings of the model's manifest come first, then
+ * those of the configuration ("models", may be NULL), by the id. */
+bool served_add(struct served_list *l, const char *model, const json_t *settings_by_name,
+                struct err *e) MUST_USE;
+void served_clear(struct served_list *l);
+/* Reads the file (in the engine: it is what parses outside bytes). */
+struct gguf *served_open(const struct served *m, struct err *e) MUST_USE;
+/* Is it the model that a client means by this name? "a" also means "a:latest". */
+bool served_is(const struct served *m, struct str name);
+
+#endif

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/supervisor: see supervisor.h. Signals come through a pipe that only this process writes. */
+#include "serve/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "serve/control.h"
+#include "serve/engine_process.h"
+#include "serve/log.h"
+#include "serve/loop.h"
+
+struct engine {
+    pid_t pid; /* 0: none now */
+    uint64_t started_ns, due_ns;
+    unsigned falls; /* soon after each other */
+};
+
+struct supervisor {
+    const struct supervisor_params *p;
+    struct listeners listeners;
+    struct engine engines[SERVED_MAX];
+    pid_t front;
+    int line; /* to the front; -1: none now */
+    uint64_t front_due_ns, drain_ns;
+    bool draining, done;
+    int status;
+    int pipe[2]; /* signals */
+    sigset_t before;
+};
+
+static int signal_fd = -1; /* of this process only; -1 in its children */
+
+static void on_signal(int signo)
+{
+    int saved = errno;
+    unsigned char byte = (unsigned char)signo;
+    ssize_t n = signal_fd >= 0 ? write(signal_fd, &byte, 1) : 0;
+    (void)n; /* the pipe is full: enough of them are waiting */
+    errno = saved;
+}
+
+static const int caught[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+enum { N_CAUGHT = sizeof caught / sizeof *caught };
+
+static bool catch_signals(struct supervisor *s, struct err *e)
+{
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    if (pipe2(s->pipe, O_CLOEXEC | O_NONBLOCK) != 0)
+        return fail(e, ERR_INTERNAL, "cannot make a pipe: %s", strerror(errno));
+    signal_fd = s->pipe[1];
+    for (int i = 0; i < N_CAUGHT; i++)
+        sigaction(caught[i], &a, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return true;
+}
+
+/* --- starting roles ------------------------------------------------------------------------------
+ */
+
+/* What a child does not share. Terminal signals are for the supervisor, who tells its children. */
+static void become_child(struct supervisor *s)
+{
+    signal_fd = -1;
+    close(s->pipe[0]);
+    close(s->pipe[1]);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
+}
+
+static bool make_line(int line[2], struct err *e)
+{
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) == 0 ||
+           fail(e, ERR_INTERNAL, "cannot make a line between two processes: %s", strerror(errno));
+}
+
+static void close_line(struct supervisor *s)
+{
+    if (s->line >= 0)
+        close(s->line);
+    s->line = -1;
+}
+
+static bool start_front(struct supervisor *s, struct err *e)
+{
+    int line[2];
+    if (!make_line(line, e))
+        return false;
+    pid_t pid = fork();
+    if (pid == 0) {
+        become_child(s);
+        close(line[0]);
+        _exit(front_main(&s->listeners, line[1], s->p->config, s->p->models));
+    }
+    close(line[1]);
+    if (pid < 0) {
+        close(line[0]);
+        return fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
+    }
+    s->front = pid;
+    s->line = line[0];
+    return true;
+}
+
+static bool start_engine(struct supervisor *s, uint32_t i, struct err *e)
+{
+    struct engine *g = &s->engines[i];
+    int line[2];
+    if (!make_line(line, e))
+        return false;
+    pid_t pid = fork();
+    if (pid == 0) {
+        become_child(s);
+        close_line(s);
+        close(line[0]);
+        _exit(engine_process(s->p->models->v[i], s->p->config, line[1]));
+    }
+    close(line[1]);
+    g->pid = pid > 0 ? pid : 0;
+    g->started_ns = os_now_ns();
+    struct control m = {.kind = CONTROL_ENGINE, .model = i, .pid = (uint32_t)g->pid};
+    bool ok = pid > 0 ? control_send(s->line, &m, STR(""), line[0], e)
+                      : fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
+    close(line[0]);
+    return ok;
+}
+
+/* --- what falls ----------------------------------------------------------------------------------
+ */
+
+static void stop(struct supervisor *s, int status)
+{
+    if (!s->done)
+        s->status = status;
+    s->done = true;
+}
+
+static uint64_t pause_ns(struct engine *g)
+{
+    bool soon = os_now_ns() - g->started_ns < 5000000000u;
+    g->falls = soon ? g->falls + 1 : 0;
+    uint64_t ms = g->falls ? 50ull << (g->falls < 6 ? g->falls : 6) : 0;
+    return (ms < SUPERVISOR_PAUSE_MS ? ms : SUPERVISOR_PAUSE_MS) * 1000000u;
+}
+
+static void engine_fell(struct supervisor *s, uint32_t i, int status)
+{
+    struct engine *g = &s->engines[i];
+    const char *id = s->p->models->v[i]->id;
+    g->pid = 0;
+    if (s->draining || s->done)
+        return;
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+        log_event("engine-ended", "%s: exit status %d", id, WEXITSTATUS(status));
+        stop(s, WEXITSTATUS(status)); /* it has said why, and would say it again */
+        return;
+    }
+    g->due_ns = os_now_ns() + pause_ns(g);
+    log_event("engine-fell", "%s: signal %d; starting another", id,
+              WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+
+static void front_fell(struct supervisor *s, int status)
+{
+    s->front = 0;
+    close_line(s);
+    if (s->done)
+        return;
+    if (s->draining || (WIFEXITED(status) && WEXITSTATUS(status) != 0)) {
+        stop(s, s->draining ? 0 : WEXITSTATUS(status));
+        return;
+    }
+    log_event("front-fell", "signal %d; starting another",
+              WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    s->front_due_ns = os_now_ns();
+}
+
+static void reap(struct supervisor *s)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid == s->front)
+            front_fell(s, status);
+        for (uint32_t i = 0; i < s->p->models->n; i++)
+            if (pid == s->engines[i].pid)
+                engine_fell(s, i, status);
+    }
+}
+
+/* Starts what is due; how long until something else is, in ms, or -1. */
+static int start_due(struct supervisor *s)
+{
+    struct err e = {0};
+    uint64_t now = os_now_ns(), least = UINT64_MAX;
+    if (s->draining)
+        return 200;
+    if (!s->front && !start_front(s, &e)) {
+        log_event("start-failed", "%s", e.msg);
+        return 500;
+    }
+    for (uint32_t i = 0; i < s->p->models->n; i++) {
+        struct engine *g = &s->engines[i];
+        if (g->pid || !s->front)
+            continue;
+        if (g->due_ns > now) {
+            least = g->due_ns - now < least ? g->due_ns - now : least;
+        } else if (!start_engine(s, i, &e)) {
+            log_event("start-failed", "%s", e.msg);
+            g->due_ns = now + 500000000u;
+            least = 500000000u;
+        }
+    }
+    return least == UINT64_MAX ? -1 : (int)(least / 1000000u) + 1;
+}
+
+/* --- signals -------------------------------------------------------------------------------------
+ */
+
+static void kill_all(struct supervisor *s, int signo)
+{
+    for (uint32_t i = 0; i < s->p->models->n; i++)
+        if (s->engines[i].pid)
+            kill(s->engines[i].pid, signo);
+    if (s->front)
+        kill(s->front, signo);
+}
+
+static void begin_drain(struct supervisor *s)
+{
+    struct err e;
+    if (s->draining) { /* the second time: now */
+        stop(s, 0);
+        return;
+    }
+    s->draining = true;
+    s->drain_ns = os_now_ns();
+    if (s->line < 0 ||
+        !control_send(s->line, &(struct control){.kind = CONTROL_DRAIN}, STR(""), -1, &e))
+        stop(s, 0);
+}
+
+static json_t *config_json(const struct config *c)
+{
+    json_t *j = json_object();
+    for (int i = 0; i < CONFIG_KEYS; i++)
+        json_object_set_new(j, config_keys[i].key, config_value(c, &config_keys[i]));
+    return j;
+}
+
+static bool send_config(struct supervisor *s, struct err *e)
+{
+    struct buf text;
+    buf_init(&text, LIMIT_CONFIG_BYTES);
+    json_t *j = config_json(s->p->config);
+    bool ok =
+        j && json_write(j, JSON_COMPACT, &text, e) && s->line >= 0 &&
+        control_send(s->line, &(struct control){.kind = CONTROL_CONFIG}, buf_view(&text), -1, e);
+    json_decref(j);
+    buf_clear(&text);
+    return ok;
+}
+
+static void reload(struct supervisor *s)
+{
+    struct config fresh;
+    struct err e = {0};
+    config_init(&fresh);
+    if (!s->p->reload(&fresh, s->p->reload_arg, &e)) {
+        log_event("reload-failed", "%s", e.msg);
+        config_clear(&fresh);
+        return;
+    }
+    struct config old = *s->p->config;
+    *s->p->config = fresh;
+    config_clear(&old);
+    if (!send_config(s, &e))
+        log_event("reload-failed", "%s", e.msg);
+}
+
+static void take_signals(struct supervisor *s)
+{
+    unsigned char signo;
+    while (read(s->pipe[0], &signo, 1) == 1) {
+        if (signo == SIGCHLD)
+            reap(s);
+        else if (signo == SIGHUP)
+            reload(s);
+        else
+            begin_drain(s);
+    }
+}
+
+/* The front may ask for the end of an engine that sends what no engine would. */
+static void take_control(struct supervisor *s)
+{
+    struct control m;
+    ssize_t n = recv(s->line, &m, sizeof m, MSG_DONTWAIT);
+    if (n <= 0) {
+        if (n == 0 || (errno != EAGAIN && errno != EINTR))
+            close_line(s); /* its end is told by SIGCHLD */
+        return;
+    }
+    if (n == sizeof m && m.kind == CONTROL_KILL_ENGINE && m.model < s->p->models->n &&
+        s->engines[m.model].pid)
+        kill(s->engines[m.model].pid, SIGKILL);
+}
+
+/* --- the whole -----------------------------------------------------------------------------------
+ */
+
+static bool open_listeners(struct supervisor *s, struct err *e)
+{
+    const struct config_list *l = &s->p->config->listen;
+    for (uint32_t i = 0; i < l->n; i++)
+        if (!listen_open(&s->listeners, l->v[i], e))
+            return false;
+    for (uint32_t i = 0; i < s->listeners.n; i++)
+        log_event("listening", "%s", s->listeners.v[i].name);
+    return true;
+}
+
+static void watch(struct supervisor *s)
+{
+    while (!s->done) {
+        int wait = start_due(s);
+        struct pollfd p[] = {{s->pipe[0], POLLIN, 0}, {s->line, POLLIN, 0}};
+        poll(p, s->line >= 0 ? 2 : 1, wait);
+        if (p[0].revents)
+            take_signals(s);
+        if (s->line >= 0 && p[1].revents)
+            take_control(s);
+        if (s->draining && os_now_ns() - s->drain_ns > SUPERVISOR_DRAIN_S * 1000000000ull)
+            stop(s, 0);
+    }
+}
+
+static void end_children(struct supervisor *s)
+{
+    kill_all(s, SIGTERM);
+    close_line(s);
+    for (int tries = 0; tries < 200; tries++) {
+        bool left = s->front != 0;
+        reap(s);
+        for (uint32_t i = 0; i < s->p->models->n; i++)
+            left |= s->engines[i].pid != 0;
+        if (!left)
+            return;
+        poll(NULL, 0, 10);
+    }
+    kill_all(s, SIGKILL);
+}
+
+bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
+{
+    struct supervisor s = {.p = p, .line = -1, .pipe = {-1, -1}};
+    bool ok = open_listeners(&s, e) && catch_signals(&s, e);
+    if (ok) {
+        watch(&s);
+        end_children(&s);
+        *status = s.status;
+        log_event("ended", "exit status %d", s.status);
+    }
+    for (int i = 0; i < N_CAUGHT; i++)
+        signal(caught[i], SIG_DFL);
+    signal_fd = -1;
+    listen_close(&s.listeners);
+    for (int i = 0; i < 2; i++)
+        if (s.pipe[i] >= 0)
+            close(s.pipe[i]);
+    return ok;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/supervisor: moat serve itself: opens the sockets, finds the models, starts the roles and
+ * keeps them up.
+ *
+ * The front and an engine for each model are processes of their own, forked from here; so this
+ * process reads nothing from outside but its configuration. An engine that dies of a signal is
+ * started again at once (after a pause that grows to SUPERVISOR_PAUSE_MS when it dies again soon),
+ * and the front gets its new line; one that ends with an error of its own (a corrupt file, too
+ * little memory) has said why, and ends the server with its status. SIGTERM and SIGINT drain: no
+ * new connection, what runs is finished (a second signal, or SUPERVISOR_DRAIN_S, ends that too).
+ * SIGHUP reads the configuration again; a broken one changes nothing. */
+#ifndef MOAT_SERVE_SUPERVISOR_H
+#define MOAT_SERVE_SUPERVISOR_H
+
+#include "serve/config.h"
+#include "serve/served.h"
+
+#define SUPERVISOR_PAUSE_MS 1500u
+#define SUPERVISOR_DRAIN_S  30u
+
+struct supervisor_params {
+    struct config *config;
+    const char *config_path; /* as given, or NULL */
+    struct served_list *models;
+    const struct settings *settings; /* of the command line: for every model */
+    /* Reads file, environment and options again, into a fresh configuration. */
+    bool (*reload)(struct config *c, void *arg, struct err *e);
+    void *reload_arg;
+};
+
+/* Returns when the server has ended; *status is what the program exits with. */
+bool supervisor_run(struct supervisor_params *p, int *status, struct err *e) MUST_USE;
+
+#endif

@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Many answers at once: each is the one that run/generate gives alone, whatever runs beside it;
+ * what is shared and kept is not computed again; short jobs overtake; cancels, deadlines, a full
+ * queue and little memory end or delay what they must and nothing else. */
+#include <math.h>
+
+#include "alloc_fail.h"
+#include "base/json.h"
+#include "base/os.h"
+#include "run/generate.h"
+#include "run/real_model.h"
+#include "run/schedule.h"
+
+enum { MOST = 24 };
+
+/* What has been told of a job. */
+struct told {
+    struct buf text;
+    uint32_t n_ids, n_parts, started, n_reused, order;
+    bool ended;
+    struct job_done done;
+    struct job_error error;
+    struct buf logprobs;
+};
+
+struct opened {
+    struct loaded l;
+    struct memplan plan;
+    struct schedule *s;
+    struct settings settings;
+    struct told told[MOST + 1]; /* by id, from 1 */
+    uint32_t n_ended;
+    uint32_t cancel_at; /* looks until `cancel` is cancelled; 0: it is not */
+    uint64_t cancel;
+};
+
+static void check(bool ok, const struct err *e)
+{
+    if (!ok)
+        fail_msg("%s", e->msg);
+}
+
+static void on_started(void *arg, const struct prepared *p, uint32_t n_reused)
+{
+    struct opened *o = arg;
+    o->told[p->id].started++;
+    o->told[p->id].n_reused = n_reused;
+}
+
+static void on_text(void *arg, const struct prepared *p, struct str text, const uint32_t *ids,
+                    uint32_t n_ids, struct str logprobs)
+{
+    struct told *t = &((struct opened *)arg)->told[p->id];
+    assert_true(str_utf8_valid(text) && (n_ids == 0 || ids));
+    buf_str(&t->text, text);
+    buf_str(&t->logprobs, logprobs);
+    t->n_ids += n_ids;
+    t->n_parts++;
+}
+
+static void end(struct opened *o, uint64_t id)
+{
+    assert_false(o->told[id].ended);
+    o->told[id].ended = true;
+    o->told[id].order = ++o->n_ended;
+}
+
+static void on_done(void *arg, const struct prepared *p, const struct job_done *d)
+{
+    struct opened *o = arg;
+    o->told[p->id].done = *d;
+    end(o, p->id);
+}
+
+static void on_failed(void *arg, const struct prepared *p, const struct job_error *why)
+{
+    struct opened *o = arg;
+    o->told[p->id].error = *why;
+    end(o, p->id);
+}
+
+static void on_look(void *arg)
+{
+    struct opened *o = arg;
+    if (o->cancel_at && --o->cancel_at == 0) {
+        assert_true(schedule_cancel(o->s, o->cancel));
+        assert_false(o->told[o->cancel].ended); /* not before the pass has stopped */
+    }
+}
+
+static const struct schedule_events events = {on_started, on_text, on_done, on_failed, on_look};
+static struct packed_params pack;
+
+static void open_model(struct opened *o, const char *name, struct load_options load, uint32_t n_ctx,
+                       uint32_t max_waiting)
+{
+    struct err e;
+    char path[1024];
+    *o = (struct opened){0};
+    settings_init(&o->settings);
+    o->settings.context_window = n_ctx;
+    o->settings.temperature = 0;
+    load.pack = &pack;
+    for (uint32_t i = 0; i <= MOST; i++) {
+        buf_init(&o->told[i].text, 1 << 20);
+        buf_init(&o->told[i].logprobs, 1 << 20);
+    }
+    struct gguf *g = gguf_open(real_model(name, path), &e);
+    check(g && loaded_open(&o->l, g, &o->settings, &load, &o->plan, &e) &&
+              (o->s = schedule_new(&o->l, max_waiting, &events, o, &e)),
+          &e);
+}
+
+static void close_model(struct opened *o)
+{
+    schedule_free(o->s);
+    loaded_close(&o->l);
+    settings_clear(&o->settings);
+    for (uint32_t i = 0; i <= MOST; i++) {
+        buf_clear(&o->told[i].text);
+        buf_clear(&o->told[i].logprobs);
+    }
+}
+
+static struct prepared *prepare(struct opened *o, uint64_t id, json_t *job)
+{
+    struct buf text;
+    struct err e;
+    buf_init(&text, 1 << 20);
+    check(json_write(job, 0, &text, &e), &e);
+    json_decref(job);
+    struct prepared *p = prepared_new(&o->l, &o->settings, id, buf_view(&text), os_now_ns(), &e);
+    assert_non_null(p);
+    buf_clear(&text);
+    return p;
+}
+
+static void submit(struct opened *o, uint64_t id, json_t *job)
+{
+    struct prepared *p = prepare(o, id, job);
+    check(p->error.err.code == ERR_NONE, &p->error.err);
+    assert_int_equal(p->task, PREPARED_ANSWER);
+    schedule_submit(o->s, p);
+}
+
+static json_t *ask(const char *prompt, int max_tokens)
+{
+    return json_pack("{ss ss s{si}}", "task", "text", "prompt", prompt, "settings", "max_tokens",
+                     max_tokens);
+}
+
+static void run_all(struct opened *o)
+{
+    for (uint32_t i = 0; schedule_step(o->s); i++)
+        assert_true(i < 100000);
+}
+
+/* Different words, so that nothing but what is meant to be shared is. */
+static void long_text(struct buf *out, uint32_t words, uint32_t seed)
+{
+    static const char *const word[] = {"river", "stone",  "under", "quiet", "seven", "amber",
+                                       "north", "carry",  "glass", "early", "metal", "window",
+                                       "paper", "hollow", "green", "march"};
+    buf_init(out, 1 << 20);
+    for (uint32_t i = 0; i < words; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        buf_fmt(out, "%s%s", i ? " " : "", word[seed >> 28]);
+    }
+}
+
+/* --- the same as alone ------------------------------------------------------------------------ */
+
+static const char *const prompts[] = {
+    "The capital of France is",
+    "Once upon a time, in a village by the sea, there lived",
+    "1, 2, 3, 4,",
+    "def fibonacci(n):\n    ",
+    "Water boils at",
+    "The three primary colours are red,",
+    "Roses are red,",
+    "In 1969, the first human",
+    "My favourite book is",
+    "A recipe for bread: take flour,",
+};
+enum { PROMPTS = sizeof prompts / sizeof *prompts, ANSWER = 24 };
+
+static bool add_piece(void *arg, struct str text)
+{
+    buf_str(arg, text);
+    return true;
+}
+
+static void alone(const char *name, uint32_t n_ctx, struct buf text[PROMPTS])
+{
+    struct settings s;
+    struct load_options load = {.pack = &pack};
+    struct memplan plan;
+    struct generation r;
+    struct err e;
+    char path[1024];
+    settings_init(&s);
+    s.context_window = n_ctx;
+    s.temperature = 0;
+    s.max_tokens = ANSWER;
+    struct gguf *file = gguf_open(real_model(name, path), &e);
+    struct generator *g = file ? generator_open(file, &s, &load, &plan, &e) : NULL;
+    check(g != NULL, &e);
+    for (uint32_t i = 0; i < PROMPTS; i++) {
+        buf_init(&text[i], 1 << 16);
+        check(generate(g, str_of(prompts[i]), &s, NULL, add_piece, &text[i], &r, &e), &e);
+        assert_true(text[i].n > 0);
+    }
+    generator_close(g);
+    settings_clear(&s);
+}
+
+static void each_is_as_alone(const char *name, uint32_t n_parallel)
+{
+    struct opened o;
+    struct buf want[PROMPTS];
+    alone(name, 512, want);
+    open_model(&o, name, (struct load_options){.n_parallel = n_parallel, .n_kept = 2}, 512, 0);
+    for (uint32_t i = 0; i < PROMPTS; i++) {
+        submit(&o, i + 1, ask(prompts[i], ANSWER));
+        if (i % 3 == 0)
+            (void)schedule_step(o.s); /* they come while others run */
+    }
+    run_all(&o);
+    for (uint32_t i = 0; i < PROMPTS; i++) {
+        const struct told *t = &o.told[i + 1];
+        assert_true(t->ended && t->started == 1 && t->error.err.code == ERR_NONE);
+        assert_string_equal(buf_c(&t->text), buf_c(&want[i]));
+        assert_int_equal(t->n_ids, t->done.n_generated);
+        buf_clear(&want[i]);
+    }
+    close_model(&o);
+}
+
+static void eight_at_once_are_each_as_alone(void **state)
+{
+    (void)state;
+    each_is_as_alone("smollm2", 8);
+}
+
+static void more_than_a_pass_takes_are_each_as_alone(void **state)
+{
+    (void)state;
+    each_is_as_alone("smollm2", 10);
+}
+
+static void so_are_those_of_a_model_with_windows(void **state)
+{
+    (void)state;
+    each_is_as_alone("gemma3", 4);
+}
+
+/* --- what is there already -------------------------------------------------------------------- */
+
+static void a_second_turn_reuses_the_first(void **state)
+{
+    struct opened o;
+    struct buf words;
+    (void)state;
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = 2, .n_kept = 2}, 4096, 0);
+    long_text(&words, 1200, 1);
+    json_t *talk = json_pack("[{ss ss}]", "role", "user", "content", buf_c(&words));
+    submit(
+        &o, 1,
+        json_pack("{ss sO s{si}}", "task", "chat", "messages", talk, "settings", "max_tokens", 16));
+    run_all(&o);
+    json_array_append_new(
+        talk, json_pack("{ss ss}", "role", "assistant", "content", buf_c(&o.told[1].text)));
+    json_array_append_new(talk, json_pack("{ss ss}", "role", "user", "content", "Go on."));
+    submit(
+        &o, 2,
+        json_pack("{ss sO s{si}}", "task", "chat", "messages", talk, "settings", "max_tokens", 4));
+    run_all(&o);
+    const struct job_done *d = &o.told[2].done;
+    print_message("# %u of %u tokens reused\n", d->n_reused, d->n_prompt);
+    assert_true(o.told[2].ended && d->n_prompt > 1200);
+    assert_true(d->n_reused >= o.told[1].done.n_prompt); /* and the answer, as it tokenises alike */
+    uint32_t there = o.told[1].done.n_prompt + o.told[1].done.n_generated;
+    assert_true(d->n_reused * 100 >= there * 99);
+    /* another tenant gets nothing of it */
+    submit(&o, 3,
+           json_pack("{ss sO ss s{si}}", "task", "chat", "messages", talk, "tenant", "other",
+                     "settings", "max_tokens", 1));
+    run_all(&o);
+    assert_int_equal(o.told[3].done.n_reused, 0);
+    assert_string_equal(o.told[3].done.differs, "");
+    /* a line in front that changes: it says so, and where */
+    json_array_insert_new(talk, 0, json_pack("{ss ss}", "role", "system", "content", "Monday"));
+    submit(
+        &o, 4,
+        json_pack("{ss sO s{si}}", "task", "chat", "messages", talk, "settings", "max_tokens", 1));
+    run_all(&o);
+    assert_true(o.told[4].done.n_reused < 64);
+    json_decref(talk);
+    buf_clear(&words);
+    close_model(&o);
+}
+
+static void several_answers_read_their_prompt_once(void **state)
+{
+    enum { N = 4 };
+    struct opened o;
+    struct buf words;
+    struct schedule_stats stats;
+    (void)state;
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = 4, .n_kept = 1}, 1024, 0);
+    long_text(&words, 300, 2);
+    for (uint32_t i = 1; i <= N; i++)
+        submit(&o, i,
+               json_pack("{ss ss si s{si sf si}}", "task", "text", "prompt", buf_c(&words),
+                         "choice", i, "settings", "max_tokens", 12, "temperature", 1.0, "seed", 7));
+    run_all(&o);
+    schedule_stats(o.s, &stats);
+    uint32_t computed = (uint32_t)(stats.n_prompt - stats.n_reused), n = o.told[1].done.n_prompt;
+    print_message("# %u tokens read for %d answers to a prompt of %u\n", computed, N, n);
+    assert_true(computed < n + N * 16); /* for less than 16 tokens nobody waits */
+    assert_string_not_equal(buf_c(&o.told[1].text), buf_c(&o.told[2].text));
+    /* a choice that is asked for alone is the same again */
+    char *second = strdup(buf_c(&o.told[2].text));
+    submit(&o, 9,
+           json_pack("{ss ss si s{si sf si}}", "task", "text", "prompt", buf_c(&words), "choice", 2,
+                     "settings", "max_tokens", 12, "temperature", 1.0, "seed", 7));
+    run_all(&o);
+    assert_string_equal(buf_c(&o.told[9].text), second);
+    free(second);
+    buf_clear(&words);
+    close_model(&o);
+}
+
+static void what_breaks_a_prefix_is_said(void **state)
+{
+    struct opened o;
+    struct buf words, text;
+    (void)state;
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = 1, .n_kept = 2}, 1024, 0);
+    long_text(&words, 200, 3);
+    buf_init(&text, 1 << 16);
+    for (uint32_t i = 1; i <= 2; i++) {
+        buf_reset(&text);
+        buf_fmt(&text,
+                "You are a careful assistant that answers with few words and never guesses. "
+                "Today is day %u of the month. %s",
+                i * 7, buf_c(&words));
+        submit(&o, i, ask(buf_c(&text), 1));
+        run_all(&o);
+    }
+    const struct job_done *d = &o.told[2].done;
+    print_message("# same: %u, then \"%s\"\n", d->n_same, d->differs);
+    assert_true(d->n_same >= 16 && d->n_same < 64);
+    assert_non_null(strstr(d->differs, "of the month"));
+    buf_clear(&text);
+    buf_clear(&words);
+    close_model(&o);
+}
+
+/* --- who goes first --------------------------------------------------------------------------- */
+
+static void short_jobs_overtake_and_cancels_are_quick(void **state)
+{
+    struct opened o;
+    struct buf words;
+    double slowest = 0;
+    uint32_t over = 0, steps = 0;
+    (void)state;
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = 2, .n_kept = 0}, 4096, 0);
+    long_text(&words, 3000, 4);
+    submit(&o, 1, ask(buf_c(&words), 4));
+    (void)schedule_step(o.s);
+    submit(&o, 2, ask("The sky is", 8));
+    while (!o.told[2].ended) {
+        uint64_t t0 = os_now_ns();
+        assert_true(schedule_step(o.s));
+        double ms = (double)(os_now_ns() - t0) * 1e-6;
+        slowest = fmax(slowest, ms);
+        over += ms > 100;
+        steps++;
+    }
+    print_message("# %u steps beside a long prompt, slowest %.0f ms\n", steps, slowest);
+    assert_false(o.told[1].ended);
+    assert_true(over * 4 <= steps); /* a machine shared with others may be late sometimes */
+    assert_true(schedule_cancel(o.s, 1));
+    assert_true(o.told[1].ended && !schedule_cancel(o.s, 1));
+    assert_string_equal(o.told[1].done.finish, "cancelled");
+    assert_false(schedule_step(o.s));
+    buf_clear(&words);
+    close_model(&o);
+}
+
+/* Alone it is read in long pieces, and cancelled inside one; what runs next does not notice. */
+static void a_cancel_stops_a_pass(void **state)
+{
+    static const char *const models[] = {"smollm2", "gemma3"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct opened o;
+        struct buf words, want[PROMPTS];
+        alone(models[i], 512, want);
+        open_model(&o, models[i], (struct load_options){.n_parallel = 2, .n_kept = 0}, 512, 0);
+        long_text(&words, 380, 6);
+        submit(&o, 1, ask(buf_c(&words), 4));
+        o.cancel = 1;
+        o.cancel_at = 7;
+        run_all(&o);
+        assert_string_equal(o.told[1].done.finish, "cancelled");
+        assert_int_equal(o.told[1].done.n_generated, 0);
+        submit(&o, 2, ask(prompts[0], ANSWER));
+        submit(&o, 3, ask(buf_c(&words), 1));
+        run_all(&o);
+        assert_string_equal(buf_c(&o.told[2].text), buf_c(&want[0]));
+        assert_int_equal(o.told[3].done.n_reused, 0);
+        for (uint32_t j = 0; j < PROMPTS; j++)
+            buf_clear(&want[j]);
+        buf_clear(&words);
+        close_model(&o);
+    }
+}
+
+static void a_full_queue_says_when_to_come_again(void **state)
+{
+    struct opened o;
+    (void)state;
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = 1, .n_kept = 0}, 512, 2);
+    for (uint32_t i = 1; i <= 3; i++) {
+        submit(&o, i, ask(prompts[i], 4));
+        if (i == 1)
+            (void)schedule_step(o.s);
+    }
+    submit(&o, 4, ask("One too many", 4));
+    assert_true(o.told[4].ended);
+    assert_int_equal(o.told[4].error.err.code, ERR_BUSY);
+    assert_in_range(o.told[4].error.retry_s, 1, 60);
+    run_all(&o);
+    for (uint32_t i = 1; i <= 3; i++)
+        assert_string_equal(o.told[i].done.finish, "length");
+    close_model(&o);
+}
+
+static void a_deadline_ends_what_is_late(void **state)
+{
+    struct opened o;
+    (void)state;
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = 1, .n_kept = 0}, 512, 0);
+    submit(
+        &o, 1,
+        json_pack("{ss ss si}", "task", "text", "prompt", "Count: one, two,", "deadline_ms", 300));
+    submit(&o, 2, json_pack("{ss ss si}", "task", "text", "prompt", "Hello", "deadline_ms", 1));
+    run_all(&o);
+    assert_true(strcmp(o.told[1].done.finish, "deadline") == 0 ||
+                strcmp(o.told[1].done.finish, "end") == 0);
+    assert_true(o.told[1].done.first_token_s + o.told[1].done.decode_s < 5);
+    assert_true(o.told[2].error.err.code == ERR_BUSY || /* or it was quick, and then cut */
+                strcmp(o.told[2].done.finish, "deadline") == 0);
+    close_model(&o);
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+static void little_memory_delays_and_breaks_nothing_off(void **state)
+{
+    struct opened o;
+    struct buf want[PROMPTS];
+    struct schedule_stats stats;
+    (void)state;
+    alone("smollm2", 512, want);
+    /* a budget with room for one context and a half */
+    struct load_options load = {.n_parallel = 4, .n_kept = 4};
+    open_model(&o, "smollm2", load, 512, 0);
+    load.memory = o.plan.total - o.plan.kv + o.plan.kv * 3 / 16;
+    close_model(&o);
+    open_model(&o, "smollm2", load, 512, 0);
+    schedule_stats(o.s, &stats);
+    print_message("# %u blocks of memory\n", stats.kv_blocks);
+    assert_in_range(stats.kv_blocks, 512 / 16, 512 / 16 * 2 - 1);
+    for (uint32_t i = 0; i < PROMPTS; i++)
+        submit(&o, i + 1, i % 2 ? ask(prompts[i], ANSWER) : ask(prompts[i], 300));
+    run_all(&o);
+    for (uint32_t i = 0; i < PROMPTS; i++) {
+        const struct told *t = &o.told[i + 1];
+        assert_int_equal(t->error.err.code, ERR_NONE);
+        assert_true(t->ended);
+        assert_true(str_starts(buf_view(&t->text), buf_view(&want[i])));
+        buf_clear(&want[i]);
+    }
+    close_model(&o);
+}
+
+static void decoding_does_not_allocate(void **state)
+{
+    struct opened o;
+    (void)state;
+    if (!ALLOC_FAIL_WORKS)
+        skip();
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = 8, .n_kept = 0}, 512, 0);
+    for (uint32_t i = 0; i < 8; i++) {
+        submit(&o, i + 1,
+               json_pack("{ss ss s{s{sb sb sb}}}", "task", "text", "prompt", prompts[i + 1],
+                         "settings", "logit_bias", "0", 0, "1", 0, "2", 0)); /* no end */
+        for (uint32_t j = 0; j < 4096; j++) /* what this test does with the text needs no more */
+            buf_byte(&o.told[i + 1].text, ' ');
+        buf_reset(&o.told[i + 1].text);
+    }
+    for (uint32_t i = 0; i < 40; i++)
+        assert_true(schedule_step(o.s));
+    assert_int_equal(o.n_ended, 0);
+    alloc_fail_arm(1000000, false);
+    for (uint32_t i = 0; i < 20; i++)
+        (void)schedule_step(o.s);
+    long n = alloc_fail.n;
+    alloc_fail_disarm();
+    assert_int_equal(o.n_ended, 0);
+    assert_int_equal(n, 0);
+    close_model(&o);
+}
+
+/* --- what a job may be ------------------------------------------------------------------------ */
+
+static void jobs_are_refused_with_their_field(void **state)
+{
+    static const struct {
+        const char *job, *field;
+        enum err_code code;
+    } cases[] = {
+        {"[]", "", ERR_USAGE},
+        {"{", "", ERR_USAGE},
+        {"{\"task\":\"dance\"}", "task", ERR_USAGE},
+        {"{\"task\":\"text\"}", "prompt", ERR_USAGE},
+        {"{\"task\":\"text\",\"prompt\":\"\"}", "", ERR_NONE}, /* BOS to start from */
+        {"{\"task\":\"text\",\"prompt\":[99999999]}", "prompt", ERR_USAGE},
+        {"{\"task\":\"text\",\"prompt\":[49152]}", "prompt", ERR_USAGE},
+        {"{\"task\":\"text\",\"prompt\":\"a\",\"settings\":{\"top_p\":7}}", "top_p", ERR_USAGE},
+        {"{\"task\":\"text\",\"prompt\":\"a\",\"settings\":{\"topp\":1}}", "topp", ERR_USAGE},
+        {"{\"task\":\"text\",\"prompt\":\"a\",\"grammar\":\"root ::=\"}", "grammar", ERR_NONE},
+        {"{\"task\":\"text\",\"prompt\":\"a\",\"grammar\":\"root := (\"}", "grammar", ERR_USAGE},
+        {"{\"task\":\"text\",\"prompt\":\"a\",\"schema\":7}", "schema", ERR_USAGE},
+        {"{\"task\":\"text\",\"prompt\":\"a\",\"logprobs\":21}", "logprobs", ERR_USAGE},
+        {"{\"task\":\"chat\",\"messages\":[]}", "messages", ERR_USAGE},
+        {"{\"task\":\"embed\",\"prompt\":\"a\"}", "", ERR_UNSUPPORTED},
+    };
+    struct opened o;
+    struct err e;
+    struct buf words;
+    (void)state;
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = 1}, 256, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct prepared *p =
+            prepared_new(&o.l, &o.settings, 1, str_of(cases[i].job), os_now_ns(), &e);
+        assert_non_null(p);
+        bool right = cases[i].code == ERR_NONE ||
+                     (p->error.err.code != ERR_NONE && strcmp(p->error.field, cases[i].field) == 0);
+        if (!right)
+            fail_msg("%s: %d %s, field \"%s\"", cases[i].job, (int)p->error.err.code,
+                     p->error.err.msg, p->error.field);
+        if (cases[i].code == ERR_UNSUPPORTED)
+            assert_int_equal(p->error.err.code, ERR_UNSUPPORTED);
+        prepared_free(p);
+    }
+    long_text(&words, 400, 5);
+    struct prepared *p = prepare(&o, 1, ask(buf_c(&words), 1));
+    assert_int_equal(p->error.err.code, ERR_LIMIT);
+    assert_true(p->error.n_prompt >= 400 && p->error.n_ctx == 256);
+    assert_string_equal(p->error.field, "prompt");
+    prepared_free(p);
+    buf_clear(&words);
+    close_model(&o);
+}
+
+static double number(const json_t *entry, const char *key)
+{
+    return json_number_value(json_object_get(entry, key));
+}
+
+static void logprobs_are_of_the_tokens(void **state)
+{
+    struct opened o;
+    struct err e;
+    (void)state;
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = 1}, 256, 0);
+    submit(&o, 1,
+           json_pack("{ss ss si sb s{si}}", "task", "text", "prompt", prompts[0], "logprobs", 3,
+                     "stream", 0, "settings", "max_tokens", 5));
+    run_all(&o);
+    assert_int_equal(o.told[1].n_parts, 1);
+    json_t *list = json_parse(buf_view(&o.told[1].logprobs), "logprobs", &e);
+    check(list != NULL, &e);
+    assert_int_equal(json_array_size(list), 5);
+    for (size_t i = 0; i < 5; i++) {
+        const json_t *entry = json_array_get(list, i), *top = json_object_get(entry, "top");
+        double sum = 0;
+        assert_int_equal(json_array_size(top), 3);
+        for (size_t j = 0; j < 3; j++)
+            sum += exp(number(json_array_get(top, j), "logprob"));
+        assert_true(sum > 0.05 && sum <= 1.0001);
+        /* greedy: the most likely */
+        assert_true(number(json_array_get(top, 0), "id") == number(entry, "id"));
+        assert_true(fabs(number(json_array_get(top, 0), "logprob") - number(entry, "logprob")) <
+                    1e-9);
+    }
+    json_decref(list);
+    close_model(&o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(eight_at_once_are_each_as_alone),
+        cmocka_unit_test(more_than_a_pass_takes_are_each_as_alone),
+        cmocka_unit_test(so_are_those_of_a_model_with_windows),
+        cmocka_unit_test(a_second_turn_reuses_the_first),
+        cmocka_unit_test(several_answers_read_their_prompt_once),
+        cmocka_unit_test(what_breaks_a_prefix_is_said),
+        cmocka_unit_test(short_jobs_overtake_and_cancels_are_quick),
+        cmocka_unit_test(a_cancel_stops_a_pass),
+        cmocka_unit_test(a_full_queue_says_when_to_come_again),
+        cmocka_unit_test(a_deadline_ends_what_is_late),
+        cmocka_unit_test(little_memory_delays_and_breaks_nothing_off),
+        cmocka_unit_test(decoding_does_not_allocate),
+        cmocka_unit_test(jobs_are_refused_with_their_field),
+        cmocka_unit_test(logprobs_are_of_the_tokens),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
