@@ -20,6 +20,7 @@ void automaton_free(struct automaton *a)
     mem_free(a->todo.v);
     mem_free(a->out.v);
     mem_free(a->back.v);
+    mem_free(a->last.v);
     mem_free(a->call);
     mem_free(a->blurred);
     mem_free(a->members.word);

@@ -32,6 +32,10 @@ static uint64_t bytes_of(const struct mask_set *m)
                    (uint64_t)made * m->n_word * sizeof *m->bits + automaton_bytes(m->a);
     for (uint32_t i = 0; i < MASK_PARTS; i++)
         sum += part_bytes(&m->part[i], m->n_word);
+    for (uint32_t i = 0; i < m->n_plain; i++)
+        sum += m->plain[i].range_cap * sizeof *m->plain[i].range +
+               m->plain[i].half_cap * sizeof *m->plain[i].half +
+               m->plain[i].exit_cap * sizeof *m->plain[i].exit;
     return sum + part_bytes(&m->rest[0], m->n_word) + part_bytes(&m->rest[1], m->n_word);
 }
 
@@ -64,9 +68,10 @@ struct mask_set *mask_set_new(const struct grammar *g, const struct vocab *v,
     m->n_slot = slots_for(m->n_word);
     m->a = automaton_new(g, e);
     m->path = mem_new((size_t)t->depth + 1, sizeof *m->path, e);
+    m->chain = mem_new((size_t)t->depth + 1, sizeof *m->chain, e);
     m->slot = mem_new(m->n_slot, sizeof *m->slot, e);
     m->bits = mem_new_lazy((size_t)m->n_slot * m->n_word, sizeof *m->bits, e);
-    if (m->a && m->path && m->slot && m->bits)
+    if (m->a && m->path && m->chain && m->slot && m->bits)
         return m;
     mask_set_free(m);
     return NULL;
@@ -88,6 +93,9 @@ void mask_set_free(struct mask_set *m)
     mem_free(m->rest[1].leaving);
     mem_free(m->facts);
     mem_free(m->path);
+    mem_free(m->chain);
+    for (uint32_t i = 0; i < m->n_plain; i++)
+        mask_plain_clear(&m->plain[i]);
     mem_free(m->slot);
     grammar_free(m->g);
     pthread_mutex_destroy(&m->lock);

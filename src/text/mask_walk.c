@@ -45,16 +45,20 @@ static inline bool step(struct mask_set *m, struct automaton_table *table, uint3
     return ok;
 }
 
+/* May tokens be taken after which `left` bytes follow, and what comes after this walk? */
+static bool leaves_room(struct walk *w, uint32_t left)
+{
+    left = left > UINT32_MAX - w->beyond ? UINT32_MAX : left + w->beyond;
+    if (left <= w->most && left > w->reach)
+        w->reach = left;
+    return left <= w->most;
+}
+
 static void take_tokens(struct mask_set *m, struct walk *w, uint32_t node, uint32_t end,
                         uint32_t state)
 {
-    uint32_t left = automaton_left(m->a, state);
-    left = left > UINT32_MAX - w->beyond ? UINT32_MAX : left + w->beyond;
-    if (left > w->most)
-        return;
-    if (left > w->reach)
-        w->reach = left;
-    allow(m, w->bits, node, end);
+    if (leaves_room(w, automaton_left(m->a, state)))
+        allow(m, w->bits, node, end);
 }
 
 static bool note_leaving(struct mask_part *p, uint32_t node, struct err *e)
@@ -65,7 +69,8 @@ static bool note_leaving(struct mask_part *p, uint32_t node, struct err *e)
     return true;
 }
 
-/* After a node's byte: its tokens, and whether what is walked over may be left. */
+/* After a node's byte: its tokens, and whether what is walked over may be left.
+ */
 static bool arrive(struct mask_set *m, struct walk *w, uint32_t i, uint32_t to, struct err *e)
 {
     const struct token_tree *t = m->t;
@@ -115,7 +120,107 @@ static bool walk_tree(struct mask_set *m, uint32_t i, uint32_t end, struct walk 
     return true;
 }
 
-/* --- tokens that are not text ------------------------------------------------------------------
+/* --- plain text
+ * --------------------------------------------------------------------------------
+ */
+
+/* The tokens of these characters; NULL and no error: there are too many sets
+ * already. */
+static bool find_plain(struct mask_set *m, const struct state_facts *f, struct mask_plain **out,
+                       struct err *e)
+{
+    *out = NULL;
+    for (uint32_t i = 0; i < m->n_plain && !*out; i++) {
+        struct mask_plain *p = &m->plain[i];
+        if (p->ascii[0] == f->ascii[0] && p->ascii[1] == f->ascii[1] && p->others == f->others)
+            *out = p;
+    }
+    if (*out || m->n_plain == MASK_PLAIN)
+        return true;
+    *out = &m->plain[m->n_plain];
+    if (mask_plain_make(*out, m->t, f->ascii, f->others, e)) {
+        m->n_plain++;
+        return true;
+    }
+    mask_plain_clear(*out);
+    return false;
+}
+
+/* Is none of the characters, at their first byte, allowed at the state? */
+static bool stops(struct mask_set *m, const struct mask_plain *p, uint32_t state, bool *yes,
+                  struct err *e)
+{
+    *yes = true;
+    for (unsigned b = 0; *yes && b < 0x100; b++) {
+        uint32_t to;
+        if (b < 0x80 ? !(p->ascii[b / 64] >> b % 64 & 1) : !p->others)
+            continue;
+        if (!automaton_step(m->a, state, (unsigned char)b, &to, e))
+            return false;
+        *yes = to == AUTOMATON_DEAD;
+    }
+    return true;
+}
+
+/* The states behind the characters, n of them; *fits: tokens of them need no
+ * look of their own. */
+static bool follow_chain(struct mask_set *m, uint32_t state, const struct walk *w,
+                         const struct mask_plain *p, uint32_t n, bool *fits, struct err *e)
+{
+    *fits = true;
+    for (uint32_t i = 0; i <= n; i++) {
+        m->chain[i] = state;
+        if (w->part && automaton_accepts(m->a, state)) /* it may be left on the way */
+            *fits = false;
+        if (i < n)
+            state = m->facts[state].next;
+    }
+    return !*fits || n == m->t->depth || stops(m, p, state, fits, e);
+}
+
+static void take_plain(struct mask_set *m, struct walk *w, const struct mask_plain *p, uint32_t n)
+{
+    const struct token_tree *t = m->t;
+    uint32_t left = automaton_left(m->a, m->chain[0]);
+    if (leaves_room(w, left))
+        for (size_t k = 0; k < p->n_range; k++)
+            for (uint32_t i = p->range[k][0]; i < p->range[k][1]; i++)
+                w->bits[t->id[i] / 32] |= (uint32_t)(t->n_char[i] <= n) << t->id[i] % 32;
+    left = left > UINT32_MAX - 3 ? UINT32_MAX : left + 3; /* the rest of a character */
+    if (p->n_half && leaves_room(w, left))
+        for (size_t k = 0; k < p->n_half; k++)
+            if (t->n_char[p->half[k]] <= n)
+                set_bit(w->bits, t->id[p->half[k]]);
+}
+
+/* The whole tree from a state, plain text by its length. */
+static bool walk_all(struct mask_set *m, uint32_t state, struct walk *w, struct err *e)
+{
+    struct state_facts f;
+    struct mask_plain *p = NULL;
+    bool fits = false;
+    m->path[0] = state;
+    if (!mask_facts_know(m, state, &f, e))
+        return false;
+    uint32_t n = f.chain < m->t->depth ? f.chain : m->t->depth;
+    if (n && (!find_plain(m, &f, &p, e) || (p && !follow_chain(m, state, w, p, n, &fits, e))))
+        return false;
+    if (!fits)
+        return walk_tree(m, 0, m->t->n, w, e);
+    take_plain(m, w, p, n);
+    for (size_t k = 0; k < p->n_exit; k++) {
+        uint32_t node = p->exit[k].node;
+        if (p->exit[k].n_char > n)
+            continue;
+        m->path[m->t->level[node]] = m->chain[p->exit[k].n_char];
+        if (!walk_tree(m, node, m->t->end[node], w, e))
+            return false;
+    }
+    return true;
+}
+
+/* --- tokens that are not text
+ * ------------------------------------------------------------------
  */
 
 struct mention {
@@ -126,7 +231,8 @@ struct mention {
     bool failed;
 };
 
-/* One token that is mentioned: it too must leave a completion that is short enough. */
+/* One token that is mentioned: it too must leave a completion that is short
+ * enough. */
 static void add_mentioned(struct mention *x, uint32_t id)
 {
     uint32_t to;
@@ -164,7 +270,8 @@ static bool add_others(struct mask_set *m, uint32_t state, struct walk *w, struc
     return !x.failed;
 }
 
-/* --- parts -------------------------------------------------------------------------------------
+/* --- parts
+ * -------------------------------------------------------------------------------------
  */
 
 static bool find_part(struct mask_set *m, uint32_t state, struct mask_part **out, struct err *e)
@@ -186,8 +293,7 @@ static bool find_part(struct mask_set *m, uint32_t state, struct mask_part **out
         return false;
     memset(p->bits, 0, m->n_word * sizeof *p->bits);
     struct walk w = {.bits = p->bits, .most = UINT32_MAX, .part = p};
-    m->path[0] = state;
-    if (!walk_tree(m, 0, m->t->n, &w, e))
+    if (!walk_all(m, state, &w, e))
         return false;
     p->state = state + 1;
     p->reach = w.reach;
@@ -195,9 +301,9 @@ static bool find_part(struct mask_set *m, uint32_t state, struct mask_part **out
     return true;
 }
 
-/* Below the nodes at which tokens left a part: the next part, which again may be left below some
- * nodes. No state of the whole is walked over, so states that differ only far outside share all
- * that is found out here. */
+/* Below the nodes at which tokens left a part: the next part, which again may
+ * be left below some nodes. No state of the whole is walked over, so states
+ * that differ only far outside share all that is found out here. */
 static bool add_outer(struct mask_set *m, uint32_t state, const struct mask_part *left,
                       struct walk *w, struct err *e)
 {
@@ -244,8 +350,7 @@ static bool fill(struct mask_set *m, uint32_t state, struct walk *w, struct err 
     } else {
         memset(w->bits, 0, m->n_word * sizeof *w->bits);
         w->reach = 0;
-        m->path[0] = state;
-        if (!walk_tree(m, 0, m->t->n, w, e))
+        if (!walk_all(m, state, w, e))
             return false;
     }
     return add_others(m, state, w, e);
