@@ -55,6 +55,15 @@ bool mask_set_idle(struct mask_set *m)
     return idle;
 }
 
+/* The characters that stand for themselves in a text of JSON: nearly every grammar of an answer has
+ * them, and what they need is made before the answer is waited for. */
+static bool prepare_plain(struct mask_set *m, struct err *e)
+{
+    static const uint64_t ascii[2] = {0xfffffffb00000000u, 0xffffffffefffffffu};
+    m->n_plain = 1;
+    return mask_plain_make(&m->plain[0], m->t, ascii, true, e);
+}
+
 struct mask_set *mask_set_new(const struct grammar *g, const struct vocab *v,
                               const struct token_tree *t, uint32_t n_bits, struct err *e)
 {
@@ -71,7 +80,7 @@ struct mask_set *mask_set_new(const struct grammar *g, const struct vocab *v,
     m->chain = mem_new((size_t)t->depth + 1, sizeof *m->chain, e);
     m->slot = mem_new(m->n_slot, sizeof *m->slot, e);
     m->bits = mem_new_lazy((size_t)m->n_slot * m->n_word, sizeof *m->bits, e);
-    if (m->a && m->path && m->chain && m->slot && m->bits)
+    if (m->a && m->path && m->chain && m->slot && m->bits && prepare_plain(m, e))
         return m;
     mask_set_free(m);
     return NULL;
