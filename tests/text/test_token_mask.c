@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Masks are what trying every token gives, over random walks, with counts near and far, with tokens
  * that a grammar mentions, and after forgetting; and near a limit they lead to the end. */
+#include <pthread.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -294,6 +295,58 @@ static void test_forgetting(void **unused)
     vocab_file_close(&file);
 }
 
+/* --- several threads ---------------------------------------------------------------------------
+ */
+
+struct worker {
+    struct mask_cache *c;
+    const struct vocab *v;
+    size_t first;
+    pthread_t thread;
+    bool ok;
+};
+
+static void *answer_beside(void *arg)
+{
+    struct worker *w = arg;
+    uint64_t seed = w->first + 11;
+    struct err e = {0};
+    w->ok = true;
+    for (size_t n = 0; w->ok && n < 2 * N_GRAMMAR; n++) {
+        struct grammar *g = grammar_of((w->first + n) % N_GRAMMAR);
+        struct automaton *a = automaton_new(g, &e);
+        struct token_mask *m = mask_cache_begin(w->c, g, &e);
+        w->ok = a && m;
+        uint32_t state = a ? automaton_start(a) : 0;
+        for (int k = 0; w->ok && k < 12; k++)
+            step_beside(w->v, m, a, &state, &seed);
+        token_mask_free(m);
+        automaton_free(a);
+        grammar_free(g);
+    }
+    return NULL;
+}
+
+static void test_threads(void **unused)
+{
+    (void)unused;
+    struct vocab_file file = vocab_file_open("bpe");
+    struct err e = {0};
+    struct worker w[3];
+    struct mask_cache *c = mask_cache_new(file.v, file.v->n_tokens + 40, &e);
+    assert_non_null(c);
+    for (size_t i = 0; i < 3; i++) {
+        w[i] = (struct worker){.c = c, .v = file.v, .first = i};
+        assert_int_equal(pthread_create(&w[i].thread, NULL, answer_beside, &w[i]), 0);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        pthread_join(w[i].thread, NULL);
+        assert_true(w[i].ok);
+    }
+    mask_cache_free(c);
+    vocab_file_close(&file);
+}
+
 /* --- the cache ---------------------------------------------------------------------------------
  */
 
@@ -337,7 +390,8 @@ static void test_cache(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_masks), cmocka_unit_test(test_limit), cmocka_unit_test(test_beside),
-        cmocka_unit_test(test_forgetting), cmocka_unit_test(test_cache)};
+        cmocka_unit_test(test_masks),   cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_beside),  cmocka_unit_test(test_forgetting),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_cache)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
