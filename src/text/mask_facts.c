@@ -136,6 +136,11 @@ static bool learn(struct mask_set *m, uint32_t state, struct err *e)
             at->chain = 1;
         else
             at->chain = next->chain == UINT32_MAX ? UINT32_MAX : next->chain + 1;
+        at->left = automaton_left(m->a, chain[n]);
+        if (at->chain) {
+            uint32_t on = next->known ? next->left : automaton_left(m->a, at->next);
+            at->left = on > at->left ? on : at->left;
+        }
     }
     return true;
 }

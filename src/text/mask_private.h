@@ -20,6 +20,7 @@ struct state_facts {
     uint64_t ascii[2]; /* characters below 0x80 that do */
     uint32_t next;
     uint32_t chain;   /* how many such characters may follow each other */
+    uint32_t left;    /* the most bytes that completing takes at one of the states on the way */
     uint32_t slot;    /* its mask, number + 1; 0: none */
     uint32_t part;    /* its mask as the inner part of others, number + 1; 0: none */
     uint32_t blurred; /* the state whose mask is the same, + 1; 0: not looked for

@@ -106,7 +106,8 @@ static bool walk_tree(struct mask_set *m, uint32_t i, uint32_t end, struct walk 
             table = automaton_table(m->a);
         }
         if (t->tall[i] <= f.chain && all_lead_home(&f, &t->chars[i])) {
-            take_tokens(m, w, i, t->end[i], from);
+            if (leaves_room(w, f.left))
+                allow(m, w->bits, i, t->end[i]);
             i = t->end[i];
             continue;
         }
@@ -178,10 +179,10 @@ static bool follow_chain(struct mask_set *m, uint32_t state, const struct walk *
     return !*fits || n == m->t->depth || stops(m, p, state, fits, e);
 }
 
-static void take_plain(struct mask_set *m, struct walk *w, const struct mask_plain *p, uint32_t n)
+static void take_plain(struct mask_set *m, struct walk *w, const struct mask_plain *p, uint32_t n,
+                       uint32_t left)
 {
     const struct token_tree *t = m->t;
-    uint32_t left = automaton_left(m->a, m->chain[0]);
     if (leaves_room(w, left))
         for (size_t k = 0; k < p->n_range; k++)
             for (uint32_t i = p->range[k][0]; i < p->range[k][1]; i++)
@@ -207,7 +208,7 @@ static bool walk_all(struct mask_set *m, uint32_t state, struct walk *w, struct 
         return false;
     if (!fits)
         return walk_tree(m, 0, m->t->n, w, e);
-    take_plain(m, w, p, n);
+    take_plain(m, w, p, n, f.left);
     for (size_t k = 0; k < p->n_exit; k++) {
         uint32_t node = p->exit[k].node;
         if (p->exit[k].n_char > n)
