@@ -101,7 +101,8 @@ static bool run(char **argv, struct err *e)
                             ? grammar_from_schema(buf_view(&text), &as, e)
                             : NULL;
     struct walk w = {.v = v, .random = 1, .us = mem_new(MOST, sizeof *w.us, e)};
-    w.mask = g && w.us ? token_mask_new(g, v, tree, v->n_tokens, e) : NULL;
+    struct mask_set *set = g && w.us ? mask_set_new(g, v, tree, v->n_tokens, e) : NULL;
+    w.mask = set ? token_mask_new(set, e) : NULL;
     uint32_t answers = (uint32_t)atol(argv[3]), tokens = (uint32_t)atol(argv[4]), first = 0;
     bool ok = w.mask != NULL;
     for (uint32_t i = 0; ok && i < answers; i++) {
@@ -114,6 +115,7 @@ static bool run(char **argv, struct err *e)
         print("others", w.us + first, w.n - first, "}\n");
     }
     token_mask_free(w.mask);
+    mask_set_free(set);
     mem_free(w.us);
     grammar_free(g);
     token_tree_free(tree);

@@ -23,10 +23,7 @@ tmp = tempfile.TemporaryDirectory()
 
 
 def file(name, data):
-    path = os.path.join(tmp.name, name)
-    with open(path, "wb") as f:
-        f.write(data if isinstance(data, bytes) else data.encode())
-    return path
+    return tap.file(tmp.name, name, data)
 
 
 def vocabulary(name):

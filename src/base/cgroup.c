@@ -6,20 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "base/str.h"
-
-/* First line of a small file, without the newline; "" when it cannot be read. */
-static const char *first_line(const char *path, char *line, size_t cap)
-{
-    line[0] = '\0';
-    FILE *f = fopen(path, "re");
-    if (f) {
-        if (fgets(line, (int)cap, f))
-            line[strcspn(line, "\n")] = '\0';
-        fclose(f);
-    }
-    return line;
-}
 
 /* Is `word` one of the words of a list separated by commas? */
 static bool in_list(const char *list, const char *word)
@@ -59,7 +47,7 @@ static uint64_t read_number(const char *dir, const char *file)
     char path[PATH_MAX + 64], line[64];
     uint64_t v;
     snprintf(path, sizeof path, "%s/%s", dir, file);
-    return str_to_u64(str_of(first_line(path, line, sizeof line)), &v) ? v : UINT64_MAX;
+    return str_to_u64(str_of(os_first_line(path, line, sizeof line)), &v) ? v : UINT64_MAX;
 }
 
 static void bound_memory(struct cgroup_bound *b, uint64_t limit, uint64_t used)
@@ -82,7 +70,7 @@ static void read_level_v2(const char *dir, struct cgroup_bound *b)
     char path[PATH_MAX + 64], line[64];
     bound_memory(b, read_number(dir, "memory.max"), read_number(dir, "memory.current"));
     snprintf(path, sizeof path, "%s/cpu.max", dir);
-    struct str rest = str_of(first_line(path, line, sizeof line)), quota;
+    struct str rest = str_of(os_first_line(path, line, sizeof line)), quota;
     uint64_t us, period;
     if (str_cut(&rest, ' ', &quota) && str_to_u64(quota, &us) && str_to_u64(rest, &period))
         bound_cpus(b, (double)us, (double)period);

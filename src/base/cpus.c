@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/cgroup.h"
+#include "base/os.h"
 #include "base/str.h"
 
 /* A part of a list of CPUs: "7", or "4-7". */
@@ -21,15 +22,10 @@ static bool read_range(struct str part, uint64_t *from, uint64_t *to)
 /* Whether an allowed CPU of a lower number is a thread of the same core. */
 static bool core_is_counted(const struct cpus *c, const char *root, uint32_t cpu)
 {
-    char path[PATH_MAX], list[1024] = "";
+    char path[PATH_MAX], list[1024];
     snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list",
              root, cpu);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return false;
-    const char *line = fgets(list, sizeof list, f);
-    fclose(f);
-    struct str rest = str_trim(str_of(line ? line : "")), part;
+    struct str rest = str_trim(str_of(os_first_line(path, list, sizeof list))), part;
     uint64_t from, to;
     while (str_cut(&rest, ',', &part))
         if (read_range(part, &from, &to))

@@ -27,6 +27,7 @@
 #define LIMIT_GRAMMAR_READINGS 512u           /* ways to read a text side by side */
 #define LIMIT_GRAMMAR_CACHE    (32u << 20)    /* bytes of states remembered */
 #define LIMIT_MASK_CACHE       (8u << 20)     /* bytes of token masks remembered */
+#define LIMIT_MASKS_IDLE       (16u << 20)    /* bytes of those whose grammar binds no answer now */
 #define LIMIT_JSON_BYTES       (64u << 20)    /* a JSON document */
 #define LIMIT_JSON_DEPTH       64u            /* its nesting */
 #define LIMIT_TOOLCALL_BYTES   (4u << 20)     /* one call of a tool, as a model writes it */

@@ -42,6 +42,10 @@ struct os_file_id {
 };
 bool os_file_id(int fd, struct os_file_id *id, struct err *e) MUST_USE;
 
+/* First line of a small file, such as those of /proc and /sys, without the newline; "" when it
+ * cannot be read. Returns line. */
+const char *os_first_line(const char *path, char *line, size_t cap);
+
 uint64_t os_now_ns(void); /* monotonic */
 bool os_random(void *p, size_t n, struct err *e) MUST_USE;
 

@@ -125,6 +125,18 @@ void os_map_close(struct os_map *m)
     *m = (struct os_map){.fd = -1};
 }
 
+const char *os_first_line(const char *path, char *line, size_t cap)
+{
+    line[0] = '\0';
+    FILE *f = fopen(path, "re");
+    if (f) {
+        if (fgets(line, (int)cap, f))
+            line[strcspn(line, "\n")] = '\0';
+        fclose(f);
+    }
+    return line;
+}
+
 uint64_t os_now_ns(void)
 {
     struct timespec t;

@@ -44,9 +44,8 @@ static bool start_mask(struct completion *c, struct loaded *l, const struct sett
 {
     if (!s->grammar)
         return true;
-    if (!l->tree && !(l->tree = token_tree_new(l->vocab, e)))
-        return false;
-    c->mask = token_mask_new(s->grammar, l->vocab, l->tree, l->model->h.n_vocab, e);
+    struct mask_cache *masks = loaded_masks(l, e);
+    c->mask = masks ? mask_cache_begin(masks, s->grammar, e) : NULL;
     return c->mask != NULL;
 }
 

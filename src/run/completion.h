@@ -41,7 +41,7 @@ struct completion {
 };
 
 /* Borrows the settings' stop sequences and grammar until completion_clear, which follows also a
- * failure. The first grammar of a model makes l->tree: one thread at a time. */
+ * failure. The first grammar of a model makes l->masks: one thread at a time. */
 bool completion_start(struct completion *c, struct loaded *l, const struct settings *s,
                       const struct tokens *prompt, struct err *e) MUST_USE;
 void completion_clear(struct completion *c);

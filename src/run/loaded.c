@@ -37,7 +37,7 @@ static void make_plan(const struct loaded *l, const struct forward_params *p,
     *plan = (struct memplan){.budget = budget, .budget_given = o->memory != 0};
     memplan_of(plan, l->g, l->model, p);
     if (o->grammar)
-        plan->text += token_mask_bytes(l->model->h.n_vocab);
+        plan->text += mask_cache_most_bytes(l->model->h.n_vocab, 1);
     if (!l->embeds)
         plan->text += l->n_parallel * speculation_bytes(p->kv.n_ctx);
     memplan_sum(plan);
@@ -122,9 +122,16 @@ bool loaded_open(struct loaded *l, struct gguf *g, const struct settings *s,
     return false;
 }
 
+struct mask_cache *loaded_masks(struct loaded *l, struct err *e)
+{
+    if (!l->masks)
+        l->masks = mask_cache_new(l->vocab, l->model->h.n_vocab, e);
+    return l->masks;
+}
+
 void loaded_close(struct loaded *l)
 {
-    token_tree_free(l->tree);
+    mask_cache_free(l->masks);
     forward_free(l->f);
     chat_free(l->chat);
     vocab_free(l->vocab);

@@ -11,7 +11,7 @@
 #include "run/settings.h"
 #include "run/speculate.h"
 #include "text/chat.h"
-#include "text/token_tree.h"
+#include "text/mask_cache.h"
 #include "text/tokenize.h"
 
 struct load_options {
@@ -32,9 +32,9 @@ struct loaded {
     struct chat *chat; /* NULL: the model has no template */
     struct model *model;
     struct packed packed;
-    struct forward *f;       /* f->p.kv.n_seq sequences: n_parallel, and those kept */
+    struct forward *f;        /* f->p.kv.n_seq sequences: n_parallel, and those kept */
     struct pass_costs costs; /* of decoding */
-    struct token_tree *tree; /* of the vocabulary; made for the first grammar */
+    struct mask_cache *masks; /* of the grammars that bind answers; made for the first */
     uint32_t n_parallel;
     bool embeds; /* for vectors, not for answers */
 };
@@ -46,6 +46,9 @@ struct loaded {
 bool loaded_open(struct loaded *l, struct gguf *g, const struct settings *s,
                  const struct load_options *o, struct memplan *plan, struct err *e) MUST_USE;
 void loaded_close(struct loaded *l);
+
+/* Made at the first call: one thread at a time; later ones may come from any. */
+struct mask_cache *loaded_masks(struct loaded *l, struct err *e) MUST_USE;
 
 uint32_t loaded_context(const struct loaded *l); /* tokens of context in use */
 /* Those that an answer with these settings may use: no more than their context_window, if any. */

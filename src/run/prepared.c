@@ -142,11 +142,11 @@ static bool read_schema(struct reading *r, const json_t *schema, struct err *e)
     return ok || at_field(r, "schema");
 }
 
-/* The tree is made here, so that the thread that computes finds it. */
+/* The tree of the vocabulary is made here, so that the thread that computes finds it. */
 static bool use_grammar(struct reading *r, struct err *e)
 {
     r->p->settings.grammar = r->p->grammar;
-    return !r->p->grammar || r->l->tree || (r->l->tree = token_tree_new(r->l->vocab, e)) != NULL;
+    return !r->p->grammar || loaded_masks(r->l, e) != NULL;
 }
 
 static bool read_bound(struct reading *r, struct err *e)

@@ -314,6 +314,29 @@ uint32_t automaton_start(const struct automaton *a)
     return a->start;
 }
 
+/* As close_state, but asks first whether the last call had the same items. */
+static bool close_known(struct automaton *a, uint32_t *state, struct err *e)
+{
+    struct automaton_list *l = &a->last;
+    size_t bytes = a->todo.n * sizeof *l->v;
+    if (l->n && l->n == a->todo.n && memcmp(l->v, a->todo.v, bytes) == 0) {
+        *state = a->last_to;
+        return true;
+    }
+    l->n = 0;
+    while (l->cap < a->todo.n)
+        if (!mem_grow(&l->v, l->cap, &l->cap, sizeof *l->v, e))
+            return false;
+    size_t n = a->todo.n;
+    if (n)
+        memcpy(l->v, a->todo.v, bytes);
+    if (!close_state(a, state, e))
+        return false;
+    l->n = n;
+    a->last_to = *state;
+    return true;
+}
+
 bool automaton_step(struct automaton *a, uint32_t state, unsigned char byte, uint32_t *to,
                     struct err *e)
 {
@@ -332,7 +355,7 @@ bool automaton_step(struct automaton *a, uint32_t state, unsigned char byte, uin
                 return false;
         }
     }
-    if (!close_state(a, to, e))
+    if (!close_known(a, to, e))
         return false;
     a->to[at] = *to;
     return true;

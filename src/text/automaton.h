@@ -67,9 +67,10 @@ struct automaton_cut {
 bool automaton_cut(struct automaton *a, uint32_t state, struct automaton_cut *out,
                    struct err *e) MUST_USE;
 
-/* When the memory is used up: forgets all states but *state, which gets a new number, and returns
- * true. Do it between tokens. */
+uint64_t automaton_bytes(const struct automaton *a); /* in use */
+/* When the memory is used up: forgets all states but state[n], which get new numbers. Do it between
+ * tokens. */
 bool automaton_full(const struct automaton *a);
-bool automaton_trim(struct automaton *a, uint32_t *state, struct err *e) MUST_USE;
+bool automaton_trim(struct automaton *a, uint32_t *state, uint32_t n, struct err *e) MUST_USE;
 
 #endif

@@ -20,6 +20,7 @@ void automaton_free(struct automaton *a)
     mem_free(a->todo.v);
     mem_free(a->out.v);
     mem_free(a->back.v);
+    mem_free(a->last.v);
     mem_free(a->call);
     mem_free(a->blurred);
     mem_free(a->members.word);
@@ -27,13 +28,16 @@ void automaton_free(struct automaton *a)
     mem_free(a);
 }
 
-bool automaton_full(const struct automaton *a)
+uint64_t automaton_bytes(const struct automaton *a)
 {
     size_t items = a->stacks.item_cap + a->states.item_cap, sets = a->stacks.n + a->states.n;
-    size_t bytes = a->states.n * a->g->n_class * sizeof *a->to +
-                   items * sizeof(struct automaton_item) + sets * sizeof(struct automaton_set) +
-                   a->members.n * SET_BYTES;
-    return bytes > LIMIT_GRAMMAR_CACHE;
+    return a->states.n * a->g->n_class * sizeof *a->to + items * sizeof(struct automaton_item) +
+           sets * sizeof(struct automaton_set) + a->members.n * SET_BYTES;
+}
+
+bool automaton_full(const struct automaton *a)
+{
+    return automaton_bytes(a) > LIMIT_GRAMMAR_CACHE;
 }
 
 /* Numbers of sets of members, of the stacks that are kept, from a to b. */
@@ -65,39 +69,51 @@ static void mark_stacks(const struct automaton *a, uint32_t state, uint32_t *wan
             wanted[a->stacks.item[a->stacks.set[k].first + i].stack] = 1;
 }
 
-static bool move_state(const struct automaton *a, struct automaton *b, uint32_t *state,
-                       uint32_t *stack, struct err *e)
+/* The stacks that a state needs; stack[k] becomes the number in b of those marked. */
+static bool move_stacks(const struct automaton *a, struct automaton *b, uint32_t *stack,
+                        struct automaton_list *l, struct err *e)
 {
-    struct automaton_list l = {0};
-    bool ok = true;
-    mark_stacks(a, *state, stack);
     stack[0] = 0;
-    for (size_t k = 1; ok && k < a->stacks.n; k++) {
+    for (size_t k = 1; k < a->stacks.n; k++) {
         const struct automaton_set *s = &a->stacks.set[k];
-        l.n = 0;
+        l->n = 0;
         if (!stack[k])
             continue;
-        for (uint32_t i = 0; ok && i < s->n; i++)
-            ok = move_item(a, b, stack, a->stacks.item[s->first + i], &l, e);
-        ok = ok && automaton_sets_find(b, &b->stacks, &l, &stack[k], e);
-        if (ok)
-            b->stacks.set[stack[k]].border |= s->border;
+        for (uint32_t i = 0; i < s->n; i++)
+            if (!move_item(a, b, stack, a->stacks.item[s->first + i], l, e))
+                return false;
+        if (!automaton_sets_find(b, &b->stacks, l, &stack[k], e))
+            return false;
+        b->stacks.set[stack[k]].border |= s->border;
     }
+    return true;
+}
+
+static bool move_state(const struct automaton *a, struct automaton *b, uint32_t *state,
+                       struct err *e)
+{
+    struct automaton_list l = {0};
+    uint32_t *stack = mem_new(a->stacks.n, sizeof *stack, e);
+    if (!stack)
+        return false;
+    mark_stacks(a, *state, stack);
+    bool ok = move_stacks(a, b, stack, &l, e);
     const struct automaton_set *s = &a->states.set[*state];
     l.n = 0;
     for (uint32_t i = 0; ok && i < s->n; i++)
         ok = move_item(a, b, stack, a->states.item[s->first + i], &l, e);
     ok = ok && automaton_sets_find(b, &b->states, &l, state, e) && automaton_add_row(b, e);
     mem_free(l.v);
+    mem_free(stack);
     return ok;
 }
 
-bool automaton_trim(struct automaton *a, uint32_t *state, struct err *e)
+bool automaton_trim(struct automaton *a, uint32_t *state, uint32_t n, struct err *e)
 {
     struct automaton *b = automaton_new(a->g, e);
-    uint32_t *stack = mem_new(a->stacks.n, sizeof *stack, e);
-    bool ok = b && stack && move_state(a, b, state, stack, e);
-    mem_free(stack);
+    bool ok = b != NULL;
+    for (uint32_t i = 0; ok && i < n; i++)
+        ok = move_state(a, b, &state[i], e);
     if (ok) {
         struct automaton old = *a;
         *a = *b;

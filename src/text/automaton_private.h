@@ -66,6 +66,8 @@ struct automaton {
     uint32_t start;
     struct automaton_seen seen;
     struct automaton_list todo, out, back;
+    struct automaton_list last;  /* what the last step that was not known closed, */
+    uint32_t last_to;            /* and its state: many bytes do the same */
     struct automaton_call *call; /* a heap, lowest rank first */
     size_t n_call, call_cap;
     struct automaton_members members;

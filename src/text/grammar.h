@@ -2,7 +2,7 @@
 /* text/grammar: what an answer may be: a context-free grammar over bytes and tokens.
  *
  * Made from GBNF (the notation of llama.cpp: gbnf.c) or from a JSON Schema (schema.c); read-only
- * once made, so any number of threads may use it, each with an automaton of its own
+ * once made, so any number of threads may use and hold it, each with an automaton of its own
  * (text/automaton.h). Guarantees: no rule is left-recursive, and from every place in it some
  * finite text leads to the end, so that an answer can always be completed. Everything is bounded
  * by base/limits.h; repetition counts cost nothing, however large. */
@@ -10,6 +10,7 @@
 #define MOAT_TEXT_GRAMMAR_H
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/str.h"
 
 struct grammar;
@@ -36,6 +37,11 @@ struct grammar_verdict {
 };
 bool grammar_match(const struct grammar *g, struct str text, struct grammar_verdict *out,
                    struct err *e) MUST_USE;
-void grammar_free(struct grammar *g);
+/* One more owner; grammar_free takes one away, and with the last the grammar. */
+const struct grammar *grammar_hold(const struct grammar *g);
+void grammar_free(const struct grammar *g);
+
+/* Of all that decides what is allowed: equal where the same text was compiled in the same way. */
+bool grammar_digest(const struct grammar *g, struct hash *out, struct err *e) MUST_USE;
 
 #endif

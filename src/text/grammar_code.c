@@ -26,9 +26,17 @@ struct grammar *grammar_new(struct err *e)
     return NULL;
 }
 
-void grammar_free(struct grammar *g)
+const struct grammar *grammar_hold(const struct grammar *g)
 {
-    if (!g)
+    struct grammar *held = (struct grammar *)(uintptr_t)g; /* made by mem_new: writable */
+    atomic_fetch_add(&held->owners, 1);
+    return g;
+}
+
+void grammar_free(const struct grammar *owned)
+{
+    struct grammar *g = (struct grammar *)(uintptr_t)owned;
+    if (!g || atomic_fetch_sub(&g->owners, 1) > 0)
         return;
     mem_free(g->node);
     mem_free(g->rule);

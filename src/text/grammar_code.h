@@ -10,6 +10,8 @@
 #ifndef MOAT_TEXT_GRAMMAR_CODE_H
 #define MOAT_TEXT_GRAMMAR_CODE_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "text/grammar.h"
 
@@ -61,6 +63,7 @@ struct grammar_object {
 };
 
 struct grammar {
+    atomic_uint owners; /* beside the first */
     struct grammar_node *node;
     struct grammar_rule *rule;
     struct grammar_object *object;

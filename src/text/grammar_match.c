@@ -41,7 +41,7 @@ static bool match(struct automaton *a, bool tokens, struct str text, struct gram
             return false;
         if (to == AUTOMATON_DEAD)
             return true;
-        if (automaton_full(a) && !automaton_trim(a, &to, e))
+        if (automaton_full(a) && !automaton_trim(a, &to, 1, e))
             return false;
     }
     out->at = text.n;

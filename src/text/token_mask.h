@@ -3,27 +3,20 @@
  *
  * Follows one answer: ask for the mask, choose a token, say which. A token is allowed when its
  * bytes lead on in the grammar (or the grammar mentions it); the tokens that end an answer are
- * allowed exactly where the grammar may end. Masks are remembered for each state; states that
- * differ only in counts too far away for one token to reach share theirs. A state new to it costs
- * one walk over the vocabulary's tree, in which whole subtrees of plain text are taken at once.
+ * allowed exactly where the grammar may end. What was found out stays in the mask_set, for the
+ * answers that come later or run beside it; those may be followed by other threads.
  *
  * Guarantees that an answer of tokens_left tokens can still be completed, where the vocabulary has
  * a token for each byte: near the limit only tokens that leave a completion short enough are
- * allowed. Memory is bounded by LIMIT_GRAMMAR_CACHE and LIMIT_MASK_CACHE. One thread at a time. */
+ * allowed. */
 #ifndef MOAT_TEXT_TOKEN_MASK_H
 #define MOAT_TEXT_TOKEN_MASK_H
 
-#include "text/grammar.h"
-#include "text/token_tree.h"
+#include "text/mask_set.h"
 
 struct token_mask;
 
-/* Borrows all three. n_bits: of the mask, at least the vocabulary's tokens; the rest is never
- * allowed. */
-struct token_mask *token_mask_new(const struct grammar *g, const struct vocab *v,
-                                  const struct token_tree *t, uint32_t n_bits,
-                                  struct err *e) MUST_USE;
-uint64_t token_mask_bytes(uint32_t n_bits); /* the most memory it takes, and a tree with it */
+struct token_mask *token_mask_new(struct mask_set *set, struct err *e) MUST_USE;
 void token_mask_free(struct token_mask *m);
 
 /* The bits stay valid until the next call. No bit is set where no token fits. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text/token_tree: see token_tree.h. Tokens sorted by their bytes are the tree in depth-first
- * order: each adds the nodes beyond what it shares with the one before. */
+/* text/token_tree: see token_tree.h. Tokens sorted by their bytes are the tree
+ * in depth-first order: each adds the nodes beyond what it shares with the one
+ * before. */
 #include "text/token_tree.h"
 
 #include <stdlib.h>
@@ -70,7 +71,10 @@ static bool make_room(struct token_tree *t, const struct entry *list, struct err
     t->first = mem_new(n + 1, sizeof *t->first, e);
     t->chars = mem_new(n, sizeof *t->chars, e);
     t->id = mem_new(t->n_token, sizeof *t->id, e);
-    return t->label && t->level && t->tall && t->end && t->first && t->chars && t->id;
+    t->pending = mem_new(n, sizeof *t->pending, e);
+    t->n_char = mem_new(t->n_token, sizeof *t->n_char, e);
+    return t->pending && t->n_char && t->label && t->level && t->tall && t->end && t->first &&
+           t->chars && t->id;
 }
 
 /* Nodes; open[d] is the node of d + 1 bytes on the way to the last token. */
@@ -89,14 +93,18 @@ static void fill(struct token_tree *t, const struct entry *list, uint32_t *open)
             open[depth] = n++;
         }
         t->id[i] = list[i].id;
+        for (size_t k = 0; k < s.n; k++)
+            if (((unsigned char)s.p[k] & 0xc0) != 0x80)
+                t->n_char[i]++;
     }
     while (depth)
         t->end[open[--depth]] = n;
     t->first[n] = t->n_token;
 }
 
-/* Bytes still to come of the character after this byte; 8: not UTF-8. Exact enough: overlong forms
- * and surrogates are told apart by the second byte, which is looked at with the first. */
+/* Bytes still to come of the character after this byte; 8: not UTF-8. Exact
+ * enough: overlong forms and surrogates are told apart by the second byte,
+ * which is looked at with the first. */
 static unsigned pending_after(unsigned pending, unsigned char before, unsigned char c)
 {
     if (pending == 8)
@@ -117,13 +125,14 @@ static void note_byte(struct token_tree_chars *x, unsigned char c)
         x->others = true;
 }
 
-/* pending[i], before and after node i, then what stands in subtrees, from the last node back. */
+/* Pending bytes, then what stands in subtrees, from the
+ * last node back. */
 static bool describe(struct token_tree *t, struct err *e)
 {
     uint32_t *up = mem_new((size_t)t->depth + 1, sizeof *up, e); /* node of each level */
     uint32_t *parent = mem_new(t->n, sizeof *parent, e);
-    uint8_t *after = mem_new(t->n, 1, e);
-    for (uint32_t i = 0; up && parent && after && i < t->n; i++) {
+    uint8_t *after = t->pending;
+    for (uint32_t i = 0; up && parent && i < t->n; i++) {
         uint32_t level = t->level[i];
         up[level] = i;
         parent[i] = level ? up[level - 1] : UINT32_MAX;
@@ -133,9 +142,10 @@ static bool describe(struct token_tree *t, struct err *e)
         bool token = t->first[i + 1] > t->first[i];
         t->chars[i].whole = !(token && after[i] != 0) && after[i] != 8;
     }
-    for (uint32_t i = t->n; up && parent && after && i-- > 0;) {
+    for (uint32_t i = t->n; up && parent && i-- > 0;) {
         struct token_tree_chars *x = &t->chars[i];
         note_byte(x, t->label[i]);
+        x->broken |= after[i] == 8;
         t->tall[i]++;
         if (parent[i] == UINT32_MAX)
             continue;
@@ -145,14 +155,14 @@ static bool describe(struct token_tree *t, struct err *e)
         p->ascii[0] |= x->ascii[0];
         p->ascii[1] |= x->ascii[1];
         p->others |= x->others;
+        p->broken |= x->broken;
         p->whole &= x->whole;
     }
-    for (uint32_t i = 0; up && parent && after && i < t->n; i++) /* it begins a character */
+    for (uint32_t i = 0; up && parent && i < t->n; i++) /* it begins a character */
         t->chars[i].whole &= parent[i] == UINT32_MAX || after[parent[i]] == 0;
-    bool ok = up && parent && after;
+    bool ok = up && parent;
     mem_free(up);
     mem_free(parent);
-    mem_free(after);
     return ok;
 }
 
@@ -186,5 +196,7 @@ void token_tree_free(struct token_tree *t)
     mem_free(t->first);
     mem_free(t->chars);
     mem_free(t->id);
+    mem_free(t->n_char);
+    mem_free(t->pending);
     mem_free(t);
 }

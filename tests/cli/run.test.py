@@ -13,10 +13,7 @@ tmp = tempfile.TemporaryDirectory()
 
 
 def file(name, text):
-    path = os.path.join(tmp.name, name)
-    with open(path, "wb") as f:
-        f.write(text if isinstance(text, bytes) else text.encode())
-    return path
+    return tap.file(tmp.name, name, text)
 
 
 def run(*args, **named):

@@ -10,10 +10,7 @@ tmp = tempfile.TemporaryDirectory()
 
 
 def write(name, text):
-    path = os.path.join(tmp.name, name)
-    with open(path, "wb") as f:
-        f.write(text if isinstance(text, bytes) else text.encode())
-    return path
+    return tap.file(tmp.name, name, text)
 
 
 def renders(name, template, context, wanted, **more):

@@ -53,7 +53,7 @@ static void walk(const struct grammar *g, struct str text)
         if (!automaton_step(a, state, (unsigned char)text.p[i], &to, &e) || to == AUTOMATON_DEAD)
             break;
         if (i % 16 == 15)
-            must(automaton_trim(a, &to, &e));
+            must(automaton_trim(a, &to, 1, &e));
     }
     automaton_free(a);
 }

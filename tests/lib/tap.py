@@ -66,6 +66,14 @@ def moat(*args, limit=300, stdin=None, env=None):
     return Result(p.returncode, p.stdout.decode("utf-8", "replace"), p.stderr.decode("utf-8", "replace"), time.monotonic() - t0)
 
 
+def file(folder, name, data):
+    """Writes text or bytes; the path."""
+    path = os.path.join(folder, name)
+    with open(path, "wb") as f:
+        f.write(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
 def floats(path):
     a = array.array("f")
     with open(path, "rb") as f:

@@ -68,7 +68,7 @@ def models(folder):
 
 def answer(model, schema_path, seed, tokens, temperature=1.5):
     return tap.moat("run", model, "a", "--raw", "--schema", schema_path, "--seed", seed, "--max-tokens", tokens, "--temperature", temperature,
-                    "--top-k", 0, "--top-p", 1, "--min-p", 0, "--context", 256)
+                    "--top-k", 0, "--top-p", 1, "--min-p", 0, "--context", 256, "--threads", 1)
 
 
 def judge(name, result):

@@ -49,7 +49,7 @@ def tools_file(folder):
 
 def answer(path, tools, seed, choice, tokens=160, *more):
     return tap.moat("run", path, "hi", "--tools", tools, "--tool-choice", choice, "--seed", seed, "--max-tokens", tokens, "--temperature", 1.5,
-                    "--top-k", 0, "--top-p", 1, "--min-p", 0, "--json", *more)
+                    "--top-k", 0, "--top-p", 1, "--min-p", 0, "--threads", 1, "--json", *more)
 
 
 def judge(r, choice):

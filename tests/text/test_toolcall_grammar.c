@@ -66,7 +66,7 @@ static bool grow(struct automaton *a, uint32_t *state, struct buf *out)
     uint32_t i = below(n);
     buf_byte(out, (char)byte[i]);
     *state = to[i];
-    assert_true(automaton_full(a) ? automaton_trim(a, state, &e) : true);
+    assert_true(automaton_full(a) ? automaton_trim(a, state, 1, &e) : true);
     return out->n < LONGEST;
 }
 
