@@ -33,7 +33,7 @@ struct loaded {
     struct model *model;
     struct packed packed;
     struct forward *f;        /* f->p.kv.n_seq sequences: n_parallel, and those kept */
-    struct pass_costs costs; /* of decoding */
+    struct pass_costs costs;  /* of decoding */
     struct mask_cache *masks; /* of the grammars that bind answers; made for the first */
     uint32_t n_parallel;
     bool embeds; /* for vectors, not for answers */
