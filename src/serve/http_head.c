@@ -96,8 +96,8 @@ static bool decode_path(struct http *h, struct str raw)
         if (c < 0x20 || c == 0x7f)
             return bad(h, N_("the path holds a control character"));
         h->path[n++] = (char)c;
+        h->req.path = (struct str){h->path, n}; /* also of a refusal: it says whose words to use */
     }
-    h->req.path = (struct str){h->path, n};
     return str_utf8_valid(h->req.path) || bad(h, N_("the path is not valid UTF-8"));
 }
 

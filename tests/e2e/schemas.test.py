@@ -94,6 +94,9 @@ with Server() as s:
         follows(openai, "ErrorResponse", e.json(), f"{e.status} at {path}")
         follows(openai, "Error", e.json()["error"], f"{e.status} at {path}: its error", extra=("request_id",))
 
+    e = s.get("/v1/models/%00")
+    follows(openai, "Error", e.json()["error"], f"{e.status} at a path that is none", extra=("request_id",))
+
     follows(ollama, "ChatResponse", s.post("/api/chat", {"model": "smollm2", "messages": ASK["messages"], "stream": False, "options": OPTIONS}).json(), "a chat")
     lines = s.post("/api/chat", {"model": "smollm2", "messages": ASK["messages"], "options": OPTIONS}).lines()
     all_follow(ollama, "ChatStreamEvent", lines, "a streamed chat")
