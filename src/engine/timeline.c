@@ -19,23 +19,23 @@ void timeline_free(struct timeline *t)
     *t = (struct timeline){0};
 }
 
-bool timeline_add(struct timeline *t, const uint32_t *token, uint32_t n, bool last, struct err *e)
+bool timeline_add(struct timeline *t, const uint32_t *token, uint32_t n, uint32_t n_wanted,
+                  struct err *e)
 {
     if (!kv_reserve(t->f->kv, t->seq, t->n, n, e))
         return false;
     for (uint32_t i = 0; i < n; i++)
-        batch_add(&t->f->batch, t->seq, t->n + i, token[i], last && i == n - 1);
+        batch_add(&t->f->batch, t->seq, t->n + i, token[i], i + n_wanted >= n);
     memmove(t->token + t->n, token, n * sizeof *token);
     t->n += n;
     return true;
 }
 
-/* Computes n tokens (one batch at most) that follow what is there. */
-static bool advance(struct timeline *t, const uint32_t *token, uint32_t n, bool prompt, bool last,
-                    struct err *e)
+/* Reads n tokens of a prompt (one batch at most) that follow what is there. */
+static bool advance(struct timeline *t, const uint32_t *token, uint32_t n, bool last, struct err *e)
 {
-    batch_reset(&t->f->batch, prompt);
-    if (!timeline_add(t, token, n, last, e))
+    batch_reset(&t->f->batch, true);
+    if (!timeline_add(t, token, n, last ? 1 : 0, e))
         return false;
     forward(t->f);
     if (last)
@@ -93,7 +93,7 @@ bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const 
         if (cancel && atomic_load(cancel))
             return fail(e, ERR_CANCELLED, "cancelled");
         uint32_t left = n - t->n, step = timeline_step(t, left, t->f->batch.max);
-        if (!advance(t, token + t->n, step, true, step == left, e))
+        if (!advance(t, token + t->n, step, step == left, e))
             return false;
     }
     return true;
@@ -101,19 +101,14 @@ bool timeline_sync(struct timeline *t, const uint32_t *token, uint32_t n, const 
 
 bool timeline_push(struct timeline *t, uint32_t token, struct err *e)
 {
-    return advance(t, &token, 1, false, true, e);
+    return timeline_push_all(t, &token, 1, e);
 }
 
 bool timeline_push_all(struct timeline *t, const uint32_t *token, uint32_t n, struct err *e)
 {
-    struct batch *b = &t->f->batch;
-    batch_reset(b, false);
-    if (!kv_reserve(t->f->kv, t->seq, t->n, n, e))
+    batch_reset(&t->f->batch, false);
+    if (!timeline_add(t, token, n, n, e))
         return false;
-    for (uint32_t i = 0; i < n; i++)
-        batch_add(b, t->seq, t->n + i, token[i], true);
-    memcpy(t->token + t->n, token, n * sizeof *token);
-    t->n += n;
     forward(t->f);
     t->logits = forward_logits(t->f, 0, n);
     return true;

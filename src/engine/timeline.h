@@ -46,8 +46,9 @@ uint32_t timeline_same(const struct timeline *t, const uint32_t *token, uint32_t
 uint32_t timeline_keep(struct timeline *t, const uint32_t *token, uint32_t n);
 /* How many of the `left` tokens of a prompt the next pass takes, which has room for max. */
 uint32_t timeline_step(const struct timeline *t, uint32_t left, uint32_t max);
-/* Puts n tokens that follow into the forward's batch; `last`: the logits behind them are wanted. */
-bool timeline_add(struct timeline *t, const uint32_t *token, uint32_t n, bool last,
+/* Puts n tokens that follow into the forward's batch; the logits behind the last n_wanted of them
+ * are wanted. */
+bool timeline_add(struct timeline *t, const uint32_t *token, uint32_t n, uint32_t n_wanted,
                   struct err *e) MUST_USE;
 /* Makes it the first n tokens of another of the same forward, n being a kv_place of that. */
 bool timeline_share(struct timeline *t, const struct timeline *from, uint32_t n,

@@ -211,7 +211,7 @@ static bool add_rows(struct schedule *s, struct slot *slot, const uint32_t *toke
 {
     struct job_error why = {0};
     prefix_make_room(s, n / KV_BLOCK + 2, NULL);
-    if (timeline_add(&slot->t, token, n, last, &why.err))
+    if (timeline_add(&slot->t, token, n, last ? 1 : 0, &why.err))
         return true;
     slot_fail(s, slot, &why);
     return false;
