@@ -67,6 +67,15 @@ uint64_t speculation_bytes(uint32_t n_ctx)
     return lookup_bytes(remembered(n_ctx));
 }
 
+/* Long matches are believed from the start, short ones have to show it. */
+static void reset(struct speculation *s)
+{
+    lookup_reset(s->lookup);
+    s->guessed = false;
+    for (uint32_t i = 0; i < CLASSES; i++)
+        s->right[i] = i < 2 ? 0.1 : i < 4 ? 0.4 : 0.7;
+}
+
 struct speculation *speculation_new(uint32_t n_ctx, struct pass_costs *costs, struct err *e)
 {
     struct speculation *s = mem_new(1, sizeof *s, e);
@@ -77,7 +86,7 @@ struct speculation *speculation_new(uint32_t n_ctx, struct pass_costs *costs, st
         mem_free(s);
         return NULL;
     }
-    speculation_reset(s);
+    reset(s);
     return s;
 }
 
@@ -88,15 +97,6 @@ void speculation_free(struct speculation *s)
     mem_free(s);
 }
 
-/* Long matches are believed from the start, short ones have to show it. */
-void speculation_reset(struct speculation *s)
-{
-    lookup_reset(s->lookup);
-    s->guessed = false;
-    for (uint32_t i = 0; i < CLASSES; i++)
-        s->right[i] = i < 2 ? 0.1 : i < 4 ? 0.4 : 0.7;
-}
-
 void speculation_add(struct speculation *s, uint32_t token)
 {
     if (s->guessed)
@@ -104,6 +104,13 @@ void speculation_add(struct speculation *s, uint32_t token)
     lookup_add(s->lookup, token);
     s->class = class_of(lookup_matched(s->lookup));
     s->guessed = lookup_next(s->lookup, 1, &s->guess) == 1;
+}
+
+void speculation_begin(struct speculation *s, const uint32_t *token, size_t n)
+{
+    reset(s);
+    for (size_t i = 0; i < n; i++)
+        speculation_add(s, token[i]);
 }
 
 /* The number of guesses with the most tokens for the time. */

@@ -28,7 +28,8 @@ uint64_t speculation_bytes(uint32_t n_ctx);
 struct speculation *speculation_new(uint32_t n_ctx, struct pass_costs *costs,
                                     struct err *e) MUST_USE;
 void speculation_free(struct speculation *s);
-void speculation_reset(struct speculation *s); /* another text begins */
+/* Another text begins, with these tokens. */
+void speculation_begin(struct speculation *s, const uint32_t *token, size_t n);
 /* The next token of the text, whoever it comes from. */
 void speculation_add(struct speculation *s, uint32_t token);
 /* Guesses at what follows, up to `most`, beside `rows` others that the pass holds anyway. */
