@@ -38,7 +38,7 @@ static struct run_options {
     const char *grammar, *schema, *tools; /* files; one at most */
     const char *tool_choice;
     const char *prompt; /* NULL: none given */
-    const char *model;
+    const char *model, *draft;
 } o;
 
 static bool take_num_gpu(void *out, struct str value, struct err *e)
@@ -84,6 +84,9 @@ static const struct opt own_options[] = {
     {"num-gpu", 0, OPT_CALL, &o.num_gpu, "N",
      N_("layers on a GPU; only 0, as no GPU backend is built in"), 0, 0, take_num_gpu},
     KV_OPTION(&o.kv),
+    {"draft", 0, OPT_TEXT, &o.draft, "MODEL",
+     N_("a smaller model of the same family, which guesses ahead; the answer stays the same"), 0, 0,
+     NULL},
     PRECISION_OPTIONS(&o.precision),
     {0},
 };
@@ -223,26 +226,52 @@ static bool bind_answers(struct session *s, struct err *e)
     return s->grammar != NULL;
 }
 
-static bool open_session(struct session *s, struct err *e)
-{
+/* A model's file, and where its packed weights are. */
+struct source {
+    struct gguf *file; /* NULL: none is asked for, or taken over */
     struct packs packs;
-    uint64_t start = os_now_ns();
-    struct gguf *file = open_model(o.model, e);
-    if (!file)
+};
+
+static bool open_source(struct source *src, const char *model, struct err *e)
+{
+    src->file = NULL;
+    if (!model)
+        return true;
+    if ((src->file = open_model(model, e)) && packs_init(&src->packs, src->file, e))
+        return true;
+    gguf_close(src->file);
+    return false;
+}
+
+static bool open_generator(struct session *s, struct err *e)
+{
+    struct source main, draft;
+    if (!open_source(&main, o.model, e))
         return false;
-    if (!packs_init(&packs, file, e)) {
-        gguf_close(file);
+    if (!open_source(&draft, o.draft, e)) {
+        gguf_close(main.file);
+        packs_done(&main.packs);
         return false;
     }
-    struct load_options g = {.memory = o.memory,
-                             .threads = o.threads,
-                             .kv = o.kv,
-                             .precision = o.precision,
-                             .pack = &packs.params,
-                             .grammar = o.grammar || o.schema || s->tools};
-    s->generator = generator_open(file, &s->settings, &g, &s->plan, e);
-    packs_done(&packs);
-    if (!s->generator) {
+    struct load_options load = {.memory = o.memory,
+                                .threads = o.threads,
+                                .kv = o.kv,
+                                .precision = o.precision,
+                                .pack = &main.packs.params,
+                                .grammar = o.grammar || o.schema || s->tools};
+    if (draft.file)
+        load.draft = (struct load_draft){draft.file, &draft.packs.params};
+    s->generator = generator_open(main.file, &s->settings, &load, &s->plan, e);
+    packs_done(&main.packs);
+    if (o.draft)
+        packs_done(&draft.packs);
+    return s->generator != NULL;
+}
+
+static bool open_session(struct session *s, struct err *e)
+{
+    uint64_t start = os_now_ns();
+    if (!open_generator(s, e)) {
         if (s->plan.total > s->plan.budget)
             open_model_show_plan(&s->plan);
         return e->code == ERR_CORRUPT || e->code == ERR_UNSUPPORTED ? err_at(e, "%s", o.model)

@@ -180,7 +180,7 @@ static bool start_guessing(struct journey *j, struct err *e)
     if (j->s->speculation == SPECULATION_OFF || !timeline_can_cut(&g->timeline))
         return true;
     if (!g->speculation)
-        g->speculation = speculation_new(generator_context(g), &g->l.costs, e);
+        g->speculation = loaded_speculation(&g->l, 0, e);
     if (!g->speculation)
         return false;
     speculation_begin(g->speculation, g->prompt.id, g->prompt.n);

@@ -190,8 +190,7 @@ bool decode_begin_guessing(struct schedule *s, struct err *e)
     if (n && !(s->idle_guesses = mem_new(n, sizeof(struct speculation *), e)))
         return false;
     for (; s->n_idle_guesses < n; s->n_idle_guesses++)
-        if (!(s->idle_guesses[s->n_idle_guesses] =
-                  speculation_new(loaded_context(s->l), &s->l->costs, e)))
+        if (!(s->idle_guesses[s->n_idle_guesses] = loaded_speculation(s->l, s->n_idle_guesses, e)))
             return false;
     return true;
 }
