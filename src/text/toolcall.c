@@ -266,6 +266,7 @@ static bool step_start(struct toolcall *t)
     size_t n = toolcall_blanks(v);
     if (has_headers(t)) {
         t->state = STATE_HEADER;
+        t->fresh = true; /* of the first one */
         return true;
     }
     enum toolcall_look look =
