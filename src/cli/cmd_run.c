@@ -68,8 +68,9 @@ static const struct opt own_options[] = {
     {"state", 0, OPT_TEXT, &o.state, "FILE",
      N_("go on from what this file says was computed, and leave the new state in it"), 0, 0, NULL},
     {"tools", 0, OPT_TEXT, &o.tools, "FILE",
-     N_("tools from a JSON file, as in a request of OpenAI; calls are printed, not made"), 0, 0,
-     NULL},
+     N_("tools from a JSON file, as in a request of OpenAI; calls are shown, not made: in a "
+        "conversation you say what they gave"),
+     0, 0, NULL},
     {"tool-choice", 0, OPT_TEXT, &o.tool_choice, "WHICH",
      N_("whether tools may be called: auto, required, none, or the name of one that must be"), 0, 0,
      NULL},
@@ -198,7 +199,7 @@ static bool answer_once(struct session *s, struct str words, int *status, struct
     struct generation r = {0};
     buf_init(&prompt, LIMIT_TEXT_BYTES);
     bool ok = form_prompt(s, words, &prompt, e) &&
-              (!s->tools || tool_opts_bind(s, o.tool_choice, buf_view(&prompt), e)) &&
+              (!s->tools || tool_opts_bind(s, s->tool_choice, buf_view(&prompt), e)) &&
               answer_between_states(s, buf_view(&prompt), &a, &r, e);
     if (ok && s->json)
         ok = print_json(s, &a, &r, e);
@@ -291,7 +292,7 @@ static bool open_session(struct session *s, struct err *e)
     return bind_answers(s, e);
 }
 
-static bool check_tools(bool chat, struct err *e)
+static bool check_tools(struct err *e)
 {
     if (o.tool_choice && !o.tools)
         return fail(e, ERR_USAGE, "--tool-choice needs --tools");
@@ -299,10 +300,7 @@ static bool check_tools(bool chat, struct err *e)
         return true;
     if (o.grammar || o.schema)
         return fail(e, ERR_USAGE, "give one of --tools, --grammar and --schema");
-    if (o.raw)
-        return fail(e, ERR_USAGE, "--tools needs the chat template, which --raw leaves out");
-    return !chat ||
-           fail(e, ERR_USAGE, "--tools needs a prompt, as an argument or on standard input");
+    return !o.raw || fail(e, ERR_USAGE, "--tools needs the chat template, which --raw leaves out");
 }
 
 static bool read_tools(struct session *s, struct err *e)
@@ -312,6 +310,7 @@ static bool read_tools(struct session *s, struct err *e)
     json_t *tools = tool_opts_read(o.tools, e);
     bool none = o.tool_choice && strcmp(o.tool_choice, "none") == 0;
     s->tools = none ? NULL : json_incref(tools);
+    s->tool_choice = o.tool_choice;
     json_decref(tools);
     return tools != NULL;
 }
@@ -324,7 +323,7 @@ static bool check_options(bool chat, struct err *e)
         return fail(e, ERR_USAGE, "--system needs the chat template, which --raw leaves out");
     if (chat && o.json)
         return fail(e, ERR_USAGE, "--json needs a prompt, as an argument or on standard input");
-    return check_tools(chat, e);
+    return check_tools(e);
 }
 
 static bool run_once(struct session *s, int *status, struct err *e)
