@@ -84,6 +84,9 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 	@echo '  CC    $<'
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
+# the catalogue of models is part of the program
+$(BUILD)/obj/store/catalog_built_in.o: share/catalog.json
+
 # generated code of others: without our extra warnings
 $(LLHTTP_OBJ): $(BUILD)/obj/llhttp/%.o: $(LLHTTP)/%.c Makefile
 	@mkdir -p $(@D)

@@ -9,7 +9,7 @@ from source import check, files, read, ROOT, tap
 
 DOORS = {
     "base": [], "gguf": ["base"], "compute": ["gguf"], "text": ["gguf"], "engine": ["compute"], "run": ["engine", "text"],
-    "fetch": ["base"], "store": ["gguf", "fetch"], "guard": ["base"], "lab": ["run"], "serve": ["run", "text", "store", "guard", "lab"],
+    "fetch": ["base"], "store": ["gguf", "fetch", "guard"], "guard": ["base"], "lab": ["run"], "serve": ["run", "text", "store", "guard", "lab"],
     "work": ["run", "text", "store", "guard", "lab"], "ops": ["run", "text", "store", "guard", "lab"],
     "cli": ["serve", "work", "ops"],
 }
