@@ -20,6 +20,7 @@
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
+#include "cli/pull_run.h"
 #include "cli/read_grammar.h"
 #include "cli/saved_state.h"
 #include "cli/setting_opts.h"
@@ -33,7 +34,7 @@ static struct run_options {
     uint32_t threads;
     enum kv_type kv;
     enum precision precision;
-    bool raw, json, verbose, history, helped;
+    bool raw, json, verbose, history, pull, helped;
     const char *system, *config, *state;
     const char *grammar, *schema, *tools; /* files; one at most */
     const char *tool_choice;
@@ -78,6 +79,9 @@ static const struct opt own_options[] = {
     {"verbose", 'v', OPT_FLAG, &o.verbose, NULL, N_("show memory and speed on stderr"), 0, 0, NULL},
     {"no-history", 0, OPT_NO_FLAG, &o.history, NULL,
      N_("keep no file of the lines typed in a conversation"), 0, 0, NULL},
+    {"pull", 0, OPT_FLAG, &o.pull, NULL,
+     N_("fetch the model first where it is not here but in a catalogue, without asking"), 0, 0,
+     NULL},
     {"", 0, OPT_GROUP, NULL, NULL, N_("Machine"), 0, 0, NULL},
     {"memory", 0, OPT_SIZE, &o.memory, "SIZE",
      N_("most memory to take, like 12G; what does not fit is refused before loading"), 0, 0, NULL},
@@ -348,7 +352,7 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
     struct session s = {.model = o.model, .state = o.state, .json = o.json, .verbose = o.verbose};
     bool chat = !o.prompt && term_is(STDIN_FILENO);
     settings_init(&s.settings);
-    bool ok = check_options(chat, e) && read_tools(&s, e) &&
+    bool ok = check_options(chat, e) && pull_offer(o.model, o.pull, e) && read_tools(&s, e) &&
               open_model_settings(o.model, &s.settings, e) &&
               setting_opts_apply(so, o.config, &s.settings, e);
     if (ok && chat) {

@@ -112,30 +112,9 @@ static void on_failed(void *arg, const struct prepared *p, const struct job_erro
     say_error(arg, p->id, why);
 }
 
-static json_int_t count_params(const struct gguf *g)
-{
-    uint64_t n = 0;
-    for (uint64_t i = 0; i < g->n_tensors; i++)
-        n += g->tensors[i].ne[0] * g->tensors[i].ne[1] * g->tensors[i].ne[2] * g->tensors[i].ne[3];
-    return (json_int_t)n;
-}
-
 static json_t *text_of(struct str s)
 {
     return json_stringn(s.p ? s.p : "", str_utf8_valid(s) ? s.n : 0);
-}
-
-/* The format that most weights have. */
-static const char *quantization_of(const struct gguf *g)
-{
-    uint64_t n[DTYPE_COUNT] = {0};
-    size_t most = 0;
-    for (uint64_t i = 0; i < g->n_tensors; i++) {
-        const struct gguf_tensor *t = &g->tensors[i];
-        n[t->type] += t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
-        most = n[t->type] > n[most] ? t->type : most;
-    }
-    return dtype_name((enum dtype)most);
 }
 
 static json_t *facts(const struct loaded *l)
@@ -149,14 +128,14 @@ static json_t *facts(const struct loaded *l)
     json_t *j =
         json_pack("{sI sI sI sI sI sI sI ss ss sb sb sb sb sb sb ss ss}", "n_ctx",
                   (json_int_t)loaded_context(l), "n_ctx_train", (json_int_t)m->h.n_ctx_train,
-                  "n_vocab", (json_int_t)v->n_tokens, "n_params", count_params(l->g), "bytes",
-                  (json_int_t)l->g->file_bytes, "n_parallel", (json_int_t)l->n_parallel, "n_embd",
-                  (json_int_t)m->h.d_model, "architecture", m->h.arch->name, "kv_type",
+                  "n_vocab", (json_int_t)v->n_tokens, "n_params", (json_int_t)gguf_n_weights(l->g),
+                  "bytes", (json_int_t)l->g->file_bytes, "n_parallel", (json_int_t)l->n_parallel,
+                  "n_embd", (json_int_t)m->h.d_model, "architecture", m->h.arch->name, "kv_type",
                   l->f->p.kv.type == KV_F16 ? "f16" : "f32", "generates", !l->embeds, "embeds",
                   l->embeds, "template", l->chat != NULL, "infill", infill_can(v) && !l->embeds,
                   "tools", l->chat && toolcall_has_calls(chat_format(l->chat)), "thinks",
                   str_find(template, STR("enable_thinking")) != SIZE_MAX, "pooling",
-                  poolings[m->h.pooling], "quantization", quantization_of(l->g));
+                  poolings[m->h.pooling], "quantization", dtype_name(gguf_most_weights(l->g)));
     json_object_set_new(j, "chat_template", text_of(template));
     json_object_set_new(j, "bos", text_of(vocab_text(v, v->bos)));
     json_object_set_new(j, "eos", text_of(vocab_text(v, v->eos)));
