@@ -9,6 +9,7 @@ struct stats {
     uint32_t n_live; /* requests under way */
     uint64_t n_ok, n_client_errors, n_server_errors, n_gone, n_busy;
     uint64_t n_prompt, n_cached, n_generated; /* tokens of finished answers */
+    uint64_t n_bytes;                         /* of files, handed to connections */
     double prompt_s, decode_s;                /* of those */
 };
 
