@@ -39,6 +39,8 @@ static const struct row {
 
     {NULL, &cmd_verify},
 
+    {NULL, &cmd_mirror},
+
     {N_("Measuring and testing"), NULL},
     {NULL, &cmd_bench},
 

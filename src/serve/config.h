@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve/config: what the owner of a server sets about it, in one table.
  *
- * The table is the single source for the keys of config.json, for the options of moat serve
- * (`--max-body` = key with dashes), for the environment (MOAT_MAX_BODY), for help, and for moat
- * config. An option overrides the environment, that the file. The file is $MOAT_CONFIG, or else the
- * first that is there of $XDG_CONFIG_HOME/moat/config.json (~/.config without it) and
+ * The table is the single source for the keys of config.json, for the options of moat serve and
+ * moat mirror (`--max-body` = key with dashes), for the environment (MOAT_MAX_BODY), for help, and
+ * for moat config. An option overrides the environment, that the file. The file is $MOAT_CONFIG, or
+ * else the first that is there of $XDG_CONFIG_HOME/moat/config.json (~/.config without it) and
  * /etc/moat/config.json; without any, the defaults hold. Unknown keys and values out of range are
  * errors that name the key, the range and the nearest known key. */
 #ifndef MOAT_SERVE_CONFIG_H
@@ -25,8 +25,12 @@ enum config_kind {
     CONFIG_MODELS  /* {"NAME": {settings}}: see config_model; not an option */
 };
 
+/* Whose key it is. */
+enum config_use { CONFIG_ALL, CONFIG_SERVE, CONFIG_MIRROR };
+
 struct config_key {
     const char *key;
+    enum config_use use;
     enum config_kind kind;
     size_t offset; /* in struct config */
     double min, max;
@@ -35,7 +39,7 @@ struct config_key {
 };
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
-enum { CONFIG_KEYS = 14, CONFIG_PATH_BYTES = 1024 };
+enum { CONFIG_KEYS = 15, CONFIG_PATH_BYTES = 1024 };
 
 struct config_list {
     char *v[LISTEN_MAX]; /* owned */
@@ -44,7 +48,7 @@ struct config_list {
 
 struct config {
     struct config_list listen;
-    uint64_t memory, max_body, max_bodies;
+    uint64_t memory, max_body, max_bodies, limit_rate;
     uint32_t threads, parallel, queue, max_connections, request_seconds, stall_seconds;
     char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES];
     bool require_key;

@@ -11,6 +11,7 @@ struct stats {
     uint64_t n_prompt, n_cached, n_generated; /* tokens of finished answers */
     uint64_t n_guessed, n_right;              /* guessed ahead, and those that held */
     double prompt_s, decode_s;                /* of those answers */
+    uint64_t n_bytes;                         /* of files, handed to connections */
 };
 
 static inline void stats_count(struct stats *s, int status)
