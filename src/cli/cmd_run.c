@@ -270,7 +270,9 @@ static bool open_generator(struct session *s, struct err *e)
     packs_done(&main.packs);
     if (o.draft)
         packs_done(&draft.packs);
-    return s->generator != NULL;
+    if (s->generator)
+        return true;
+    return e->code == ERR_CORRUPT || e->code == ERR_UNSUPPORTED ? err_at(e, "%s", o.model) : false;
 }
 
 static bool open_session(struct session *s, struct err *e)
@@ -279,8 +281,7 @@ static bool open_session(struct session *s, struct err *e)
     if (!open_generator(s, e)) {
         if (s->plan.total > s->plan.budget)
             open_model_show_plan(&s->plan);
-        return e->code == ERR_CORRUPT || e->code == ERR_UNSUPPORTED ? err_at(e, "%s", o.model)
-                                                                    : false;
+        return false;
     }
     s->load_s = (double)(os_now_ns() - start) / 1e9;
     if (o.verbose)
