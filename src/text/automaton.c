@@ -355,10 +355,25 @@ bool automaton_step(struct automaton *a, uint32_t state, unsigned char byte, uin
                 return false;
         }
     }
-    if (!close_known(a, to, e))
+    if (a->todo.n == 0)
+        *to = AUTOMATON_DEAD;
+    else if (!close_known(a, to, e))
         return false;
     a->to[at] = *to;
     return true;
+}
+
+void automaton_ascii(const struct automaton *a, uint32_t state, uint64_t out[2])
+{
+    const struct automaton_set *s = &a->states.set[state];
+    out[0] = out[1] = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct grammar_node *n = &a->g->node[a->states.item[s->first + i].node];
+        if (n->op != GRAMMAR_RANGE)
+            continue;
+        for (unsigned c = n->lo; c <= n->hi && c < 0x80; c++)
+            out[c / 64] |= 1ull << c % 64;
+    }
 }
 
 bool automaton_walk(struct automaton *a, uint32_t state, struct str text, uint32_t *to,

@@ -23,15 +23,37 @@ static bool same_item(struct automaton_item a, struct automaton_item b)
     return a.node == b.node && a.stack == b.stack && a.data == b.data;
 }
 
+/* Nearly every byte of a mask that is new asks for a set: the hash is of words, not bytes. */
 static uint32_t hash_items(const struct automaton_item *v, size_t n)
 {
-    return (uint32_t)map_hash((struct str){(const char *)v, n * sizeof *v});
+    uint64_t h = n;
+    for (size_t i = 0; i < n; i++) {
+        h = (h ^ ((uint64_t)v[i].node << 32 | v[i].stack)) * 0x9e3779b97f4a7c15u;
+        h = ((h ^ h >> 29) ^ v[i].data) * 0xbf58476d1ce4e5b9u;
+        h ^= h >> 32;
+    }
+    return (uint32_t)h;
+}
+
+/* Most sets have a handful of items. */
+static void sort_items(struct automaton_item *v, size_t n)
+{
+    if (n > 16) {
+        qsort(v, n, sizeof *v, by_content);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        struct automaton_item x = v[i];
+        size_t k = i;
+        for (; k > 0 && by_content(&v[k - 1], &x) > 0; k--)
+            v[k] = v[k - 1];
+        v[k] = x;
+    }
 }
 
 static void sort_unique(struct automaton_list *l)
 {
-    if (l->n > 1)
-        qsort(l->v, l->n, sizeof *l->v, by_content);
+    sort_items(l->v, l->n);
     size_t out = 0;
     for (size_t i = 0; i < l->n; i++)
         if (i == 0 || !same_item(l->v[i], l->v[out - 1]))
