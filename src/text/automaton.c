@@ -314,11 +314,30 @@ uint32_t automaton_start(const struct automaton *a)
     return a->start;
 }
 
-/* As close_state, but asks first whether the last call had the same items. */
+/* As close_state, but asks first whether a step has had the same few items not long ago. */
+static bool close_few(struct automaton *a, uint32_t *state, struct err *e)
+{
+    struct automaton_item v[AUTOMATON_KNOWN_ITEMS];
+    uint32_t n = (uint32_t)a->todo.n;
+    memcpy(v, a->todo.v, n * sizeof *v);
+    struct automaton_known *k = &a->known[automaton_hash_items(v, n) & (AUTOMATON_KNOWN - 1)];
+    if (k->n == n && memcmp(k->v, v, n * sizeof *v) == 0) {
+        *state = k->to;
+        return true;
+    }
+    if (!close_state(a, state, e))
+        return false;
+    *k = (struct automaton_known){.n = n, .to = *state};
+    memcpy(k->v, v, n * sizeof *v);
+    return true;
+}
+
 static bool close_known(struct automaton *a, uint32_t *state, struct err *e)
 {
     struct automaton_list *l = &a->last;
     size_t bytes = a->todo.n * sizeof *l->v;
+    if (a->todo.n <= AUTOMATON_KNOWN_ITEMS)
+        return close_few(a, state, e);
     if (l->n && l->n == a->todo.n && memcmp(l->v, a->todo.v, bytes) == 0) {
         *state = a->last_to;
         return true;

@@ -4,7 +4,10 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os.h"
 #include "text/mask_private.h"
+
+#define FIRST_MASKS 32u /* whose memory is there before an answer waits for it */
 
 static uint32_t slots_for(uint32_t n_word)
 {
@@ -72,8 +75,11 @@ struct mask_set *mask_set_new(const struct grammar *g, const struct vocab *v,
     m->chain = mem_new((size_t)t->depth + 1, sizeof *m->chain, e);
     m->slot = mem_new(m->n_slot, sizeof *m->slot, e);
     m->bits = mem_new_lazy((size_t)m->n_slot * m->n_word, sizeof *m->bits, e);
-    if (m->a && m->path && m->chain && m->slot && m->bits)
+    if (m->a && m->path && m->chain && m->slot && m->bits) {
+        uint32_t first = m->n_slot < FIRST_MASKS ? m->n_slot : FIRST_MASKS;
+        os_touch(m->bits, (uint64_t)first * m->n_word * sizeof *m->bits);
         return m;
+    }
     mask_set_free(m);
     return NULL;
 }

@@ -96,6 +96,7 @@ static bool walk_tree(struct mask_set *m, uint32_t i, uint32_t end, struct walk 
     uint32_t facts_for = AUTOMATON_UNKNOWN;
     while (i < end) {
         const struct token_node *x = &node[i];
+        __builtin_prefetch(&node[x->end]); /* the next one beside it, on the way down or not */
         uint32_t from = m->path[x->level], to;
         if (from != facts_for) {
             facts_for = worth_learning(m, from, x->end - i) ? from : AUTOMATON_UNKNOWN;
@@ -131,6 +132,7 @@ static bool walk_roots(struct mask_set *m, uint32_t state, struct walk *w, struc
     for (uint32_t k = 0; k < t->n_root; k++) {
         struct automaton_table table = automaton_table(m->a);
         uint32_t byte = t->root_byte[k], to;
+        __builtin_prefetch(&t->node[t->root[k]]);
         if (byte < 0x80 && !(on[byte / 64] >> byte % 64 & 1))
             continue;
         if (!step(m, &table, state, t->root_byte[k], &to, e))

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/os.h"
 
 #define MOST_BYTES 1024u /* of a token in the tree; a longer one is never allowed */
 
@@ -73,7 +74,9 @@ static bool make_room(struct token_tree *t, const struct entry *list, struct err
             t->depth = (uint32_t)list[i].bytes.n;
     }
     t->n = (uint32_t)n; /* at most MOST_BYTES * LIMIT_VOCAB, below 2^32 */
-    t->node = mem_new(n + 1, sizeof *t->node, e);
+    t->node = mem_new_lazy(n + 1, sizeof *t->node, e);
+    if (t->node)
+        os_use_large_pages(t->node, (n + 1) * sizeof *t->node);
     t->id = mem_new(t->n_token, sizeof *t->id, e);
     t->n_char = mem_new(t->n_token, sizeof *t->n_char, e);
     return t->node && t->id && t->n_char;
@@ -198,7 +201,7 @@ void token_tree_free(struct token_tree *t)
 {
     if (!t)
         return;
-    mem_free(t->node);
+    mem_free_lazy(t->node, (size_t)t->n + 1, sizeof *t->node);
     mem_free(t->id);
     mem_free(t->n_char);
     mem_free(t->ends);
