@@ -34,6 +34,9 @@ void os_map_forget(const void *p, uint64_t n);
 void os_map_prefetch(const void *p, uint64_t n);
 /* Asks for large pages, on anonymous memory that will be used as a whole. */
 void os_use_large_pages(void *p, uint64_t n);
+/* Has the memory of these pages (from mem_new_lazy) made now, rather than one by one at first use.
+ */
+void os_touch(void *p, uint64_t n);
 
 /* Which file it is and when it last changed: differs after any write to it. */
 struct os_file_id {
