@@ -93,9 +93,9 @@ void os_map_prefetch(const void *p, uint64_t n)
         madvise((void *)from, (uintptr_t)p + n - from, MADV_WILLNEED);
 }
 
-void os_use_large_pages(void *p, uint64_t n)
+void os_use_large_pages(const void *p, uint64_t n)
 {
-    madvise(p, n, MADV_HUGEPAGE); /* no harm where there are none */
+    madvise((void *)(uintptr_t)p, n, MADV_HUGEPAGE); /* no harm where there are none */
 }
 
 static int64_t ns_of(struct timespec t)
