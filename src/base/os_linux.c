@@ -104,9 +104,9 @@ void os_touch(void *p, uint64_t n)
         madvise(p, (n + page - 1) / page * page, MADV_POPULATE_WRITE);
 }
 
-void os_use_large_pages(void *p, uint64_t n)
+void os_use_large_pages(const void *p, uint64_t n)
 {
-    madvise(p, n, MADV_HUGEPAGE); /* no harm where there are none */
+    madvise((void *)(uintptr_t)p, n, MADV_HUGEPAGE); /* no harm where there are none */
 }
 
 static int64_t ns_of(struct timespec t)

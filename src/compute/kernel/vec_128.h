@@ -17,6 +17,7 @@
 #define SIGNED_OFFSET 0
 
 #define ATTEND_QUERIES 6u
+#define PREFETCH_AHEAD 4096u
 
 typedef uint8x16_t vi;
 typedef float32x4_t vf;

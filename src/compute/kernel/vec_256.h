@@ -19,6 +19,8 @@
 
 #define ATTEND_QUERIES 6u
 
+#define PREFETCH_AHEAD (__builtin_cpu_is("amd") ? 0u : 4096u) /* see vec_avx512.h */
+
 typedef __m256i vi;
 typedef __m256 vf;
 
