@@ -15,7 +15,13 @@ extern const struct command cmd_config;
 
 extern const struct command cmd_cp;
 
+extern const struct command cmd_create;
+
 extern const struct command cmd_embed;
+
+extern const struct command cmd_export;
+
+extern const struct command cmd_gc;
 
 extern const struct command cmd_grammar;
 
@@ -30,6 +36,8 @@ extern const struct command cmd_logits;
 extern const struct command cmd_perplexity;
 
 extern const struct command cmd_pull;
+
+extern const struct command cmd_push;
 
 extern const struct command cmd_rm;
 

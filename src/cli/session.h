@@ -12,6 +12,7 @@ struct session {
     struct settings settings;
     struct grammar *grammar; /* the settings' */
     json_t *tools;           /* that a model may call; NULL: none */
+    json_t *opening;         /* messages that conversations begin with; NULL: none */
     struct memplan plan;
     const char *state; /* file to go on from and to leave the state in, or NULL */
     double load_s;
