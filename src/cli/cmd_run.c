@@ -39,7 +39,7 @@ static struct run_options {
     const char *grammar, *schema, *tools; /* files; one at most */
     const char *tool_choice;
     const char *prompt; /* NULL: none given */
-    const char *model;
+    const char *model, *draft;
 } o;
 
 static bool take_num_gpu(void *out, struct str value, struct err *e)
@@ -69,8 +69,9 @@ static const struct opt own_options[] = {
     {"state", 0, OPT_TEXT, &o.state, "FILE",
      N_("go on from what this file says was computed, and leave the new state in it"), 0, 0, NULL},
     {"tools", 0, OPT_TEXT, &o.tools, "FILE",
-     N_("tools from a JSON file, as in a request of OpenAI; calls are printed, not made"), 0, 0,
-     NULL},
+     N_("tools from a JSON file, as in a request of OpenAI; calls are shown, not made: in a "
+        "conversation you say what they gave"),
+     0, 0, NULL},
     {"tool-choice", 0, OPT_TEXT, &o.tool_choice, "WHICH",
      N_("whether tools may be called: auto, required, none, or the name of one that must be"), 0, 0,
      NULL},
@@ -88,6 +89,9 @@ static const struct opt own_options[] = {
     {"num-gpu", 0, OPT_CALL, &o.num_gpu, "N",
      N_("layers on a GPU; only 0, as no GPU backend is built in"), 0, 0, take_num_gpu},
     KV_OPTION(&o.kv),
+    {"draft", 0, OPT_TEXT, &o.draft, "MODEL",
+     N_("a smaller model of the same family, which guesses ahead; the answer stays the same"), 0, 0,
+     NULL},
     PRECISION_OPTIONS(&o.precision),
     {0},
 };
@@ -199,7 +203,7 @@ static bool answer_once(struct session *s, struct str words, int *status, struct
     struct generation r = {0};
     buf_init(&prompt, LIMIT_TEXT_BYTES);
     bool ok = form_prompt(s, words, &prompt, e) &&
-              (!s->tools || tool_opts_bind(s, o.tool_choice, buf_view(&prompt), e)) &&
+              (!s->tools || tool_opts_bind(s, s->tool_choice, buf_view(&prompt), e)) &&
               answer_between_states(s, buf_view(&prompt), &a, &r, e);
     if (ok && s->json)
         ok = print_json(s, &a, &r, e);
@@ -227,31 +231,58 @@ static bool bind_answers(struct session *s, struct err *e)
     return s->grammar != NULL;
 }
 
-static bool open_session(struct session *s, struct err *e)
-{
+/* A model's file, and where its packed weights are. */
+struct source {
+    struct gguf *file; /* NULL: none is asked for, or taken over */
     struct packs packs;
-    uint64_t start = os_now_ns();
-    struct gguf *file = open_model(o.model, e);
-    if (!file)
+};
+
+static bool open_source(struct source *src, const char *model, struct err *e)
+{
+    src->file = NULL;
+    if (!model)
+        return true;
+    if ((src->file = open_model(model, e)) && packs_init(&src->packs, src->file, e))
+        return true;
+    gguf_close(src->file);
+    return false;
+}
+
+static bool open_generator(struct session *s, struct err *e)
+{
+    struct source main, draft;
+    if (!open_source(&main, o.model, e))
         return false;
-    if (!packs_init(&packs, file, e)) {
-        gguf_close(file);
+    if (!open_source(&draft, o.draft, e)) {
+        gguf_close(main.file);
+        packs_done(&main.packs);
         return false;
     }
-    struct load_options g = {.memory = o.memory,
-                             .threads = o.threads,
-                             .kv = o.kv,
-                             .precision = o.precision,
-                             .pack = &packs.params,
-                             .grammar = o.grammar || o.schema || s->tools,
-                             .opening = s->opening};
-    s->generator = generator_open(file, &s->settings, &g, &s->plan, e);
-    packs_done(&packs);
-    if (!s->generator) {
+    struct load_options load = {.memory = o.memory,
+                                .threads = o.threads,
+                                .kv = o.kv,
+                                .precision = o.precision,
+                                .pack = &main.packs.params,
+                                .grammar = o.grammar || o.schema || s->tools,
+                                .opening = s->opening};
+    if (draft.file)
+        load.draft = (struct load_draft){draft.file, &draft.packs.params};
+    s->generator = generator_open(main.file, &s->settings, &load, &s->plan, e);
+    packs_done(&main.packs);
+    if (o.draft)
+        packs_done(&draft.packs);
+    if (s->generator)
+        return true;
+    return e->code == ERR_CORRUPT || e->code == ERR_UNSUPPORTED ? err_at(e, "%s", o.model) : false;
+}
+
+static bool open_session(struct session *s, struct err *e)
+{
+    uint64_t start = os_now_ns();
+    if (!open_generator(s, e)) {
         if (s->plan.total > s->plan.budget)
             open_model_show_plan(&s->plan);
-        return e->code == ERR_CORRUPT || e->code == ERR_UNSUPPORTED ? err_at(e, "%s", o.model)
-                                                                    : false;
+        return false;
     }
     s->load_s = (double)(os_now_ns() - start) / 1e9;
     if (o.verbose)
@@ -267,7 +298,7 @@ static bool open_session(struct session *s, struct err *e)
     return bind_answers(s, e);
 }
 
-static bool check_tools(bool chat, struct err *e)
+static bool check_tools(struct err *e)
 {
     if (o.tool_choice && !o.tools)
         return fail(e, ERR_USAGE, "--tool-choice needs --tools");
@@ -275,10 +306,7 @@ static bool check_tools(bool chat, struct err *e)
         return true;
     if (o.grammar || o.schema)
         return fail(e, ERR_USAGE, "give one of --tools, --grammar and --schema");
-    if (o.raw)
-        return fail(e, ERR_USAGE, "--tools needs the chat template, which --raw leaves out");
-    return !chat ||
-           fail(e, ERR_USAGE, "--tools needs a prompt, as an argument or on standard input");
+    return !o.raw || fail(e, ERR_USAGE, "--tools needs the chat template, which --raw leaves out");
 }
 
 static bool read_tools(struct session *s, struct err *e)
@@ -288,6 +316,7 @@ static bool read_tools(struct session *s, struct err *e)
     json_t *tools = tool_opts_read(o.tools, e);
     bool none = o.tool_choice && strcmp(o.tool_choice, "none") == 0;
     s->tools = none ? NULL : json_incref(tools);
+    s->tool_choice = o.tool_choice;
     json_decref(tools);
     return tools != NULL;
 }
@@ -300,7 +329,7 @@ static bool check_options(bool chat, struct err *e)
         return fail(e, ERR_USAGE, "--system needs the chat template, which --raw leaves out");
     if (chat && o.json)
         return fail(e, ERR_USAGE, "--json needs a prompt, as an argument or on standard input");
-    return check_tools(chat, e);
+    return check_tools(e);
 }
 
 static bool run_once(struct session *s, int *status, struct err *e)

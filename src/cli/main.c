@@ -47,6 +47,8 @@ static const struct row {
 
     {NULL, &cmd_gc},
 
+    {NULL, &cmd_mirror},
+
     {N_("Measuring and testing"), NULL},
     {NULL, &cmd_bench},
 

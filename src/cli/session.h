@@ -13,6 +13,8 @@ struct session {
     struct grammar *grammar; /* the settings' */
     json_t *tools;           /* that a model may call; NULL: none */
     json_t *opening;         /* messages that conversations begin with; NULL: none */
+    const char *tool_choice; /* NULL: auto */
+    bool said_unbound;       /* what of the tools cannot be bound has been said */
     struct memplan plan;
     const char *state; /* file to go on from and to leave the state in, or NULL */
     double load_s;

@@ -168,12 +168,13 @@ static void say_stats(struct role *r, uint64_t id)
     struct schedule_stats s;
     schedule_stats(r->schedule, &s);
     json_t *j =
-        json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sf sf sf so*}", "n_parallel",
+        json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sf sf sf so*}", "n_parallel",
                   (json_int_t)s.n_parallel, "n_running", (json_int_t)s.n_running, "n_waiting",
                   (json_int_t)s.n_waiting, "n_kept", (json_int_t)s.n_kept, "kept_tokens",
                   (json_int_t)s.kept_tokens, "kv_blocks", (json_int_t)s.kv_blocks, "kv_free",
                   (json_int_t)s.kv_free, "n_prompt", (json_int_t)s.n_prompt, "n_reused",
-                  (json_int_t)s.n_reused, "n_generated", (json_int_t)s.n_generated, "n_ended",
+                  (json_int_t)s.n_reused, "n_generated", (json_int_t)s.n_generated, "n_guessed",
+                  (json_int_t)s.n_guessed, "n_right", (json_int_t)s.n_right, "n_ended",
                   (json_int_t)s.n_ended, "n_failed", (json_int_t)s.n_failed, "n_embedded",
                   (json_int_t)r->n_embedded, "prompt_s", s.prompt_s, "decode_s", s.decode_s,
                   "prompt_tps", s.prompt_tps, "slots", slots(r->schedule, r->l.n_parallel));
