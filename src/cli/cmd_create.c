@@ -17,6 +17,7 @@
 #include "store/foreign.h"
 #include "store/import.h"
 #include "store/modelfile.h"
+#include "store/thin.h"
 
 static struct {
     const char *file;
@@ -121,7 +122,7 @@ static bool derive(struct manifest *m, const struct plan *p, struct err *e)
 static bool is_there(void *arg, const struct digest *d, struct err *e)
 {
     const struct store *s = arg;
-    int fd = blob_open(s, d, e);
+    int fd = thin_or_blob_open(s, d, e);
     if (fd >= 0)
         close(fd);
     return fd >= 0;

@@ -35,6 +35,8 @@ extern const struct command cmd_logits;
 
 extern const struct command cmd_mirror;
 
+extern const struct command cmd_pack;
+
 extern const struct command cmd_perplexity;
 
 extern const struct command cmd_pull;
