@@ -32,6 +32,7 @@ static bool copy(const struct store *s, const struct name *from, const struct na
               has_bytes(s, &m, e);
     m.name = *to;
     m.imported = (int64_t)time(NULL);
+    m.through = false; /* somebody wants it: no mirror may remove it */
     ok = ok && manifest_write(s, &m, e);
     if (ok && there)
         (void)!blob_sweep(s, &freed, NULL); /* what lost its last name */

@@ -65,10 +65,15 @@ static bool find(struct pull_source *s, struct pull_request *q, const char *text
         if (!upstream_resolve(u, text, &q->job, interrupt_flag(), e) || !agree(s, text, u, e))
             return false;
         snprintf(out, LIMIT_URL_BYTES, "%s", u->url);
+        if (u->root[0] && !q->job.root) { /* the first that names one */
+            snprintf(s->root, sizeof s->root, "%s", u->root);
+            q->job.root = s->root;
+        }
     } else if (!url_is(text)) {
         return fail(e, ERR_USAGE,
                     "\"%s\" is no address: write https://HOST/FILE.gguf, hf:ORG/REPO/FILE.gguf, "
-                    "ms:ORG/REPO/FILE.gguf, ollama:MODEL[:TAG] or oci:HOST/REPOSITORY[:TAG]",
+                    "ms:ORG/REPO/FILE.gguf, ollama:MODEL[:TAG], oci:HOST/REPOSITORY[:TAG] or "
+                    "moat:HOST/NAME[:TAG]",
                     text);
     } else if (url_parse(&parsed, text, e)) {
         snprintf(out, LIMIT_URL_BYTES, "%s", text);

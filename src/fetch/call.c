@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -157,4 +158,16 @@ bool fetch_call(const struct fetch_job *q, int data_fd, int journal_fd, const at
     child_end(&c.child);
     buf_clear(&c.in);
     return ok;
+}
+
+const char *fetch_private_ca(void)
+{
+    static const char *const variables[] = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
+                                            "CURL_CA_BUNDLE"};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *file = getenv(variables[i]);
+        if (file && *file)
+            return file;
+    }
+    return NULL;
 }

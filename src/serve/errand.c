@@ -112,6 +112,13 @@ bool errand_join(struct errand *w, json_int_t id, const struct want *want, struc
     return true;
 }
 
+static void take_number(const json_t *j, const char *key, uint64_t *out)
+{
+    const json_t *v = json_object_get(j, key);
+    if (json_is_integer(v) && json_integer_value(v) >= 0)
+        *out = (uint64_t)json_integer_value(v);
+}
+
 static void take_line(struct errand *w, struct str line)
 {
     json_t *j = json_parse(line, "errand", NULL);
@@ -122,9 +129,10 @@ static void take_line(struct errand *w, struct str line)
         if (code != ERR_NONE)
             fail(&w->err, (enum err_code)code, "%s",
                  json_string_value(json_object_get(j, "error")));
-    } else if (j) {
-        json_decref(w->last);
-        w->last = json_incref(j);
+    } else {
+        take_number(j, "done", &w->done);
+        take_number(j, "received", &w->received);
+        take_number(j, "freed", &w->freed);
     }
     json_decref(j);
 }
@@ -163,7 +171,6 @@ void errand_remove(struct errands *all, struct errand *w)
         while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
             ;
     }
-    json_decref(w->last);
     buf_clear(&w->in);
     mem_free(w->asker);
     mem_free(w);

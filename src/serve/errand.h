@@ -26,8 +26,9 @@ struct errand {
     struct buf in;
     struct errand_asker *asker; /* owned */
     size_t n_askers, cap;
-    json_t *last;   /* what it said last: {"done": .., "total": ..}; owned, may be NULL */
-    struct err err; /* code ERR_NONE: it went well */
+    uint64_t size;                  /* of what it brings; set by whoever starts it */
+    uint64_t done, received, freed; /* as it has said: {"done": .., "received": .., "freed": ..} */
+    struct err err;                 /* code ERR_NONE: it went well */
 };
 
 struct errands {

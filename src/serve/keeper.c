@@ -18,7 +18,7 @@ static void take_want(struct keeper *k, const json_t *j)
     struct err e;
     json_int_t id = json_integer_value(json_object_get(j, "id"));
     if (want_from_json(&w, json_object_get(j, "want"))) {
-        keeper_answer(k, id, &w, false);
+        keeper_answer(k, id, &w, NULL);
         return;
     }
     fail(&e, ERR_INTERNAL, "the front asks for what nobody knows");
@@ -49,15 +49,13 @@ static void end_errand(struct keeper *k, struct errand *w)
     w->asker = NULL;
     if (over.err.code != ERR_NONE)
         log_event("errand-failed", "%s: %s", over.key, over.err.msg);
+    k->stats.received += over.received;
+    k->stats.freed += over.freed;
+    k->stats.failed += over.size && over.err.code != ERR_NONE;
     errand_remove(&k->errands, w); /* an answer may need another one */
     shelf_stale(&k->shelf);
-    for (size_t i = 0; i < over.n_askers; i++) {
-        const struct errand_asker *a = &over.asker[i];
-        if (over.err.code == ERR_NONE)
-            keeper_answer(k, a->id, &a->want, true);
-        else
-            keeper_refuse(k, a->id, &over.err, NULL);
-    }
+    for (size_t i = 0; i < over.n_askers; i++)
+        keeper_answer(k, over.asker[i].id, &over.asker[i].want, &over.err);
     mem_free(over.asker);
 }
 

@@ -81,7 +81,7 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now = os_now_ns();
     for (struct keeper_ask *q = k->asks, *next; q; q = next) {
         next = q->next;
-        if (q->waiting && now - q->asked_ns >= KEEPER_TICK_MS * 1000000ull)
+        if (q->waiting && now - q->asked_ns >= 1000000000u /* it takes long */)
             q->waiting(q);
     }
 }
@@ -124,7 +124,7 @@ static int take_descriptor(uv_loop_t *loop, uv_pipe_t *control)
     return fd;
 }
 
-void keeper_line_attach(struct keeper_line *k, uv_pipe_t *control)
+void keeper_line_attach(struct keeper_line *k, int pid, uv_pipe_t *control)
 {
     keeper_line_close(k);
     k->poll = mem_new(1, sizeof *k->poll, NULL);
@@ -132,7 +132,7 @@ void keeper_line_attach(struct keeper_line *k, uv_pipe_t *control)
     if (k->poll && k->fd >= 0 && uv_poll_init(&k->server->loop, k->poll, k->fd) == 0) {
         k->poll->data = k;
         uv_poll_start(k->poll, UV_READABLE, on_readable);
-        log_event("keeper", "is there");
+        log_event("keeper", "process %d", pid);
         return;
     }
     mem_free(k->poll);

@@ -2,7 +2,7 @@
 /* serve/keeper_call: the front's side of the line to the keeper: questions, and whose answer comes.
  *
  * A keeper that falls takes its questions with it (503); the supervisor starts another. While one
- * waits, keeper_waiting is told every KEEPER_TICK_MS. */
+ * waits, it is told so every KEEPER_TICK_MS. */
 #ifndef MOAT_SERVE_KEEPER_CALL_H
 #define MOAT_SERVE_KEEPER_CALL_H
 
@@ -35,8 +35,8 @@ struct keeper_line {
 };
 
 void keeper_line_init(struct keeper_line *k, struct server *s);
-/* The keeper's end that waits at the control pipe. */
-void keeper_line_attach(struct keeper_line *k, uv_pipe_t *control);
+/* The line to the keeper, process `pid`, which waits at the control pipe. */
+void keeper_line_attach(struct keeper_line *k, int pid, uv_pipe_t *control);
 void keeper_line_close(struct keeper_line *k);
 
 /* False: *p; `answer` is not called then. */

@@ -54,19 +54,18 @@ json_t *docs_list(const struct shelf *s)
  */
 
 /* What git would call a file: 40 digits that change with it. */
-static const char *object_id(const struct manifest *m, char out[HUB_COMMIT + 1])
+static const char *object_id(const struct hub_file *f, char out[HUB_COMMIT + 1])
 {
-    snprintf(out, HUB_COMMIT + 1, "%.*s", HUB_COMMIT, m->digest.hex);
+    snprintf(out, HUB_COMMIT + 1, "%.*s", HUB_COMMIT, f->digest.hex);
     return out;
 }
 
 static json_t *sibling(const struct hub_file *f)
 {
-    const struct manifest *m = f->manifest;
     char id[HUB_COMMIT + 1];
-    json_int_t size = (json_int_t)m->size;
+    json_int_t size = (json_int_t)f->size;
     return json_pack("{ss sI ss s{ss sI si}}", "rfilename", f->path, "size", size, "blobId",
-                     object_id(m, id), "lfs", "sha256", m->digest.hex, "size", size, "pointerSize",
+                     object_id(f, id), "lfs", "sha256", f->digest.hex, "size", size, "pointerSize",
                      POINTER_BYTES);
 }
 
@@ -89,14 +88,14 @@ json_t *docs_hf_tree(const struct hub_repository *r)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < r->n; i++) {
-        const struct manifest *m = r->v[i].manifest;
+        const struct hub_file *f = &r->v[i];
         char id[HUB_COMMIT + 1];
-        json_int_t size = (json_int_t)m->size;
-        object_id(m, id);
+        json_int_t size = (json_int_t)f->size;
+        object_id(f, id);
         json_array_append_new(list,
                               json_pack("{ss ss sI ss s{ss sI si}}", "type", "file", "oid", id,
-                                        "size", size, "path", r->v[i].path, "lfs", "oid",
-                                        m->digest.hex, "size", size, "pointerSize", POINTER_BYTES));
+                                        "size", size, "path", f->path, "lfs", "oid", f->digest.hex,
+                                        "size", size, "pointerSize", POINTER_BYTES));
     }
     return list;
 }

@@ -2,8 +2,10 @@
 /* store/manifest: what NAME:TAG is.
  *
  *     {"digest": "sha256:<hex>", "size": bytes, "source": "where it came from",
- *      "imported": "2026-01-15T09:30:00Z", "settings": {...}}
+ *      "imported": "2026-01-15T09:30:00Z", "settings": {...}, "through": true}
  *
+ * `through` stands where a mirror pulled the model for its clients: it may remove it again for want
+ * of room (serve/quota). Such a manifest's time of change is when it was last asked for.
  * `settings` are optional: the keys of run/settings that this model starts with. Everything read
  * back is checked; a manifest that does not hold is ERR_CORRUPT naming the file. */
 #ifndef MOAT_STORE_MANIFEST_H
@@ -21,6 +23,7 @@ struct manifest {
     int64_t imported; /* seconds since 1970, UTC */
     char *source;     /* owned */
     json_t *settings; /* owned; NULL: none */
+    bool through;
 };
 
 void manifest_clear(struct manifest *m);
@@ -28,6 +31,10 @@ void manifest_clear(struct manifest *m);
 bool manifest_read(const struct store *s, const struct name *name, struct manifest *m,
                    struct err *e) MUST_USE; /* ERR_NOT_FOUND says what there is instead */
 bool manifest_exists(const struct store *s, const struct name *name);
+
+/* When it was last asked for, in ns since 1970 (0: it is gone); and that it is now. */
+int64_t manifest_used(const struct store *s, const struct name *name);
+void manifest_use(const struct store *s, const struct name *name);
 
 /* With the store locked. */
 bool manifest_write(const struct store *s, const struct manifest *m, struct err *e) MUST_USE;

@@ -88,6 +88,7 @@ static bool publish(struct pull *p, struct err *e)
                                   .digest = p->r->digest,
                                   .size = p->r->size,
                                   .source = mem_new(n, 1, e),
+                                  .through = q->through,
                                   .settings = json_incref((json_t *)(uintptr_t)q->settings)},
                             .place = place,
                             .arg = p};

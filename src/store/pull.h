@@ -27,6 +27,7 @@ struct pull_request {
     const struct digest *expected; /* NULL: not known */
     const char *source;            /* kept in the manifest */
     const json_t *settings;        /* NULL: none */
+    bool through;                  /* for a mirror's clients: see store/manifest */
     struct pull_watch watch;
 };
 

@@ -76,6 +76,29 @@ static bool check_status(const struct document *d, const char *url, struct err *
 
 /* --- Hugging Face, ModelScope -------------------------------------------------------------- */
 
+static bool add_hf_token(const struct upstream_ref *r, struct fetch_job *how, struct err *e)
+{
+    const char *token = getenv("HF_TOKEN");
+    return !token || !*token || add_auth(how, r->base, token, e);
+}
+
+bool upstream_hf_info(const struct upstream_ref *r, struct fetch_job *how, const atomic_bool *stop,
+                      json_t **j, struct err *e)
+{
+    const struct asking a = {how, stop};
+    char url[LIMIT_URL_BYTES];
+    struct document d;
+    *j = NULL;
+    snprintf(url, sizeof url, "%s/api/models/%s/revision/%s?blobs=true", r->base, r->repository,
+             r->revision);
+    if (!add_hf_token(r, how, e) || !get(&a, url, "application/json", &d, e))
+        return false;
+    if (check_status(&d, url, e))
+        *j = json_parse(buf_view(&d.body), url, e);
+    buf_clear(&d.body);
+    return *j != NULL;
+}
+
 /* The address serves the file; beside it lies the pointer with its SHA-256, where it is a large
  * one. */
 static bool resolve_hf(struct upstream *u, const struct asking *a, struct err *e)
@@ -83,8 +106,7 @@ static bool resolve_hf(struct upstream *u, const struct asking *a, struct err *e
     const struct upstream_ref *r = &u->ref;
     char url[LIMIT_URL_BYTES];
     struct document d;
-    const char *token = getenv("HF_TOKEN");
-    if (token && *token && !add_auth(a->how, r->base, token, e))
+    if (!add_hf_token(r, a->how, e))
         return false;
     snprintf(u->url, sizeof u->url, "%s/%s/resolve/%s/%s", r->base, r->repository, r->revision,
              r->path);
@@ -150,6 +172,21 @@ static bool get_token(const struct asking *a, const char *challenge, const char 
     return ok;
 }
 
+static uint64_t layer_size(const json_t *j, const struct digest *d)
+{
+    const json_t *layer;
+    struct digest of;
+    size_t i;
+    json_array_foreach(json_object_get(j, "layers"), i, layer)
+    {
+        const char *text = json_string_value(json_object_get(layer, "digest"));
+        json_int_t size = json_integer_value(json_object_get(layer, "size"));
+        if (digest_parse(&of, str_of(text), NULL) && strcmp(of.hex, d->hex) == 0 && size > 0)
+            return (uint64_t)size;
+    }
+    return 0;
+}
+
 static bool resolve_registry(struct upstream *u, const struct asking *a, struct err *e)
 {
     const struct upstream_ref *r = &u->ref;
@@ -165,9 +202,28 @@ static bool resolve_registry(struct upstream *u, const struct asking *a, struct 
     }
     json_t *j = check_status(&d, url, e) ? json_parse(buf_view(&d.body), url, e) : NULL;
     u->has_digest = j && upstream_read_manifest(j, &u->digest, e);
+    u->size = u->has_digest ? layer_size(j, &u->digest) : 0;
     if (u->has_digest)
         snprintf(u->url, sizeof u->url, "%s/v2/%s/blobs/sha256:%s", r->base, r->repository,
                  u->digest.hex);
+    json_decref(j);
+    buf_clear(&d.body);
+    return u->has_digest;
+}
+
+/* --- a mirror of our own ------------------------------------------------------------------- */
+
+static bool resolve_moat(struct upstream *u, const struct asking *a, struct err *e)
+{
+    const struct upstream_ref *r = &u->ref;
+    char url[LIMIT_URL_BYTES];
+    struct document d;
+    snprintf(url, sizeof url, "%s/models/%s/%s.json", r->base, r->repository, r->revision);
+    if (!get(a, url, "application/json", &d, e))
+        return false;
+    json_t *j = check_status(&d, url, e) ? json_parse(buf_view(&d.body), url, e) : NULL;
+    u->has_digest = j && upstream_read_mirror(j, &u->digest, u->root, e);
+    snprintf(u->url, sizeof u->url, "%s/blobs/sha256-%s", r->base, u->digest.hex);
     json_decref(j);
     buf_clear(&d.body);
     return u->has_digest;
@@ -184,5 +240,7 @@ bool upstream_resolve(struct upstream *u, const char *text, struct fetch_job *ho
         return resolve_hf(u, &a, e);
     if (u->ref.kind == UPSTREAM_MS)
         return resolve_ms(u, &a, text, e);
+    if (u->ref.kind == UPSTREAM_MOAT)
+        return resolve_moat(u, &a, e);
     return resolve_registry(u, &a, e);
 }
