@@ -34,6 +34,10 @@ void ollama_tags(struct exchange *x);
 void ollama_show(struct exchange *x);
 void ollama_ps(struct exchange *x);
 void ollama_version(struct exchange *x);
+void ollama_pull(struct exchange *x);
+void ollama_copy(struct exchange *x);
+void ollama_delete(struct exchange *x);
+void ollama_blob(struct exchange *x);
 
 /* moat mirror */
 void mirror_root(struct exchange *x);

@@ -108,8 +108,21 @@ bool errand_join(struct errand *w, json_int_t id, const struct want *want, struc
                     ERRAND_WAITING);
     if (!mem_grow(&w->asker, w->n_askers, &w->cap, sizeof *w->asker, e))
         return false;
-    w->asker[w->n_askers++] = (struct errand_asker){id, *want};
+    w->asker[w->n_askers].id = id;
+    if (want)
+        w->asker[w->n_askers].want = *want;
+    w->n_askers++;
     return true;
+}
+
+bool errand_leave(struct errand *w, json_int_t id)
+{
+    for (size_t i = 0; i < w->n_askers; i++)
+        if (w->asker[i].id == id) {
+            w->asker[i] = w->asker[--w->n_askers];
+            return true;
+        }
+    return false;
 }
 
 static void take_number(const json_t *j, const char *key, uint64_t *out)
@@ -119,7 +132,7 @@ static void take_number(const json_t *j, const char *key, uint64_t *out)
         *out = (uint64_t)json_integer_value(v);
 }
 
-static void take_line(struct errand *w, struct str line)
+static void take_line(struct errand *w, struct str line, errand_said_fn *said, void *arg)
 {
     json_t *j = json_parse(line, "errand", NULL);
     const json_t *end = json_object_get(j, "end");
@@ -133,11 +146,13 @@ static void take_line(struct errand *w, struct str line)
         take_number(j, "done", &w->done);
         take_number(j, "received", &w->received);
         take_number(j, "freed", &w->freed);
+        if (json_is_object(j))
+            said(arg, w, j);
     }
     json_decref(j);
 }
 
-bool errand_read(struct errand *w)
+bool errand_read(struct errand *w, errand_said_fn *said, void *arg)
 {
     char chunk[16384];
     ssize_t n = read(w->from, chunk, sizeof chunk);
@@ -153,7 +168,7 @@ bool errand_read(struct errand *w)
     }
     buf_add(&w->in, chunk, (size_t)n);
     for (size_t at; (at = str_find(buf_view(&w->in), STR("\n"))) != SIZE_MAX;) {
-        take_line(w, str_sub(buf_view(&w->in), 0, at));
+        take_line(w, str_sub(buf_view(&w->in), 0, at), said, arg);
         buf_drop_front(&w->in, at + 1);
     }
     return false;

@@ -21,6 +21,7 @@ struct keeper_ask {
     /* The answer and its file (-1: none), which is the receiver's; or j NULL and a problem. */
     void (*answer)(struct keeper_ask *q, const json_t *j, int fd, const struct problem *p);
     void (*waiting)(struct keeper_ask *q);
+    void (*progress)(struct keeper_ask *q, const json_t *said); /* of an order */
     uint64_t asked_ns;
     struct keeper_ask *prev, *next;
 };
@@ -42,6 +43,10 @@ void keeper_line_close(struct keeper_line *k);
 /* False: *p; `answer` is not called then. */
 bool keeper_ask(struct keeper_line *k, struct keeper_ask *q, const struct want *w,
                 struct problem *p) MUST_USE;
-void keeper_forget(struct keeper_line *k, struct keeper_ask *q); /* nobody wants the answer */
+/* The same for an order (serve/orders), which it takes. */
+bool keeper_order(struct keeper_line *k, struct keeper_ask *q, json_t *order,
+                  struct problem *p) MUST_USE;
+/* Nobody wants the answer; an order is cancelled. */
+void keeper_forget(struct keeper_line *k, struct keeper_ask *q);
 
 #endif

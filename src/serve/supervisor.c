@@ -257,7 +257,7 @@ static int start_due(struct supervisor *s)
         log_event("start-failed", "%s", e.msg);
         return 500;
     }
-    bool keeps = s->p->routes == &route_mirror;
+    bool keeps = s->p->routes == &route_mirror || keys_have_operator(&s->p->access->keys);
     for (uint32_t i = 0; i < s->p->models->n + keeps; i++) {
         bool keeper = i == s->p->models->n;
         struct engine *g = keeper ? &s->keeper : &s->engines[i];

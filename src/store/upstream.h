@@ -35,6 +35,10 @@ struct upstream_ref {
 bool upstream_is(const char *text); /* does it begin with one of the five words? */
 bool upstream_parse(struct upstream_ref *r, const char *text, struct err *e) MUST_USE;
 
+/* What a model may be called: a registry's keeps its name and tag, another one that of its file. */
+bool upstream_name(const struct upstream_ref *r, const char *file, struct name *name,
+                   struct err *e) MUST_USE;
+
 struct upstream {
     struct upstream_ref ref;
     char url[LIMIT_URL_BYTES];

@@ -155,3 +155,34 @@ bool upstream_parse(struct upstream_ref *r, const char *text, struct err *e)
             (registry ? take_repository(r, s) : take_file(r, s))) ||
            bad_shape(r, e);
 }
+
+/* --- what it may be called ----------------------------------------------------------------- */
+
+/* "SmolLM2-135M.Q4_K_M.gguf" -> "SmolLM2-135M.Q4_K_M" */
+static bool name_of_file(const char *file, struct name *name, struct err *e)
+{
+    char text[NAME_PART + 1];
+    struct str s = str_of(file);
+    if (str_ends(s, STR(".gguf")))
+        s.n -= 5;
+    size_t n = 0;
+    for (size_t i = 0; i < s.n && n < NAME_PART; i++) {
+        char c = s.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '.' || c == '_';
+        if (plain || n)
+            text[n++] = plain ? c : '-';
+    }
+    text[n] = '\0';
+    return name_parse(name, (struct str){text, n}, NULL) ||
+           fail(e, ERR_USAGE, "moat pull needs --name NAME[:TAG], what to call the model");
+}
+
+bool upstream_name(const struct upstream_ref *r, const char *file, struct name *name, struct err *e)
+{
+    char text[2 * NAME_PART + 300];
+    if (!r->name[0])
+        return name_of_file(file, name, e);
+    snprintf(text, sizeof text, "%s:%s", r->name, r->revision);
+    return name_parse(name, str_of(text), e);
+}
