@@ -31,6 +31,8 @@ static const struct row {
     {NULL, &cmd_pull},
     {NULL, &cmd_import},
 
+    {NULL, &cmd_catalog},
+
     {NULL, &cmd_cp},
 
     {NULL, &cmd_rm},
@@ -54,6 +56,8 @@ static const struct row {
     {N_("This program"), NULL},
     {NULL, &cmd_config},
     {NULL, &cmd_key},
+
+    {NULL, &cmd_sign},
 
     {NULL, &cmd_completion},
 };

@@ -20,6 +20,11 @@ static bool add_mirror(void *out, struct str value, struct err *e)
     return true;
 }
 
+void pull_options_init(struct pull_options *o)
+{
+    *o = (struct pull_options){.job = {.connections = CONNECTIONS, .stall_s = STALL_S}};
+}
+
 static bool check(struct pull_options *o, struct err *e)
 {
     struct digest d;
@@ -70,7 +75,7 @@ bool pull_options_parse(struct pull_options *o, const struct command *cmd, int a
         {0},
     };
     struct args args = {.v = &o->what};
-    *o = (struct pull_options){.job = {.connections = CONNECTIONS, .stall_s = STALL_S}};
+    pull_options_init(o);
     return opts_parse(cmd, (const struct opt *const[]){table, NULL}, argc, argv, &args, 1, 1,
                       helped, e) &&
            (*helped || check(o, e));

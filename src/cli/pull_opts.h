@@ -15,6 +15,9 @@ struct pull_options {
     bool json, go_on;
 };
 
+/* As without any option. */
+void pull_options_init(struct pull_options *o);
+
 bool pull_options_parse(struct pull_options *o, const struct command *cmd, int argc, char **argv,
                         bool *helped, struct err *e) MUST_USE;
 /* The token that was given, for the host of that address. */

@@ -53,6 +53,7 @@ static bool take_document(struct call *c, const struct event *v, struct err *e)
     if (!c->document)
         return true;
     c->document->status = v->status;
+    c->document->outer = v->outer;
     snprintf(c->document->challenge, sizeof c->document->challenge, "%s", v->from);
     buf_cstr(&c->document->body, v->text);
     return buf_ok(&c->document->body, "document", e);

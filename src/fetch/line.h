@@ -16,6 +16,7 @@
 struct fetch_auth {
     char origin[LIMIT_URL_BYTES];
     char bearer[LIMIT_URL_BYTES];
+    bool found; /* a registry gave it: another one may be asked for (the caller's own knowledge) */
 };
 
 enum { FETCH_AUTHS = 8, FETCH_ROLE_FDS = 2 };
@@ -24,9 +25,11 @@ struct fetch_job {
     const char *url[LIMIT_PULL_SOURCES]; /* of the same file, best first */
     uint32_t n_url;
     bool document; /* a small file, which comes back as text; else a large one, into descriptors */
-    const char *accept;     /* of a document: the Accept header, or NULL */
+    const char *accept; /* of a document: the Accept header, or NULL */
+    bool outer; /* of a document: somebody on the internet named it, so nothing private is asked */
     bool digest_known;      /* the caller will check the SHA-256: sources may be mixed */
     bool mismatch;          /* it has, and it was wrong */
+    uint64_t size;          /* of the file, where the caller knows it; else 0 */
     const char *root;       /* of the hash tree, 64 hex digits, or NULL */
     uint64_t limit_rate;    /* bytes a second, 0: none */
     uint32_t connections;   /* at most */
@@ -52,6 +55,7 @@ struct event {
     const char *text;     /* NOTE, END: a sentence; DOCUMENT: the file */
     const char *from;     /* DOCUMENT: WWW-Authenticate or ""; NOTE: the source it is about */
     int status;           /* DOCUMENT: of HTTP */
+    bool outer;           /* DOCUMENT: it came from the internet */
 };
 
 bool line_write_event(const struct event *v, struct buf *out, struct err *e) MUST_USE;

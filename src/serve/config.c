@@ -228,6 +228,24 @@ bool config_set(struct config *c, const struct config_key *key, struct str value
     return ok;
 }
 
+bool config_model(const json_t *of, const char *name, struct settings *s, const char **draft,
+                  struct err *e)
+{
+    const json_t *other = json_object_get(of, "draft");
+    *draft = json_string_value(other);
+    if (!json_is_object(of))
+        return fail(e, ERR_USAGE, "%s: expected an object of settings", name);
+    if (other && !*draft)
+        return fail(e, ERR_USAGE, "%s: draft: expected the name of a model", name);
+    json_t *settings = json_copy((json_t *)(uintptr_t)of);
+    if (!settings)
+        return fail(e, ERR_LIMIT, "%s: memory is short", name);
+    json_object_del(settings, "draft");
+    bool ok = settings_from_json(s, settings, name, e);
+    json_decref(settings);
+    return ok;
+}
+
 static bool check_models(const json_t *models, struct err *e)
 {
     const char *name;
@@ -237,10 +255,9 @@ static bool check_models(const json_t *models, struct err *e)
     json_object_foreach((json_t *)(uintptr_t)models, name, of)
     {
         struct settings s;
-        if (!json_is_object(of))
-            return fail(e, ERR_USAGE, "models: %s: expected an object of settings", name);
+        const char *draft;
         settings_init(&s);
-        bool ok = settings_from_json(&s, of, name, e);
+        bool ok = config_model(of, name, &s, &draft, e);
         settings_clear(&s);
         if (!ok)
             return err_at(e, "models");

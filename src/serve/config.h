@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "run/settings.h"
 #include "serve/listen.h"
 
 enum config_kind {
@@ -22,7 +23,7 @@ enum config_kind {
     CONFIG_PATH,   /* of a file; "": none */
     CONFIG_URL,    /* of a host; "": none */
     CONFIG_LISTEN, /* a list of addresses, or one */
-    CONFIG_MODELS  /* {"NAME": {settings}}: what run/settings has; not an option */
+    CONFIG_MODELS  /* {"NAME": {settings}}: see config_model; not an option */
 };
 
 /* Whose key it is. */
@@ -71,6 +72,11 @@ bool config_from_json(struct config *c, const json_t *object, const char *where,
 /* A value of a command line or of the environment. A list grows with each call of one source. */
 bool config_set(struct config *c, const struct config_key *key, struct str value,
                 enum config_source source, struct err *e) MUST_USE;
+/* What is said of one model: settings (run/settings), which go into s, and "draft": the name or
+ * file of a smaller model that guesses ahead for it; *draft points into `of`, NULL where there is
+ * none. */
+bool config_model(const json_t *of, const char *name, struct settings *s, const char **draft,
+                  struct err *e) MUST_USE;
 /* The value as JSON; the caller owns it. */
 json_t *config_value(const struct config *c, const struct config_key *key);
 const char *config_source_name(enum config_source s); /* gettext id */

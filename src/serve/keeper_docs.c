@@ -138,17 +138,6 @@ bool docs_v2_config(const struct manifest *m, struct buf *out, struct err *e)
                      out, e);
 }
 
-bool docs_digest(const struct buf *text, struct digest *d, struct err *e)
-{
-    struct hash h;
-    struct str whole = buf_view(text);
-    if (!hash_of(&whole, 1, &h, e))
-        return false;
-    for (size_t i = 0; i < HASH_BYTES; i++)
-        snprintf(d->hex + 2 * i, 3, "%02x", h.b[i]);
-    return true;
-}
-
 static json_t *manifest_json(const struct manifest *m, const struct buf *config,
                              const struct digest *d)
 {
@@ -168,7 +157,7 @@ bool docs_v2_manifest(const struct manifest *m, struct buf *out, struct err *e)
     struct buf config;
     struct digest d;
     buf_init(&config, LIMIT_MANIFEST_BYTES);
-    bool ok = docs_v2_config(m, &config, e) && docs_digest(&config, &d, e) &&
+    bool ok = docs_v2_config(m, &config, e) && digest_of(&d, buf_view(&config), e) &&
               write_doc(manifest_json(m, &config, &d), out, e);
     buf_clear(&config);
     return ok;

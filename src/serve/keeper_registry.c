@@ -31,13 +31,13 @@ static struct manifest as_manifest(const struct listing *l)
 static bool is_text(const struct buf *text, const struct digest *d)
 {
     struct digest got;
-    return docs_digest(text, &got, NULL) && strcmp(got.hex, d->hex) == 0;
+    return digest_of(&got, buf_view(text), NULL) && strcmp(got.hex, d->hex) == 0;
 }
 
 static bool send_doc(const struct asked *a, const struct buf *text, const char *type, struct err *e)
 {
     struct digest d;
-    return docs_digest(text, &d, e) &&
+    return digest_of(&d, buf_view(text), e) &&
            send_text(a, text, type,
                      json_pack("{so}", "Docker-Content-Digest", json_sprintf("sha256:%s", d.hex)),
                      e);

@@ -56,7 +56,7 @@ bool send_text(const struct asked *a, const struct buf *text, const char *type, 
 {
     struct digest d;
     int fd = -1;
-    if (!docs_digest(text, &d, e) || (fd = os_memory_file(buf_view(text), e)) < 0) {
+    if (!digest_of(&d, buf_view(text), e) || (fd = os_memory_file(buf_view(text), e)) < 0) {
         json_decref(headers);
         return false;
     }

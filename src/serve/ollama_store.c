@@ -14,7 +14,8 @@
 struct ordering {
     struct keeper_ask ask;
     struct exchange *x;
-    bool stream;
+    bool stream; /* with progress, a line each; else one object */
+    bool says;   /* its success is an object; else an empty body */
 };
 
 static struct exchange *take_exchange(struct keeper_ask *q)
@@ -58,27 +59,29 @@ static void end_stream(struct exchange *x, const struct problem *p)
 
 static void on_answer(struct keeper_ask *q, const json_t *j, int fd, const struct problem *p)
 {
-    bool stream = ((const struct ordering *)(const void *)q)->stream;
+    bool says = ((const struct ordering *)(const void *)q)->says;
     struct exchange *x = take_exchange(q);
     (void)j, (void)fd; /* an order gives no file */
     if (x->status)
         end_stream(x, p);
     else if (p)
         reply_problem(x, p);
-    else if (stream)
+    else if (says)
         reply_json(x, 200, json_pack("{ss}", "status", "success"));
     else
         reply_body(x, 200, "text/plain", STR(""));
 }
 
 /* Takes the order. */
-static void give(struct exchange *x, json_t *order, bool stream)
+static void give(struct exchange *x, json_t *order, bool says, bool stream)
 {
     struct problem p = {0};
     struct ordering *o = mem_new(1, sizeof *o, &p.err);
     if (o) {
-        *o = (struct ordering){
-            .ask = {.answer = on_answer, .progress = on_progress}, .x = x, .stream = stream};
+        *o = (struct ordering){.ask = {.answer = on_answer, .progress = on_progress},
+                               .x = x,
+                               .says = says,
+                               .stream = stream};
         x->work = o;
         x->gone = on_gone;
     }
@@ -112,7 +115,8 @@ void ollama_pull(struct exchange *x)
         reply_problem(x, &p);
         return;
     }
-    give(x, json_pack("{ss ss sb}", "do", "pull", "model", model, "insecure", insecure), stream);
+    give(x, json_pack("{ss ss sb}", "do", "pull", "model", model, "insecure", insecure), true,
+         stream);
 }
 
 void ollama_copy(struct exchange *x)
@@ -127,7 +131,7 @@ void ollama_copy(struct exchange *x)
     give(x,
          json_pack("{ss ss% ss%}", "do", "copy", "source", from.p, from.n, "destination", to.p,
                    to.n),
-         false);
+         false, false);
 }
 
 void ollama_delete(struct exchange *x)
@@ -135,7 +139,7 @@ void ollama_delete(struct exchange *x)
     struct problem p = {0};
     const char *model = NULL;
     if (read_model(x->body, &model, &p))
-        give(x, json_pack("{ss ss}", "do", "delete", "model", model), false);
+        give(x, json_pack("{ss ss}", "do", "delete", "model", model), false, false);
     else
         reply_problem(x, &p);
 }
@@ -143,5 +147,5 @@ void ollama_delete(struct exchange *x)
 /* HEAD: is it there? */
 void ollama_blob(struct exchange *x)
 {
-    give(x, json_pack("{ss ss%}", "do", "find", "digest", x->rest.p, x->rest.n), false);
+    give(x, json_pack("{ss ss%}", "do", "find", "digest", x->rest.p, x->rest.n), false, false);
 }

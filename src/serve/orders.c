@@ -98,7 +98,7 @@ static bool pull(struct pulling *p, const struct order *o, struct err *e)
     if (p->u.root[0])
         p->q.job.root = p->u.root;
     p->q.expected = p->u.has_digest ? &p->u.digest : NULL;
-    p->q.source = text;
+    p->q.source = p->q.renew = text;
     p->q.watch = (struct pull_watch){
         .event = on_event, .checking = {on_checking, p}, .waiting = on_waiting, .arg = p};
     if (!pull_model(&p->q, &r, e))

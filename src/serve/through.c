@@ -99,9 +99,10 @@ static bool pull(struct telling *t, const struct through_job *q, struct err *e)
     t->q.name = q->name;
     t->q.expected = &q->digest;
     t->q.source = q->about;
+    t->q.renew = q->source;
     t->q.through = true;
     t->q.watch = (struct pull_watch){.event = on_event, .waiting = on_waiting, .arg = t};
-    if (!upstream_resolve(&t->u, q->source, &t->q.job, NULL, e))
+    if (!upstream_resolve_known(&t->u, q->source, &q->digest, &t->q.job, NULL, e))
         return false;
     if (t->u.has_digest && strcmp(t->u.digest.hex, q->digest.hex) != 0)
         return fail(e, ERR_CORRUPT, "%s: its SHA-256 is %s, not %s", q->about, t->u.digest.hex,

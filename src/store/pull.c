@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "store/leaves.h"
 #include "store/partial.h"
+#include "store/upstream.h"
 
 struct pull {
     struct pull_request *q;
@@ -19,38 +21,12 @@ struct pull {
 
 /* --- is it what was wanted? ---------------------------------------------------------------- */
 
-static void to_hex(const struct hash *h, char out[2 * HASH_BYTES + 1])
+static bool has_root(int fd, const char *name, const char *root, bool *same, struct err *e)
 {
-    for (size_t i = 0; i < HASH_BYTES; i++)
-        snprintf(out + 2 * i, 3, "%02x", h->b[i]);
-}
-
-static bool hash_leaves(int fd, uint64_t size, struct hash *leaf, struct err *e)
-{
-    char *piece = mem_new(HASH_LEAF_BYTES, 1, e);
-    bool ok = piece != NULL;
-    for (uint64_t at = 0; ok && at < size; at += HASH_LEAF_BYTES) {
-        uint64_t n = size - at < HASH_LEAF_BYTES ? size - at : HASH_LEAF_BYTES;
-        ssize_t got = pread(fd, piece, n, (off_t)at);
-        if (got != (ssize_t)n)
-            ok = fail(e, ERR_IO, "cannot read the file again: %s", strerror(got < 0 ? errno : EIO));
-        ok = ok && hash_leaf(piece, n, &leaf[at / HASH_LEAF_BYTES], e);
-    }
-    mem_free(piece);
-    return ok;
-}
-
-static bool has_root(int fd, uint64_t size, const char *root, bool *same, struct err *e)
-{
-    struct hash got;
-    char hex[2 * HASH_BYTES + 1] = "";
-    uint64_t n = size / HASH_LEAF_BYTES + (size % HASH_LEAF_BYTES != 0);
-    struct hash *leaf = mem_new(n, sizeof *leaf, e);
-    bool ok = leaf && hash_leaves(fd, size, leaf, e) && hash_root(leaf, n, &got, e);
-    if (ok)
-        to_hex(&got, hex);
-    *same = strcmp(hex, root) == 0;
-    mem_free(leaf);
+    struct leaves l;
+    bool ok = leaves_read(&l, fd, name, NULL, e);
+    *same = ok && strcmp(l.root, root) == 0;
+    leaves_clear(&l);
     return ok;
 }
 
@@ -67,7 +43,7 @@ static bool check(struct pull *p, int fd, bool *same, struct err *e)
     if (q->expected)
         *same = strcmp(q->expected->hex, p->r->digest.hex) == 0;
     else if (q->job.root)
-        return has_root(fd, id.bytes, q->job.root, same, e);
+        return has_root(fd, q->name.text, q->job.root, same, e);
     return true;
 }
 
@@ -112,7 +88,8 @@ static bool use_present(struct pull *p, struct err *e)
     bool ok = check(p, fd, &same, e);
     if (ok && same) {
         p->r->present = true;
-        ok = publish_check(fd, p->q->name.text, p->r->architecture, e) && publish(p, e);
+        ok = publish_check(fd, p->q->name.text, p->q->template_digest, p->r->architecture, e) &&
+             publish(p, e);
     }
     close(fd);
     return ok;
@@ -122,18 +99,15 @@ static bool use_present(struct pull *p, struct err *e)
 
 static bool make_key(const struct pull_request *q, char key[PARTIAL_KEY], struct err *e)
 {
-    struct hash h;
-    char hex[2 * HASH_BYTES + 1];
-    struct str url = str_of(q->job.url[0]);
-    if (!hash_of(&url, 1, &h, e))
+    struct digest d;
+    if (!digest_of(&d, str_of(q->job.url[0]), e))
         return false;
-    to_hex(&h, hex);
     if (q->expected)
         snprintf(key, PARTIAL_KEY, "sha256-%s", q->expected->hex);
     else if (q->job.root)
         snprintf(key, PARTIAL_KEY, "tree-%s", q->job.root);
     else
-        snprintf(key, PARTIAL_KEY, "url-%s", hex);
+        snprintf(key, PARTIAL_KEY, "url-%s", d.hex);
     return true;
 }
 
@@ -150,19 +124,33 @@ static bool wrong(const struct pull *p, struct err *e)
                 q->name.text);
 }
 
+/* A registry's token holds for minutes, a pull may take hours: another one is asked for as long as
+ * the last has brought something. */
+static bool fetch_once(struct pull *p, struct err *e)
+{
+    struct pull_request *q = p->q;
+    for (bool idle = false;;) {
+        struct event last = {0};
+        bool ok = fetch_call(&q->job, p->partial.data_fd, p->partial.journal_fd, q->watch.stop,
+                             q->watch.event, q->watch.arg, &last, NULL, e);
+        p->r->received += last.received;
+        if (ok || e->code != ERR_UNAUTHORISED || !q->renew || (idle && last.received == 0))
+            return ok;
+        idle = last.received == 0;
+        if (!upstream_renew(q->renew, &q->job, q->watch.stop, e))
+            return false;
+    }
+}
+
 /* Fetches until the whole is right or no source is left. */
 static bool fetch_right(struct pull *p, struct err *e)
 {
     struct pull_request *q = p->q;
-    struct event last = {0};
     q->job.digest_known = q->expected || q->job.root;
     q->job.mismatch = false;
     for (uint32_t tries = 0; tries <= 2 * LIMIT_PULL_SOURCES; tries++) {
         bool same;
-        bool ok = fetch_call(&q->job, p->partial.data_fd, p->partial.journal_fd, q->watch.stop,
-                             q->watch.event, q->watch.arg, &last, NULL, e);
-        p->r->received += last.received;
-        if (!ok)
+        if (!fetch_once(p, e))
             return tries > 0 && e->code == ERR_CORRUPT ? wrong(p, e) : false;
         if (!check(p, p->partial.data_fd, &same, e))
             return false;
@@ -186,7 +174,8 @@ static bool from_network(struct pull *p, struct err *e)
     bool ok = p->r->present || fetch_right(p, e);
     bool useless = !ok && e->code == ERR_CORRUPT && !q->job.root; /* pieces of a tree are good */
     if (ok && !p->r->present) {
-        ok = publish_check(p->partial.data_fd, q->name.text, p->r->architecture, e);
+        ok = publish_check(p->partial.data_fd, q->name.text, q->template_digest, p->r->architecture,
+                           e);
         useless = !ok;
         ok = ok && publish(p, e);
     }

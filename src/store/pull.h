@@ -24,10 +24,12 @@ struct pull_watch {
 struct pull_request {
     struct fetch_job job; /* addresses and how to fetch; what is known of the file is set here */
     struct name name;
-    const struct digest *expected; /* NULL: not known */
-    const char *source;            /* kept in the manifest */
-    const json_t *settings;        /* NULL: none */
-    bool through;                  /* for a mirror's clients: see store/manifest */
+    const struct digest *expected;        /* NULL: not known */
+    const struct digest *template_digest; /* of the chat template; NULL: any */
+    const char *source;                   /* kept in the manifest */
+    const json_t *settings;               /* NULL: none */
+    const char *renew; /* a name (store/upstream) whose tokens expire; NULL: none */
+    bool through;      /* for a mirror's clients: see store/manifest */
     struct pull_watch watch;
 };
 

@@ -19,6 +19,7 @@ enum { TRIES = 3 };
 struct asking {
     struct fetch_job *how;
     const atomic_bool *stop;
+    bool outer; /* somebody on the internet names the address */
 };
 
 /* One small file; 404 and the like are answers. */
@@ -28,6 +29,7 @@ static bool get(const struct asking *a, const char *url, const char *accept, str
     struct fetch_job q = *a->how;
     struct event last;
     q.document = true;
+    q.outer = a->outer;
     q.url[0] = url;
     q.n_url = 1;
     q.accept = accept;
@@ -85,7 +87,7 @@ static bool add_hf_token(const struct upstream_ref *r, struct fetch_job *how, st
 bool upstream_hf_info(const struct upstream_ref *r, struct fetch_job *how, const atomic_bool *stop,
                       json_t **j, struct err *e)
 {
-    const struct asking a = {how, stop};
+    const struct asking a = {how, stop, false};
     char url[LIMIT_URL_BYTES];
     struct document d;
     *j = NULL;
@@ -101,15 +103,21 @@ bool upstream_hf_info(const struct upstream_ref *r, struct fetch_job *how, const
 
 /* The address serves the file; beside it lies the pointer with its SHA-256, where it is a large
  * one. */
+static bool address_hf(struct upstream *u, const struct asking *a, struct err *e)
+{
+    const struct upstream_ref *r = &u->ref;
+    snprintf(u->url, sizeof u->url, "%s/%s/resolve/%s/%s", r->base, r->repository, r->revision,
+             r->path);
+    return add_hf_token(r, a->how, e);
+}
+
 static bool resolve_hf(struct upstream *u, const struct asking *a, struct err *e)
 {
     const struct upstream_ref *r = &u->ref;
     char url[LIMIT_URL_BYTES];
     struct document d;
-    if (!add_hf_token(r, a->how, e))
+    if (!address_hf(u, a, e))
         return false;
-    snprintf(u->url, sizeof u->url, "%s/%s/resolve/%s/%s", r->base, r->repository, r->revision,
-             r->path);
     snprintf(url, sizeof url, "%s/%s/raw/%s/%s", r->base, r->repository, r->revision, r->path);
     if (!get(a, url, NULL, &d, e))
         return e->code == ERR_LIMIT; /* the file itself: it has no pointer */
@@ -119,13 +127,19 @@ static bool resolve_hf(struct upstream *u, const struct asking *a, struct err *e
     return ok;
 }
 
+static void address_ms(struct upstream *u)
+{
+    const struct upstream_ref *r = &u->ref;
+    snprintf(u->url, sizeof u->url, "%s/models/%s/resolve/%s/%s", r->base, r->repository,
+             r->revision, r->path);
+}
+
 static bool resolve_ms(struct upstream *u, const struct asking *a, const char *text, struct err *e)
 {
     const struct upstream_ref *r = &u->ref;
     char url[LIMIT_URL_BYTES], path[1024];
     struct document d;
-    snprintf(u->url, sizeof u->url, "%s/models/%s/resolve/%s/%s", r->base, r->repository,
-             r->revision, r->path);
+    address_ms(u);
     snprintf(url, sizeof url, "%s/api/v1/models/%s/repo/files?Revision=%s&Recursive=true", r->base,
              r->repository, r->revision);
     if (!get(a, url, "application/json", &d, e))
@@ -149,9 +163,10 @@ static bool resolve_ms(struct upstream *u, const struct asking *a, const char *t
 
 /* A token for everybody: what the user gave goes to the registry itself only, so it is sent to the
  * place that gives tokens only where that is the same. */
-static bool get_token(const struct asking *a, const char *challenge, const char *base,
+static bool get_token(const struct asking *a, const char *challenge, bool outer, const char *base,
                       struct err *e)
 {
+    const struct asking there = {a->how, a->stop, outer};
     char url[LIMIT_URL_BYTES];
     struct document d;
     struct url realm, registry;
@@ -159,14 +174,17 @@ static bool get_token(const struct asking *a, const char *challenge, const char 
         !url_parse(&registry, base, NULL) || (registry.tls && !realm.tls))
         return fail(e, ERR_UNAUTHORISED,
                     "%s: it wants to know who we are, in a way that moat does not know", base);
-    if (!get(a, url, "application/json", &d, e))
+    if (!get(&there, url, "application/json", &d, e))
         return false;
     json_t *j = check_status(&d, url, e) ? json_parse(buf_view(&d.body), realm.shown, e) : NULL;
     const char *token = json_string_value(json_object_get(j, "token"));
     if (!token)
         token = json_string_value(json_object_get(j, "access_token"));
+    uint32_t before = a->how->n_auth;
     bool ok = j && (token ? add_auth(a->how, base, token, e)
                           : fail(e, ERR_UNAUTHORISED, "%s: it gives no token", realm.shown));
+    if (ok && a->how->n_auth > before)
+        a->how->auth[before].found = true;
     json_decref(j);
     buf_clear(&d.body);
     return ok;
@@ -197,7 +215,7 @@ static bool resolve_registry(struct upstream *u, const struct asking *a, struct 
         return false;
     if (d.status == 401 && d.challenge[0]) {
         buf_clear(&d.body);
-        if (!get_token(a, d.challenge, r->base, e) || !get(a, url, MANIFEST_TYPES, &d, e))
+        if (!get_token(a, d.challenge, d.outer, r->base, e) || !get(a, url, MANIFEST_TYPES, &d, e))
             return false;
     }
     json_t *j = check_status(&d, url, e) ? json_parse(buf_view(&d.body), url, e) : NULL;
@@ -232,7 +250,7 @@ static bool resolve_moat(struct upstream *u, const struct asking *a, struct err 
 bool upstream_resolve(struct upstream *u, const char *text, struct fetch_job *how,
                       const atomic_bool *stop, struct err *e)
 {
-    struct asking a = {how, stop};
+    struct asking a = {how, stop, false};
     *u = (struct upstream){0};
     if (!upstream_parse(&u->ref, text, e))
         return err_at(e, "%s", text);
@@ -243,4 +261,51 @@ bool upstream_resolve(struct upstream *u, const char *text, struct fetch_job *ho
     if (u->ref.kind == UPSTREAM_MOAT)
         return resolve_moat(u, &a, e);
     return resolve_registry(u, &a, e);
+}
+
+bool upstream_renew(const char *text, struct fetch_job *how, const atomic_bool *stop, struct err *e)
+{
+    struct upstream u;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < how->n_auth; i++)
+        if (!how->auth[i].found)
+            how->auth[kept++] = how->auth[i];
+    how->n_auth = kept;
+    return upstream_resolve(&u, text, how, stop, e);
+}
+
+bool upstream_resolve_known(struct upstream *u, const char *text, const struct digest *known,
+                            struct fetch_job *how, const atomic_bool *stop, struct err *e)
+{
+    struct asking a = {how, stop, false};
+    *u = (struct upstream){.has_digest = true, .digest = *known};
+    if (!upstream_parse(&u->ref, text, e))
+        return err_at(e, "%s", text);
+    if (u->ref.kind == UPSTREAM_HF)
+        return address_hf(u, &a, e);
+    if (u->ref.kind != UPSTREAM_MS)
+        return upstream_resolve(u, text, how, stop, e);
+    address_ms(u);
+    return true;
+}
+
+bool upstream_get(const char *url, struct fetch_job *how, const atomic_bool *stop, struct buf *out,
+                  struct err *e)
+{
+    struct asking a = {how, stop, false};
+    struct document d;
+    struct url u;
+    if (!url_parse(&u, url, e) || !get(&a, url, NULL, &d, e))
+        return false;
+    bool ok = d.status == 200;
+    if (ok)
+        buf_str(out, buf_view(&d.body));
+    else
+        fail(e,
+             d.status == 404                      ? ERR_NOT_FOUND
+             : d.status == 401 || d.status == 403 ? ERR_DENIED
+                                                  : ERR_NETWORK,
+             "%s: it answers with HTTP status %d", u.shown, d.status);
+    buf_clear(&d.body);
+    return ok && buf_ok(out, u.shown, e);
 }

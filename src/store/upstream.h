@@ -53,10 +53,21 @@ struct upstream {
 bool upstream_resolve(struct upstream *u, const char *text, struct fetch_job *how,
                       const atomic_bool *stop, struct err *e) MUST_USE;
 
+/* Asks again for the tokens that were found on the way: they hold for minutes only. */
+bool upstream_renew(const char *text, struct fetch_job *how, const atomic_bool *stop,
+                    struct err *e) MUST_USE;
+
 /* What Hugging Face says of a repository at a revision: its commit, its files with their sizes and
  * SHA-256. r is of that kind; the caller owns *j. */
 bool upstream_hf_info(const struct upstream_ref *r, struct fetch_job *how, const atomic_bool *stop,
                       json_t **j, struct err *e) MUST_USE;
+/* upstream_resolve where the SHA-256 is known: a file of a hub has its address without a question.
+ */
+bool upstream_resolve_known(struct upstream *u, const char *text, const struct digest *known,
+                            struct fetch_job *how, const atomic_bool *stop, struct err *e) MUST_USE;
+/* A small file at an address: ERR_NOT_FOUND, ERR_DENIED or ERR_NETWORK for any status but 200. */
+bool upstream_get(const char *url, struct fetch_job *how, const atomic_bool *stop, struct buf *out,
+                  struct err *e) MUST_USE;
 
 /* What hubs answer; for tests too. */
 /* A git-lfs pointer ("oid sha256:HEX"); false for anything else. */
