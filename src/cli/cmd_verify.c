@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* moat verify: are the stored bytes still those that were imported? */
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,12 +10,13 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "engine/packed_file.h"
 #include "store/manifest.h"
 
 struct check {
     const struct store *store;
     struct progress bar;
-    json_t *models; /* NULL: text */
+    json_t *models, *packs; /* NULL: text */
     int status;
     struct err *e; /* of a check that was stopped */
     bool stopped;
@@ -68,6 +70,32 @@ static bool check_one(void *arg, const struct name *name, const struct manifest 
     return true;
 }
 
+/* --- packed weights ------------------------------------------------------------------------ */
+
+static void check_pack(struct check *c, const char *path)
+{
+    struct err e = {0};
+    if (packed_file_check(path, &e) || e.code == ERR_UNSUPPORTED || e.code == ERR_NOT_FOUND)
+        return;
+    c->status = opts_report(&e);
+    if (c->packs)
+        json_array_append_new(c->packs, json_pack("{s:s, s:s}", "file", path, "error", e.msg));
+}
+
+/* A pack that is damaged would make wrong answers of a model that is whole. */
+static void check_packs(struct check *c)
+{
+    char folder[STORE_PATH], path[STORE_PATH];
+    DIR *dir = opendir(store_path(c->store, folder, "packs"));
+    for (struct dirent *d; dir && !atomic_load(interrupt_flag()) && (d = readdir(dir));)
+        if (str_ends(str_of(d->d_name), STR(".pack")) && strlen(d->d_name) < 64)
+            check_pack(c, store_path(c->store, path, "packs/%s", d->d_name));
+    if (dir)
+        closedir(dir);
+}
+
+/* --- all of them --------------------------------------------------------------------------- */
+
 static bool check_named(struct check *c, const char *text, struct err *e)
 {
     struct name name;
@@ -79,11 +107,11 @@ static bool check_named(struct check *c, const char *text, struct err *e)
     return true;
 }
 
-static bool print_json(json_t *models, struct err *e)
+static bool print_json(json_t *models, json_t *packs, struct err *e)
 {
     struct buf out;
     buf_init(&out, LIMIT_JSON_BYTES);
-    json_t *j = json_pack("{s:O}", "models", models);
+    json_t *j = json_pack("{s:O, s:O}", "models", models, "damaged_packs", packs);
     bool ok = json_write(j, 0, &out, e);
     if (ok)
         puts(buf_c(&out));
@@ -95,16 +123,22 @@ static bool print_json(json_t *models, struct err *e)
 static bool run(const char *name, bool json, int *status, struct err *e)
 {
     struct store s;
-    struct check c = {.store = &s, .models = json ? json_array() : NULL, .e = e};
+    struct check c = {.store = &s,
+                      .models = json ? json_array() : NULL,
+                      .packs = json ? json_array() : NULL,
+                      .e = e};
     bool ok = store_open(&s, false, e);
     interrupt_begin();
     if (ok && name)
         ok = check_named(&c, name, e);
     else if (ok)
         ok = manifest_each(&s, check_one, &c, e);
+    if (ok && !name && !c.stopped)
+        check_packs(&c);
     interrupt_end();
-    ok = ok && !c.stopped && (!json || print_json(c.models, e));
+    ok = ok && !c.stopped && (!json || print_json(c.models, c.packs, e));
     json_decref(c.models);
+    json_decref(c.packs);
     *status = c.status;
     return ok;
 }
@@ -130,5 +164,8 @@ const struct command cmd_verify = {
     .name = "verify",
     .args = "[NAME[:TAG]]",
     .summary = N_("check the stored bytes of models against their SHA-256"),
+    .detail =
+        N_("Without a name all models are checked, and with them what is said of each and all "
+           "packed weights."),
     .run = main_verify,
 };

@@ -15,7 +15,13 @@ extern const struct command cmd_config;
 
 extern const struct command cmd_cp;
 
+extern const struct command cmd_create;
+
 extern const struct command cmd_embed;
+
+extern const struct command cmd_export;
+
+extern const struct command cmd_gc;
 
 extern const struct command cmd_grammar;
 
@@ -32,6 +38,8 @@ extern const struct command cmd_mirror;
 extern const struct command cmd_perplexity;
 
 extern const struct command cmd_pull;
+
+extern const struct command cmd_push;
 
 extern const struct command cmd_rm;
 

@@ -31,6 +31,12 @@ static const struct row {
     {NULL, &cmd_pull},
     {NULL, &cmd_import},
 
+    {NULL, &cmd_create},
+
+    {NULL, &cmd_export},
+
+    {NULL, &cmd_push},
+
     {NULL, &cmd_catalog},
 
     {NULL, &cmd_cp},
@@ -38,6 +44,8 @@ static const struct row {
     {NULL, &cmd_rm},
 
     {NULL, &cmd_verify},
+
+    {NULL, &cmd_gc},
 
     {NULL, &cmd_mirror},
 

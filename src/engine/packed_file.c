@@ -101,6 +101,58 @@ bool packed_file_open(struct os_map *map, struct hash *root, const char *path,
     return fail(e, ERR_CORRUPT, "%s does not belong to this model file as it is now", path);
 }
 
+/* --- checking -----------------------------------------------------------------------------------
+ */
+
+/* (I1) Every size of the header fits the file before anything behind it is read. */
+static bool header_fits(const struct packed_header *h, uint64_t n)
+{
+    uint64_t room = n > HEADER_BYTES ? n - HEADER_BYTES : 0;
+    return h->file_bytes == n && h->data_at <= n && h->data_at >= HEADER_BYTES &&
+           h->data_bytes == n - h->data_at && h->n_entries <= room / sizeof(struct packed_entry) &&
+           h->n_leaves == (h->data_bytes + HASH_LEAF_BYTES - 1) / HASH_LEAF_BYTES &&
+           h->n_leaves <= room / HASH_BYTES &&
+           h->n_entries * sizeof(struct packed_entry) + h->n_leaves * HASH_BYTES <=
+               h->data_at - HEADER_BYTES;
+}
+
+static bool data_is_whole(const struct os_map *map, const struct packed_header *h)
+{
+    const struct hash *leaf = packed_file_leaves(map, h);
+    struct hash got;
+    for (uint64_t i = 0; i < h->n_leaves; i++) {
+        uint64_t at = i * HASH_LEAF_BYTES, left = h->data_bytes - at;
+        size_t n = left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES;
+        if (!hash_leaf(map->p + h->data_at + at, n, &got, NULL) || !hash_eq(&got, &leaf[i]))
+            return false;
+    }
+    return true;
+}
+
+bool packed_file_check(const char *path, struct err *e)
+{
+    struct os_map map;
+    struct packed_header h = {0};
+    struct hash check, root;
+    if (!os_map_open_own(&map, path, e))
+        return false;
+    if (map.n >= HEADER_BYTES)
+        memcpy(&h, map.p, sizeof h);
+    bool ok = true;
+    if (memcmp(h.magic, "MOATPACK", 8) == 0 && (h.version != VERSION || h.layout != R16_VERSION))
+        ok = fail(e, ERR_UNSUPPORTED, "%s was packed by another version of moat", path);
+    else if (memcmp(h.magic, "MOATPACK", 8) != 0 || !header_fits(&h, map.n) ||
+             !check_of(&h, (const struct packed_entry *)(map.p + HEADER_BYTES), &check, e) ||
+             !hash_eq(&check, &h.check) ||
+             !hash_root(packed_file_leaves(&map, &h), h.n_leaves, &root, e) ||
+             !hash_eq(&root, &h.root) || !data_is_whole(&map, &h))
+        ok = fail(e, ERR_CORRUPT,
+                  "%s: the packed weights are damaged; remove it, the next start makes it anew",
+                  path);
+    os_map_close(&map);
+    return ok;
+}
+
 /* --- making -------------------------------------------------------------------------------------
  */
 

@@ -37,6 +37,10 @@ bool packed_file_open(struct os_map *map, struct hash *root, const char *path,
 /* Where the hashes of the leaves are in a pack that has been opened. */
 const struct hash *packed_file_leaves(const struct os_map *map, const struct packed_header *h);
 
+/* Is the pack at path, of whatever model, as it was when it was made? Reads all of it. ERR_CORRUPT;
+ * ERR_UNSUPPORTED for one of another layout, which is made anew when it is wanted. */
+bool packed_file_check(const char *path, struct err *e) MUST_USE;
+
 /* Makes it. */
 bool packed_file_make(const char *path, struct packed_header *h, const struct packed_plan *p,
                       const struct packed_params *params, struct workers *team,

@@ -4,12 +4,16 @@
  * an operator gets here (serve/route). */
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "serve/dialects.h"
 #include "serve/fields.h"
 #include "serve/loop.h"
 #include "serve/reply.h"
 #include "serve/sse.h"
+
+#define CREATE_BYTES                                                                               \
+    (48u << 10) /* of what a model is made of: it goes to the keeper in one packet */
 
 struct ordering {
     struct keeper_ask ask;
@@ -105,18 +109,69 @@ static bool read_model(const json_t *body, const char **out, struct problem *p)
     return field_text(body, field, &text, p);
 }
 
-void ollama_pull(struct exchange *x)
+/* A model that goes from or to a registry. */
+static void transfer(struct exchange *x, const char *word)
 {
     struct problem p = {0};
     const char *model = NULL;
     bool insecure = false, stream = true;
-    if (!read_model(x->body, &model, &p) || !field_bool(x->body, "insecure", &insecure, &p) ||
-        !field_bool(x->body, "stream", &stream, &p)) {
+    if (read_model(x->body, &model, &p) && field_bool(x->body, "insecure", &insecure, &p) &&
+        field_bool(x->body, "stream", &stream, &p))
+        give(x, json_pack("{ss ss sb}", "do", word, "model", model, "insecure", insecure), true,
+             stream);
+    else
         reply_problem(x, &p);
-        return;
+}
+
+void ollama_pull(struct exchange *x)
+{
+    transfer(x, "pull");
+}
+
+void ollama_push(struct exchange *x)
+{
+    transfer(x, "push");
+}
+
+/* What it is made of is read by the errand (store/modelfile); here only what is not of the model.
+ */
+static bool create_text(const json_t *body, struct buf *text, struct problem *p)
+{
+    static const char *const others[] = {"stream", "quantize"};
+    json_t *copy = json_copy((json_t *)(uintptr_t)body);
+    const char *key = NULL;
+    json_t *value;
+    void *next;
+    if (field_any(body, "quantize"))
+        return fail(&p->err, ERR_UNSUPPORTED, "quantize: moat takes models as they are");
+    if (field_any(body, "files"))
+        return fail(&p->err, ERR_UNSUPPORTED,
+                    "files: import the file with moat import, then name it in \"from\"");
+    json_object_foreach_safe(copy, next, key, value)
+    {
+        if (json_is_null(value) || strcmp(key, others[0]) == 0 || strcmp(key, others[1]) == 0)
+            json_object_del(copy, key);
     }
-    give(x, json_pack("{ss ss sb}", "do", "pull", "model", model, "insecure", insecure), true,
-         stream);
+    bool ok = json_write(copy, JSON_COMPACT, text, &p->err);
+    json_decref(copy);
+    return ok;
+}
+
+void ollama_create(struct exchange *x)
+{
+    struct problem p = {0};
+    const char *model = NULL;
+    bool stream = true;
+    struct buf text;
+    buf_init(&text, CREATE_BYTES);
+    bool ok = read_model(x->body, &model, &p) && field_bool(x->body, "stream", &stream, &p) &&
+              create_text(x->body, &text, &p);
+    if (ok)
+        give(x, json_pack("{ss ss ss}", "do", "create", "model", model, "text", buf_c(&text)), true,
+             stream);
+    else
+        reply_problem(x, &p);
+    buf_clear(&text);
 }
 
 void ollama_copy(struct exchange *x)

@@ -47,11 +47,13 @@ static const struct route model_rows[] = {
 
     /* These change the store. */
     {POST, "/api/pull", DIALECT_OLLAMA, ollama_pull},
+    {POST, "/api/push", DIALECT_OLLAMA, ollama_push},
+    {POST, "/api/create", DIALECT_OLLAMA, ollama_create},
     {POST, "/api/copy", DIALECT_OLLAMA, ollama_copy},
     {HTTP_METHOD_DELETE, "/api/delete", DIALECT_OLLAMA, ollama_delete},
     {HEAD, "/api/blobs/*", DIALECT_OLLAMA, ollama_blob},
 };
-enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_STORE_ROWS = 4 };
+enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_STORE_ROWS = 6 };
 const struct routes route_models = {model_rows, N_MODEL_ROWS, N_MODEL_ROWS - N_STORE_ROWS};
 
 static const struct route mirror_rows[] = {

@@ -205,6 +205,27 @@ bool blob_hash(int fd, const char *name, const struct store_progress *progress, 
     return ok;
 }
 
+bool blob_export(const struct store *s, const struct digest *d, uint64_t size, const char *path,
+                 const struct store_progress *progress, bool *shared, struct err *e)
+{
+    struct blob_writer w = {.store = s, .file.fd = -1};
+    struct digest got;
+    char name[STORE_PATH];
+    int fd = blob_open(s, d, e);
+    w.hash = fd >= 0 ? begin_hash(e) : NULL;
+    store_path(s, name, "blobs/" BLOB_START "%s", d->hex);
+    bool ok = w.hash && os_atomic_open(&w.file, path, e) &&
+              blob_copy(&w, fd, name, size, progress, shared, e) && end_hash(w.hash, &got, e);
+    if (ok && strcmp(got.hex, d->hex) != 0)
+        ok = fail(e, ERR_CORRUPT, "%s is damaged: its SHA-256 is %s; import the model again", name,
+                  got.hex);
+    ok = ok && os_atomic_commit(&w.file, e);
+    blob_abort(&w);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 /* --- sweeping ------------------------------------------------------------------------------ */
 
 struct sweep {

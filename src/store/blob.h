@@ -44,6 +44,9 @@ void blob_abort(struct blob_writer *w); /* also after commit: then it only frees
 
 int blob_open(const struct store *s, const struct digest *d,
               struct err *e) MUST_USE; /* -1: error */
+/* The file of that digest to path, whole and verified or not at all; *shared: its blocks are. */
+bool blob_export(const struct store *s, const struct digest *d, uint64_t size, const char *path,
+                 const struct store_progress *progress, bool *shared, struct err *e) MUST_USE;
 /* The digest of all of an open file. */
 bool blob_hash(int fd, const char *name, const struct store_progress *progress, struct digest *d,
                struct err *e) MUST_USE;

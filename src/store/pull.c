@@ -165,7 +165,7 @@ static bool from_network(struct pull *p, struct err *e)
 {
     char key[PARTIAL_KEY];
     struct pull_request *q = p->q;
-    partial_sweep(&p->store);
+    (void)partial_sweep(&p->store, PARTIAL_DAYS);
     if (!make_key(q, key, e) ||
         !partial_open(&p->partial, &p->store, key, q->watch.waiting, q->watch.arg, e))
         return false;

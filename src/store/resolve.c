@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include "store/foreign.h"
+
 static bool is_file(const char *path)
 {
     struct stat st;
@@ -26,10 +28,19 @@ static bool open_stored(const struct name *name, struct resolved *r, struct err 
     return r->gguf != NULL;
 }
 
+static bool open_foreign(const char *model, struct resolved *r, struct err *e)
+{
+    struct foreign f;
+    r->gguf = foreign_find(&f, model, e) ? gguf_open(f.path, e) : NULL;
+    return r->gguf != NULL;
+}
+
 bool resolve_model(const char *model, struct resolved *r, struct err *e)
 {
     struct name name;
     *r = (struct resolved){0};
+    if (foreign_is(model))
+        return open_foreign(model, r, e);
     bool path = name_is_path(str_of(model));
     if (!path && !name_parse(&name, str_of(model), e) && !(path = is_file(model)))
         return false;

@@ -309,3 +309,10 @@ bool upstream_get(const char *url, struct fetch_job *how, const atomic_bool *sto
     buf_clear(&d.body);
     return ok && buf_ok(out, u.shown, e);
 }
+
+bool upstream_take_token(const char *challenge, bool outer, const char *base, struct fetch_job *how,
+                         const atomic_bool *stop, struct err *e)
+{
+    struct asking a = {how, stop, false};
+    return get_token(&a, challenge, outer, base, e);
+}

@@ -69,6 +69,11 @@ bool upstream_resolve_known(struct upstream *u, const char *text, const struct d
 bool upstream_get(const char *url, struct fetch_job *how, const atomic_bool *stop, struct buf *out,
                   struct err *e) MUST_USE;
 
+/* A token that a registry's challenge tells us to ask for, added to the job's. base: the
+ * registry's. */
+bool upstream_take_token(const char *challenge, bool outer, const char *base, struct fetch_job *how,
+                         const atomic_bool *stop, struct err *e) MUST_USE;
+
 /* What hubs answer; for tests too. */
 /* A git-lfs pointer ("oid sha256:HEX"); false for anything else. */
 bool upstream_read_pointer(struct str text, struct digest *d);

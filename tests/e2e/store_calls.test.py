@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The calls of Ollama's API that change the store, by the real ollama SDK: pull, copy, delete, blobs; for an operator's key only."""
+"""The calls of Ollama's API that change the store, by the real ollama SDK: pull, create, push, copy, delete, blobs; for an operator's key only."""
 import json
 import os
 import sys
@@ -10,6 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "fetch")]
 from fault_server import FaultServer, wait_for  # noqa: E402
 from pull_lib import HOME, blob, fresh, model, sha256, store_is_clean, stored  # noqa: E402
+import registry  # noqa: E402
 from serving import SMOLLM2, Server, clients, together  # noqa: E402
 from tap import *  # noqa: E402,F403
 
@@ -51,7 +52,7 @@ def raises(work):
 def roles(s, plain):
     nobody = ollama.Client(host=f"http://127.0.0.1:{s.port}")
     somebody = ollama.Client(host=f"http://127.0.0.1:{s.port}", headers={"Authorization": f"Bearer {plain}"})
-    for name, call in (("pull", lambda c: c.pull("tiny")), ("copy", lambda c: c.copy("a", "b")), ("delete", lambda c: c.delete("a"))):
+    for name, call in (("pull", lambda c: c.pull("tiny")), ("push", lambda c: c.push("h.x/a")), ("create", lambda c: c.create("a", from_="b")), ("copy", lambda c: c.copy("a", "b")), ("delete", lambda c: c.delete("a"))):
         e, f = raises(lambda: call(nobody)), raises(lambda: call(somebody))
         ok(e and e.status_code == 401 and "--operator" in e.error, f"{name} without a key: 401", e)
         ok(f and f.status_code == 403 and "operator" in f.error, f"{name} with the key of a user: 403", f)
@@ -90,6 +91,38 @@ def names(c):
     ok(not os.path.exists(blob(FILE)), "delete: with the last name the file is gone")
     e = raises(lambda: c.delete("mine:x"))
     ok(e and e.status_code == 404, "delete: of none", e)
+
+
+def creates(c):
+    words = [p.status for p in c.create("pirate:1", from_="tiny:1b", system="You are a pirate.", parameters={"temperature": 0.5, "num_ctx": 512, "stop": ["x"]},
+                                         messages=[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Arr"}], license="MIT", stream=True)]
+    ok(words[-1] == "success" and any(w.startswith("using existing layer sha256:") for w in words), "create: what it says", words)
+    with open(os.path.join(HOME, "manifests/pirate/1.json")) as f:
+        made = json.load(f)
+    ok(made["digest"] == "sha256:" + SUM and made["settings"] == {"temperature": 0.5, "context_window": 512, "stop_sequences": ["x"]} and
+       [m["role"] for m in made["opening"]] == ["system", "user", "assistant"] and made["licence"] == "MIT", "create: the same bytes with words and settings", made)
+    ok(c.create("pirate:2", from_="pirate:1", parameters={"temperature": 0.9}).status == "success", "create: from such a one")
+    with open(os.path.join(HOME, "manifests/pirate/2.json")) as f:
+        made = json.load(f)
+    ok(made["settings"]["temperature"] == 0.9 and made["settings"]["context_window"] == 512, "create: what is new goes over what was", made["settings"])
+    for name, work, status in (("of none", lambda: c.create("x", from_="none"), 404), ("with a parameter out of range", lambda: c.create("x", from_="tiny:1b", parameters={"temperature": -5}), 400),
+                               ("with an unknown parameter", lambda: c.create("x", from_="tiny:1b", parameters={"warmth": 1}), 400),
+                               ("that quantizes", lambda: c.create("x", from_="tiny:1b", quantize="q4_0"), 422), ("from nothing", lambda: c.create("x"), 400),
+                               ("with a name that is a path", lambda: c.create("../x", from_="tiny:1b"), 400), ("too large", lambda: c.create("x", from_="tiny:1b", system="a" * 60000), 400)):
+        e = raises(work)
+        ok(e and e.status_code == status, f"create: {name}: {status}", e)
+
+
+def pushes(c):
+    with registry.Registry() as r:
+        target = f"127.0.0.1:{r.port}/o/tiny:1b"
+        parts = list(c.push(target, insecure=True, stream=True))
+        ok(parts[-1].status == "success" and r.blobs.get("sha256:" + SUM) == FILE and ("o/tiny", "1b") in r.manifests, "push: the model is in the registry", parts[-3:])
+        ok(any(p.digest == "sha256:" + SUM and p.total == len(FILE) for p in parts), "push: how far it is", parts)
+        got = r.got
+        ok(c.push(target, insecure=True).status == "success" and r.got == got, "push again: nothing is sent")
+        e = raises(lambda: c.push(f"127.0.0.1:{r.port}/o/none:1b", insecure=True))
+        ok(e and e.status_code == 404, "push: of none", e)
 
 
 def broken(c):
@@ -134,6 +167,10 @@ with Server(env={"MOAT_HOME": HOME}) as s:
     roles(s, plain)
     s.key = key
     pulls(s, c)
+    creates(c)
+    pushes(c)
+    c.delete("pirate:1")
+    c.delete("pirate:2")
     names(c)
     broken(c)
     shared(s, c)
