@@ -77,6 +77,8 @@ static bool pull(struct pulling *p, const struct order *o, struct err *e)
     struct url u;
     full_name(o, text);
     upstream_job(&p->q.job, o->config);
+    if (!upstream_parse(&p->u.ref, text, e)) /* before anything is said */
+        return err_at(e, "%s", text);
     errand_tell(p->out, json_pack("{ss}", "status", "pulling manifest"));
     if (!upstream_resolve(&p->u, text, &p->q.job, NULL, e) || !url_parse(&u, p->u.url, e) ||
         !upstream_name(&p->u.ref, u.file, &p->q.name, e))
@@ -232,9 +234,9 @@ static bool push(struct pushing *p, const struct order *o, struct manifest *m, s
     struct name name;
     full_name(o, text);
     upstream_job(&p->q.how, o->config);
-    errand_tell(p->out, json_pack("{ss}", "status", "retrieving manifest"));
     if (!upstream_parse(&p->q.to, text, e))
         return err_at(e, "%s", text);
+    errand_tell(p->out, json_pack("{ss}", "status", "retrieving manifest"));
     if (p->q.to.kind != UPSTREAM_OLLAMA && p->q.to.kind != UPSTREAM_OCI)
         return fail(e, ERR_UNSUPPORTED,
                     "%s: moat pushes to registries only: oci:HOST/REPOSITORY[:TAG]", text);

@@ -74,8 +74,9 @@ def pulls(s, c):
         ok(c.pull(r.model, insecure=True).status == "success" and r.sent == before, "pull again: nothing is fetched")
         e = raises(lambda: c.pull(r.model.replace("tiny", "none"), insecure=True))
         ok(e and e.status_code == 404 and "no such model" in e.error, "pull: a model that is not there", e)
-        e = raises(lambda: c.pull("", insecure=True))
-        ok(e and e.status_code == 400, "pull: no name", e)
+        for body in ({}, {"model": ""}, {"model": 3}, {"model": "x" * 600}, {"model": "http://x"}):
+            a = s.post("/api/pull", body)
+            ok(a.status == 400 and a.json()["error"], f"pull: {str(body)[:40]}: 400", a)
 
 
 def names(c):
@@ -141,7 +142,7 @@ def shared(s, c):
     with Registry() as r:
         r.options = {"drip": (262144, 0.1)}
         got = together(5, lambda i: c.pull(r.model, insecure=True).status)
-        ok(got == ["success"] * 5 and r.sent < 1.02 * len(FILE) + 10000, f"five clients, one download ({r.sent} bytes)", got)
+        ok(got == ["success"] * 5 and r.sent < 1.5 * len(FILE), f"five clients, one download ({r.sent} bytes)", got)
     c.delete("tiny:1b")
     with Registry() as r:
         r.options = {"drip": (65536, 0.1)}

@@ -117,7 +117,7 @@ def through():
         with Mirror("--upstream-hf", f"http://127.0.0.1:{hub.port}", home=HOME) as m:
             got = together(50, lambda i: digest_of(m.port, "/o/r/resolve/main/a.gguf"))
             ok(all(x == (sha256(data), len(data)) for x in got), "50 clients through the mirror, byte for byte", [x for x in got if not isinstance(x, tuple)][:2])
-            ok(hub.sent <= 1.01 * len(data), f"upstream sent {hub.sent / MIB:.0f} MiB of {len(data) / MIB:.0f}")
+            ok(hub.sent <= 1.05 * len(data), f"upstream sent {hub.sent / MIB:.0f} MiB of {len(data) / MIB:.0f}")
 
 
 def encrypted(data):

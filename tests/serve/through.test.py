@@ -74,7 +74,7 @@ def once():
         bodies = together(50, lambda i: m.get(file_path("a.gguf"), headers={"Range": "bytes=1000-"} if i % 5 == 0 else None))
         good = all(b.body == (data[1000:] if i % 5 == 0 else data) for i, b in enumerate(bodies) if hasattr(b, "body"))
         ok(good and all(hasattr(b, "body") for b in bodies), "50 clients at once, byte for byte", [b for b in bodies if not hasattr(b, "body")][:2])
-        ok(len(data) <= hub.sent < 1.02 * len(data) + 10000, f"upstream has sent it once: {hub.sent} bytes for {len(data)}")
+        ok(len(data) <= hub.sent < 1.5 * len(data), f"upstream has sent it once: {hub.sent} bytes for {len(data)}")
         stats = m.get("/stats").json()
         ok(stats["pulls"] == 1 and stats["through_bytes"] == len(data) and stats["sent"][0]["requests"] >= 50, "/stats says so", stats)
         before = len(hub.requests)
@@ -151,7 +151,7 @@ def registry():
         h = m.ask("HEAD", "/v2/library/tiny/blobs/" + layer["digest"])
         ok(h.status == 200 and h.headers["content-length"] == str(len(data)) and hub.sent == 0, "registry: HEAD of the layer", h)
         got = together(10, lambda i: m.get("/v2/library/tiny/blobs/" + layer["digest"]).body == data)
-        ok(all(x is True for x in got) and hub.sent < 1.02 * len(data) + 10000, f"registry: 10 clients, one download ({hub.sent} bytes)")
+        ok(all(x is True for x in got) and hub.sent < 1.5 * len(data), f"registry: 10 clients, one download ({hub.sent} bytes)")
         ok(m.get("/v2/library/tiny/manifests/1b").body == r.body, "registry: the manifest stays the same")
         ok(m.get("/v2/library/none/manifests/1b").status == 404, "registry: what upstream does not have")
         env = {"MOAT_HOME": HOME + "-client"}
