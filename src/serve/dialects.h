@@ -38,6 +38,12 @@ void ollama_tags(struct exchange *x);
 void ollama_show(struct exchange *x);
 void ollama_ps(struct exchange *x);
 void ollama_version(struct exchange *x);
+void ollama_pull(struct exchange *x);
+void ollama_push(struct exchange *x);
+void ollama_create(struct exchange *x);
+void ollama_copy(struct exchange *x);
+void ollama_delete(struct exchange *x);
+void ollama_blob(struct exchange *x);
 
 /* moat mirror */
 void mirror_root(struct exchange *x);

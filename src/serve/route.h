@@ -21,7 +21,7 @@ struct route {
 /* The rows of moat serve, and those of moat mirror. */
 struct routes {
     const struct route *v;
-    size_t n;
+    size_t n, n_open; /* those from n_open on are only for a key with the role of an operator */
 };
 extern const struct routes route_models, route_mirror;
 
