@@ -61,7 +61,7 @@ static void describe_service(struct check *k, const struct host_service *s)
     else
         snprintf(item, sizeof item, gettext("%s holds %.0f MiB"), s->unit, mib);
     if (n + strlen(item) + 3 < sizeof k->text)
-        snprintf(k->text + n, sizeof k->text - n, "%s%s", n ? "; " : "", item);
+        snprintf(k->text + n, sizeof k->text - n, "%s%s", n ? "\n" : "", item);
 }
 
 /* One command a line. */
