@@ -8,7 +8,7 @@ temperature 0.8, top_k 40, top_p 0.95); eight streams at once against llama.cpp'
 turn over a history of 4,000 tokens; a cancel amid a long prompt; the wait of a newcomer behind one. --dry, --only: prints only.
 Tokens are counted from the first event of a stream to its last. Run it on a machine that does nothing else.
 """
-import argparse, json, os, re, selectors, socket, statistics, subprocess, sys, time
+import argparse, json, os, re, select, selectors, socket, statistics, subprocess, sys, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "moat")
@@ -166,14 +166,15 @@ def busy(s):
 
 def long_prompt(s, mark):
     c = socket.create_connection(("127.0.0.1", s.port))
-    c.sendall(request("/completion", {"prompt": long_text(1800, mark), "n_predict": 1, "stream": True}))
+    c.sendall(request("/completion", {"prompt": long_text(1100, mark), "n_predict": 1, "stream": True}))
     while not busy(s):
-        pass
+        if select.select([c], [], [], 0)[0]:
+            sys.exit(f"bench/serve.py: the long prompt was not read on: {c.recv(400)!r}")
     return c
 
 
 def interruptions(o):
-    """A client that goes away amid its prompt of about 7,000 tokens, and one that comes meanwhile."""
+    """A client that goes away amid its prompt of about 6,000 tokens, and one that comes meanwhile."""
     cancels, waits = [], []
     with Server(SMOLLM2, "--context", 8192) as s:
         for i in range(8 * o.rounds):
