@@ -61,9 +61,6 @@ uint64_t os_rss_bytes(void);    /* resident memory of this process */
 bool os_mkdirs(const char *path,
                struct err *e) MUST_USE; /* like mkdir -p, mode 0700 for new ones */
 
-/* An empty file without a name, in memory, that only this process sees: its descriptor, or -1. */
-int os_memory_file(const char *label, struct err *e) MUST_USE;
-
 /* A file that appears whole or not at all: written without a name where the file system can (so
  * nothing is left when the process is killed) or else under a temporary one in the same directory,
  * fsynced, renamed over `path`, directory fsynced. */

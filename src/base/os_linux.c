@@ -203,14 +203,6 @@ uint64_t os_rss_bytes(void)
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-int os_memory_file(const char *label, struct err *e)
-{
-    int fd = memfd_create(label, MFD_CLOEXEC);
-    if (fd < 0)
-        fail(e, ERR_LIMIT, "no file in memory can be made: %s", strerror(errno));
-    return fd;
-}
-
 static bool make_dir(const char *path)
 {
     struct stat st;

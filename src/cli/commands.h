@@ -7,6 +7,8 @@
 
 extern const struct command cmd_bench;
 
+extern const struct command cmd_bundle;
+
 extern const struct command cmd_catalog;
 
 extern const struct command cmd_completion;

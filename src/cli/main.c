@@ -56,6 +56,8 @@ static const struct row {
     {N_("This program"), NULL},
     {NULL, &cmd_doctor},
 
+    {NULL, &cmd_bundle},
+
     {NULL, &cmd_config},
     {NULL, &cmd_key},
 

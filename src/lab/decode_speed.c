@@ -2,11 +2,9 @@
 /* lab/decode_speed: see decode_speed.h. */
 #include "lab/decode_speed.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/os.h"
@@ -103,28 +101,6 @@ static bool write_model(const struct shape *s, enum dtype t, const void *data, s
     return ok;
 }
 
-/* The model as a file that only this process sees. */
-static struct gguf *file_of(const struct buf *bytes, struct err *e)
-{
-    int fd = os_memory_file("made-up model", e);
-    size_t at = 0;
-    while (fd >= 0 && at < bytes->n) {
-        ssize_t n = write(fd, bytes->p + at, bytes->n - at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            break;
-        at += (size_t)n;
-    }
-    if (fd >= 0 && at == bytes->n)
-        return gguf_take_fd(fd, "made-up model", e);
-    if (fd >= 0) {
-        fail(e, ERR_IO, "cannot make a model to measure with: %s", strerror(errno));
-        close(fd);
-    }
-    return NULL;
-}
-
 static struct gguf *make_model(const struct shape *s, enum dtype t, struct err *e)
 {
     struct gguf *g = NULL;
@@ -134,8 +110,8 @@ static struct gguf *make_model(const struct shape *s, enum dtype t, struct err *
     buf_init(&bytes, s->n_layer * (layer_bytes(s, t) + (64u << 10)) + widest);
     if (data) {
         memset(data, FILL_BYTE, widest);
-        if (write_model(s, t, data, &bytes, e))
-            g = file_of(&bytes, e);
+        int fd = write_model(s, t, data, &bytes, e) ? os_memory_file(buf_view(&bytes), e) : -1;
+        g = fd >= 0 ? gguf_take_fd(fd, "made-up model", e) : NULL;
     }
     mem_free_lazy(data, widest, 1);
     buf_clear(&bytes);

@@ -135,6 +135,8 @@ CASES = [
     ("pulling without a name for it", None, ["pull", "https://host.invalid/"]),
     ("pulling with a digest that is none", None, ["pull", "https://host.invalid/model.gguf", "--sha256", "abc"]),
     ("importing a wheel without a model", lambda: wheel("pkg-1.0-py3-none-any.whl", {"pkg/__init__.py": ""}), ["import", "pkg-1.0-py3-none-any.whl", "--name", "a:b"]),
+    ("verifying a bundle without a key", None, ["bundle", "verify", "site.moat"]),
+    ("a bundle that is none", sound, ["bundle", "verify", "model.gguf", "--key", "ed25519:Yl8Aow3ONYB09V/4tvd+K4EOAeOfr2IISixX+s/Quz8="]),
     ("examining a machine that is not there", None, ["doctor", "--root", "nowhere"]),
     ("a remedy that is none", None, ["doctor", "--fix", "--only", "magic"]),
     ("removing what is not there", None, ["rm", "smollm2:135m"]),
