@@ -18,7 +18,7 @@ import gguf_mini as g  # noqa: E402
 from tap import *  # noqa: E402,F403
 
 WORK = tempfile.TemporaryDirectory()
-FLIPS = int(os.environ.get("FLIPS", "400"))
+FLIPS = int(os.environ.get("FLIPS", "150"))  # FLIPS=5000 for a long look
 rng = random.Random(8)
 
 
