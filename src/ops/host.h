@@ -17,7 +17,7 @@ struct host_cpu {
     char name[HOST_WORD]; /* of the chip, and of the board where it says so */
     char arch[16];        /* "x86-64", "aarch64", or "" */
     char isa[16];         /* the strongest level of compute/kernel it has */
-    char governor[32];    /* of its frequency */
+    char governor[32];    /* of its frequency; "": none, or the processor itself governs */
     uint32_t online;      /* logical CPUs */
     uint32_t allowed;     /* of those, what this process may use */
     uint32_t cores;       /* distinct cores of all that are online */

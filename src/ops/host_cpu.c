@@ -123,6 +123,17 @@ static uint32_t count_nodes(const char *root)
     return n ? n : 1;
 }
 
+/* With a driver such as intel_pstate a governor of the name powersave is no brake. */
+static void read_governor(struct host_cpu *c, const char *root)
+{
+    char driver[64];
+    host_line(driver, sizeof driver, root, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_driver");
+    if (!strstr(driver, "pstate"))
+        host_line(c->governor, sizeof c->governor, root,
+                  "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+    str_make_printable(c->governor);
+}
+
 void host_read_cpu(struct host_cpu *c, const char *root)
 {
     struct buf cpuinfo, status;
@@ -148,9 +159,7 @@ void host_read_cpu(struct host_cpu *c, const char *root)
     double quota = cgroup_bound(root).cpus;
     c->quota = quota < CPUS_MAX ? quota : 0;
     c->l3_bytes = cache_bytes(root);
-    host_line(c->governor, sizeof c->governor, root,
-              "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
-    str_make_printable(c->governor);
+    read_governor(c, root);
     buf_clear(&cpuinfo);
     buf_clear(&status);
 }

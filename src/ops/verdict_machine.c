@@ -189,6 +189,8 @@ static void check_pool(struct verdict *v, const struct host *h)
     if (h->pool) {
         snprintf(k->text, sizeof k->text, "%s",
                  gettext("moat.slice keeps memory for what runs in it"));
+        snprintf(k->command, sizeof k->command,
+                 "sudo systemd-run --slice=moat.slice moat serve --model NAME");
         return;
     }
     uint64_t most = total - POOL_REST;
