@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "store/thin.h"
+
 /* The bytes must be there: a name for nothing would be found out only when it runs. */
 static bool has_bytes(const struct store *s, const struct manifest *m, struct err *e)
 {
