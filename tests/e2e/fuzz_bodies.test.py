@@ -131,6 +131,8 @@ def error_shape(path, body):
         return isinstance(e, str) and bool(e)
     if not isinstance(e, dict) or not isinstance(e.get("message"), str) or not e["message"] or not isinstance(e.get("type"), str):
         return False
+    if path.startswith("/v1/messages"):
+        return True
     return {"param", "code"} <= set(e) if path.startswith("/v1/") else isinstance(e.get("code"), int)
 
 
