@@ -140,7 +140,7 @@ def text():
     ends = {row.index(word) + len(word) for row, word in [(rows[0], "TOKENS/S")]} | {len(row[:row.rindex("  ")].rstrip()) for row in rows[1:]}
     ok(len(rows) == 16 and len(ends) == 1, "columns line up", plain)
     ok(max(map(len, plain.splitlines())) <= 80, "80 columns are enough", plain)
-    chinese = doctor("laptop", env={"LANG": "zh_CN.UTF-8", "LANGUAGE": ""}).out
+    chinese = doctor("laptop", env={"LANG": "zh_CN.UTF-8", "LC_ALL": "", "LANGUAGE": ""}).out
     ok("模型" in chinese and "This machine" not in chinese, "in Chinese too", chinese)
 
 
