@@ -18,7 +18,7 @@ static uint32_t slots_for(uint32_t n_word)
 uint64_t mask_set_most_bytes(uint32_t n_bits)
 {
     uint32_t n_word = (n_bits + 31) / 32;
-    uint64_t tree = (uint64_t)n_bits * 2 * (sizeof(struct token_node));
+    uint64_t tree = (uint64_t)n_bits * 3 * sizeof(struct token_node); /* 2.2 nodes a token */
     uint64_t rows = slots_for(n_word) + MASK_PARTS * 3 / 2 + MASK_PLAIN * MASK_PLAIN_ROWS;
     uint64_t masks = rows * n_word * sizeof(uint32_t);
     return 2ull * LIMIT_GRAMMAR_CACHE + masks + tree; /* arrays grow by doubling */
