@@ -20,7 +20,7 @@ PKG_CONFIG ?= $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/$(CROSS)/pkgconfig:/usr/s
 PYTHON ?= python3
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
-PKGS := jansson libpcre2-8 libutf8proc libedit libssl libcrypto libarchive libcurl libuv
+PKGS := jansson libpcre2-8 libutf8proc libedit libssl libcrypto libarchive libcurl libuv libsodium
 # The HTTP parser of src/serve, where scripts/setup puts it.
 LLHTTP := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moat/llhttp-9.3.0.0/lib
 
@@ -83,6 +83,9 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+# the catalogue of models is part of the program
+$(BUILD)/obj/store/catalog_built_in.o: share/catalog.json
 
 # generated code of others: without our extra warnings
 $(LLHTTP_OBJ): $(BUILD)/obj/llhttp/%.o: $(LLHTTP)/%.c Makefile

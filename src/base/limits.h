@@ -45,6 +45,11 @@
 #define LIMIT_STOP_BYTES       1024u          /* bytes of one of them */
 #define LIMIT_LOGIT_BIAS       4096u          /* tokens with a bias in one request */
 #define LIMIT_MANIFEST_BYTES   (1u << 20)     /* one manifest of the store */
+#define LIMIT_CATALOG_BYTES    (8u << 20)     /* a catalogue of models */
+#define LIMIT_CATALOG_MODELS   65536u         /* models in it */
+#define LIMIT_CATALOG_ALIASES  64u            /* further names of one of them */
+#define LIMIT_CATALOG_TEXT     2048u          /* bytes of a text in it */
+#define LIMIT_CATALOGS         32u            /* catalogues of one store */
 #define LIMIT_HTTP_LINE        8192u          /* bytes of a request line */
 #define LIMIT_HTTP_HEAD        16384u         /* bytes of a request's head */
 #define LIMIT_HTTP_HEADERS     100u           /* headers of a request */

@@ -86,6 +86,9 @@ bool os_atomic_rename(struct os_atomic_file *f, const char *path, struct err *e)
 /* Gives an open, written file its name for good: fsync, mode, rename, both directories. */
 bool os_place(int fd, const char *from, const char *to, unsigned mode, struct err *e) MUST_USE;
 
+/* An open file that is nowhere but in memory and holds these bytes, for good; -1: error. */
+int os_memory_file(struct str bytes, struct err *e) MUST_USE;
+
 /* One process at a time between open and close, which removes the lock file; waits its turn. */
 struct os_lock {
     int fd;

@@ -242,6 +242,20 @@ static const char *parent_of(const char *path, char dir[4096])
     return dir;
 }
 
+int os_memory_file(struct str bytes, struct err *e)
+{
+    struct os_atomic_file f = {.path = "memory"};
+    f.fd = memfd_create("moat", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (f.fd < 0)
+        fail(e, ERR_LIMIT, "memory is short: %s", strerror(errno));
+    else if (!os_atomic_write(&f, bytes.p, bytes.n, e) ||
+             fcntl(f.fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
+        close(f.fd);
+        f.fd = -1;
+    }
+    return f.fd;
+}
+
 bool os_atomic_open(struct os_atomic_file *f, const char *path, struct err *e)
 {
     f->fd = -1;

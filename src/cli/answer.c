@@ -115,6 +115,7 @@ static void begin_call(struct answer *a, const struct toolcall_event *ev)
     buf_reset(&a->name);
     buf_reset(&a->arguments);
     buf_str(&a->name, ev->text);
+    a->in_text = a->escaped = false;
     end_reasoning(a);
     new_line(a, false);
     if (!is_shown(a))
@@ -123,6 +124,34 @@ static void begin_call(struct answer *a, const struct toolcall_event *ev)
     show(a, buf_view(&a->name));
     show_style(a, TERM_PLAIN);
     show(a, STR(" "));
+}
+
+/* A piece of a JSON text with one blank behind , and : and none elsewhere. */
+static void add_tidy(struct answer *a, struct str s, struct buf *out)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+        if (a->in_text || !blank)
+            buf_byte(out, c);
+        if (!a->in_text && (c == ',' || c == ':'))
+            buf_byte(out, ' ');
+        if (c == '"' && !a->escaped)
+            a->in_text = !a->in_text;
+        a->escaped = a->in_text && c == '\\' && !a->escaped;
+    }
+}
+
+static void take_arguments(struct answer *a, struct str s)
+{
+    struct buf tidy;
+    buf_str(&a->arguments, s);
+    if (!is_shown(a))
+        return;
+    buf_init(&tidy, LIMIT_TEXT_BYTES);
+    add_tidy(a, s, &tidy);
+    show(a, buf_view(&tidy));
+    buf_clear(&tidy);
 }
 
 /* Every call has an id, also where the model wrote none. */
@@ -166,9 +195,7 @@ static void take_event(void *arg, const struct toolcall_event *ev)
         begin_call(a, ev);
         break;
     case TOOLCALL_ARGUMENTS:
-        buf_str(&a->arguments, ev->text);
-        if (is_shown(a))
-            show(a, ev->text);
+        take_arguments(a, ev->text);
         break;
     case TOOLCALL_END:
         end_call(a, ev);

@@ -2,9 +2,9 @@
 /* cli/answer: an answer on its way from generate() to the user.
  *
  * text/toolcall splits it into reasoning, content and calls of tools. On a terminal the reasoning
- * is dimmed, calls are lines of their own, markers are not shown, every byte is made harmless and
- * lines break between words; into a file or pipe the answer goes byte for byte as the model wrote
- * it, with a newline at the end. */
+ * is dimmed, calls are lines of their own (blanks in them as one writes JSON), markers are not
+ * shown, every byte is made harmless and lines break between words; into a file or pipe the answer
+ * goes byte for byte as the model wrote it, with a newline at the end. */
 #ifndef MOAT_CLI_ANSWER_H
 #define MOAT_CLI_ANSWER_H
 
@@ -22,6 +22,7 @@ struct answer {
     struct buf raw, reasoning, content;
     json_t *calls;                  /* as OpenAI has them in a message: id, type, function */
     struct buf name, id, arguments; /* of the call in progress */
+    bool in_text, escaped;          /* where in the arguments' JSON what was shown ends */
     struct buf clean, shown;        /* scratch for one piece */
     struct word_wrap wrap;
     struct err error; /* stdout failed for another reason than a closed pipe */

@@ -15,6 +15,7 @@
 #include "cli/setting_opts.h"
 #include "cli/table.h"
 #include "cli/term.h"
+#include "cli/tool_opts.h"
 
 enum { HELP_COLUMN = 23 };
 
@@ -186,8 +187,7 @@ static bool run_system(struct chat_state *c, struct str arg, struct err *e)
     return ok;
 }
 
-/* A file name, "~/" meaning the home directory. */
-static bool file_name(struct str arg, char path[4096], struct err *e)
+bool chat_file_name(struct str arg, char path[4096], struct err *e)
 {
     const char *home = getenv("HOME");
     if (!arg.n)
@@ -197,10 +197,62 @@ static bool file_name(struct str arg, char path[4096], struct err *e)
     return (n > 0 && n < 4096) || fail(e, ERR_USAGE, "the file name is too long");
 }
 
+/* name(needed, [may be left out]), and on a line of its own what the tool is for. */
+static void tool_line(const json_t *f, struct buf *out)
+{
+    const json_t *parameters = json_object_get(f, "parameters");
+    const char *key, *about = json_string_value(json_object_get(f, "description"));
+    json_t *v;
+    struct buf line;
+    bool first = true;
+    buf_init(&line, LIMIT_TEXT_BYTES);
+    buf_fmt(&line, "%s(", json_string_value(json_object_get(f, "name")));
+    json_object_foreach(json_object_get(parameters, "properties"), key, v)
+    {
+        bool needed = tool_opts_needs(parameters, key);
+        buf_fmt(&line, needed ? "%s%s" : "%s[%s]", first ? "" : ", ", key);
+        first = false;
+    }
+    buf_cstr(&line, ")\n");
+    buf_cstr(&line, about ? about : "");
+    struct buf clean;
+    buf_init(&clean, LIMIT_TEXT_BYTES);
+    term_clean(&clean, str_trim(buf_view(&line)));
+    struct str rest = buf_view(&clean), head;
+    str_cut(&rest, '\n', &head);
+    term_wrap(out, head, 4, 0, term_columns(STDERR_FILENO));
+    if (rest.n)
+        term_wrap(out, rest, 6, 0, term_columns(STDERR_FILENO));
+    buf_clear(&clean);
+    buf_clear(&line);
+}
+
+static bool run_tools(struct chat_state *c, struct str arg, struct err *e)
+{
+    size_t i;
+    json_t *tool;
+    struct buf out;
+    (void)arg;
+    if (!c->session->tools) {
+        chat_say("%s", _("There are no tools; moat run with --tools FILE gives some."));
+        return true;
+    }
+    buf_init(&out, LIMIT_TEXT_BYTES);
+    json_array_foreach(c->session->tools, i, tool)
+    {
+        const json_t *f = json_object_get(tool, "function");
+        tool_line(f ? f : tool, &out);
+    }
+    fputs(buf_c(&out), stderr);
+    bool ok = buf_ok(&out, "tools", e);
+    buf_clear(&out);
+    return ok;
+}
+
 static bool run_save(struct chat_state *c, struct str arg, struct err *e)
 {
     char path[4096];
-    if (!file_name(arg, path, e) || !talk_save(&c->talk, c->session->model, path, e))
+    if (!chat_file_name(arg, path, e) || !talk_save(&c->talk, c->session->model, path, e))
         return false;
     chat_say(_("Saved in %s."), path);
     return true;
@@ -209,7 +261,7 @@ static bool run_save(struct chat_state *c, struct str arg, struct err *e)
 static bool run_load(struct chat_state *c, struct str arg, struct err *e)
 {
     char path[4096];
-    if (!file_name(arg, path, e) || !talk_load(&c->talk, path, e))
+    if (!chat_file_name(arg, path, e) || !talk_load(&c->talk, path, e))
         return false;
     if (c->talk.chat)
         chat_say(_("Loaded: %zu messages."), talk_count(&c->talk));
@@ -241,13 +293,13 @@ bool chat_save_state(const struct chat_state *c, const char *path, struct err *e
 static bool run_save_state(struct chat_state *c, struct str arg, struct err *e)
 {
     char path[4096];
-    return file_name(arg, path, e) && chat_save_state(c, path, e);
+    return chat_file_name(arg, path, e) && chat_save_state(c, path, e);
 }
 
 static bool run_load_state(struct chat_state *c, struct str arg, struct err *e)
 {
     char path[4096];
-    return file_name(arg, path, e) && chat_load_state(c, path, e);
+    return chat_file_name(arg, path, e) && chat_load_state(c, path, e);
 }
 
 static bool run_bye(struct chat_state *c, struct str arg, struct err *e)
@@ -263,6 +315,7 @@ static const struct row rows[] = {
     {"/clear", "", N_("forget the conversation"), run_clear},
     {"/set", "[KEY [VALUE]]", N_("show or change the settings of the answer"), run_set},
     {"/system", "[TEXT|none]", N_("show, set or remove the system message"), run_system},
+    {"/tools", "", N_("what the model may call"), run_tools},
     {"/save", "FILE", N_("write the conversation to a file"), run_save},
     {"/load", "FILE", N_("go on with a saved conversation"), run_load},
     {"/save-state", "FILE", N_("the same with all that was computed"), run_save_state},

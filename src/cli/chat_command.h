@@ -18,6 +18,9 @@ bool chat_is_command(struct str line);
 void chat_command(struct chat_state *c, struct str line);
 void chat_complete(struct str word, void (*offer)(void *arg, const char *word), void *arg);
 
+/* A file name, "~/" meaning the home directory. */
+bool chat_file_name(struct str arg, char path[4096], struct err *e) MUST_USE;
+
 /* The conversation and what was computed of it; a line says what was done. */
 bool chat_load_state(struct chat_state *c, const char *path, struct err *e) MUST_USE;
 bool chat_save_state(const struct chat_state *c, const char *path, struct err *e) MUST_USE;

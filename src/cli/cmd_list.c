@@ -78,7 +78,9 @@ static bool run(const struct options *o, int *status, struct err *e)
     else if (ok && l.n)
         ok = table_print(&l.table, true, e);
     else if (ok && !l.status)
-        fprintf(stderr, "%s\n", _("no models yet: moat import FILE --name NAME adds one"));
+        fprintf(stderr, "%s\n",
+                _("no models yet: moat pull NAME fetches one (moat catalog search shows "
+                  "which), moat import FILE --name NAME adds one"));
     table_clear(&l.table);
     json_decref(l.models);
     *status = l.status;

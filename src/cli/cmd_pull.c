@@ -6,8 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/pull_show.h"
-#include "cli/pull_source.h"
+#include "cli/pull_run.h"
 #include "cli/read_settings.h"
 #include "cli/table.h"
 #include "cli/term.h"
@@ -22,6 +21,12 @@ static void row(struct table *t, const char *label, struct str value)
 
 static const char *how_verified(const struct pull_source *s, const struct pull_result *r)
 {
+    if (s->pin)
+        return _("the catalogue knows no SHA-256: from now on it must be this one");
+    if (s->pinned)
+        return _("yes, it is what came first");
+    if (r->verified && s->hit.entry)
+        return _("yes, against the catalogue");
     if (!r->verified)
         return _("no: nothing to compare with was given (--sha256)");
     return s->from_hub ? _("yes, against the SHA-256 that the hub names") : _("yes");
@@ -35,6 +40,8 @@ static bool print_text(const struct pull_source *s, const struct pull_request *q
     table_init(&t, "ll");
     printf(r->replaced ? _("%s is now another model:\n") : _("%s is there:\n"), q->name.text);
     row(&t, _("source"), str_of(q->source));
+    if (s->hit.entry && s->hit.entry->licence[0])
+        row(&t, _("licence"), str_of(s->hit.entry->licence));
     table_cell(&t, str_of(_("size")));
     if (r->present)
         table_fmt(&t, _("%s, was in the store already"), term_size(r->size, size));
@@ -72,17 +79,11 @@ static bool pull(struct pull_source *s, const struct pull_options *o, struct err
 {
     struct pull_request q = {0};
     struct pull_result r;
-    struct pull_show show;
     json_t *settings = NULL;
     if (o->config && !read_settings(o->config, &settings, e))
         return false;
     q.settings = settings;
-    bool ok = pull_source_find(s, o, &q, e);
-    if (ok) {
-        pull_show_start(&show, q.name.text, o->json, &q.watch);
-        ok = pull_model(&q, &r, e);
-        pull_show_end(&show);
-    }
+    bool ok = pull_run(s, o, &q, &r, e);
     ok = ok && (o->json ? print_json(&q, &r, e) : print_text(s, &q, &r, e));
     json_decref(settings);
     return ok;
@@ -92,6 +93,8 @@ static bool run(const struct pull_options *o, struct err *e)
 {
     struct pull_source *s = mem_new(1, sizeof *s, e);
     bool ok = s && pull(s, o, e);
+    if (s)
+        pull_source_clear(s);
     mem_free(s);
     return ok;
 }
@@ -108,7 +111,7 @@ static int main_pull(int argc, char **argv)
 
 const struct command cmd_pull = {
     .name = "pull",
-    .args = "URL|hf:...|ms:...|ollama:...|oci:...",
+    .args = "NAME[:TAG]|URL|hf:...|ms:...|ollama:...|oci:...",
     .summary = N_("fetch a model from the network and keep it"),
     .detail =
         N_("The file is fetched over several connections, checked, and kept in $MOAT_HOME "
@@ -116,6 +119,8 @@ const struct command cmd_pull = {
            "off goes on where it was: with the next try, with the next source, or with the "
            "next moat pull of the same. Failures of the network are tried again for ever; "
            "Ctrl-C stops.\n\n"
+           "NAME[:TAG] is looked up in the catalogues: the one that is part of moat and those "
+           "that moat catalog add brought; moat catalog search shows what there is.\n\n"
            "Besides addresses it takes hf:ORG/REPO/FILE.gguf (Hugging Face), "
            "ms:ORG/REPO/FILE.gguf (ModelScope), ollama:MODEL[:TAG] and "
            "oci:HOST/REPOSITORY[:TAG]; these say themselves which SHA-256 the file has. "

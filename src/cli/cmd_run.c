@@ -20,6 +20,7 @@
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
+#include "cli/pull_run.h"
 #include "cli/read_grammar.h"
 #include "cli/saved_state.h"
 #include "cli/setting_opts.h"
@@ -33,12 +34,12 @@ static struct run_options {
     uint32_t threads;
     enum kv_type kv;
     enum precision precision;
-    bool raw, json, verbose, history, helped;
+    bool raw, json, verbose, history, pull, helped;
     const char *system, *config, *state;
     const char *grammar, *schema, *tools; /* files; one at most */
     const char *tool_choice;
     const char *prompt; /* NULL: none given */
-    const char *model;
+    const char *model, *draft;
 } o;
 
 static bool take_num_gpu(void *out, struct str value, struct err *e)
@@ -68,8 +69,9 @@ static const struct opt own_options[] = {
     {"state", 0, OPT_TEXT, &o.state, "FILE",
      N_("go on from what this file says was computed, and leave the new state in it"), 0, 0, NULL},
     {"tools", 0, OPT_TEXT, &o.tools, "FILE",
-     N_("tools from a JSON file, as in a request of OpenAI; calls are printed, not made"), 0, 0,
-     NULL},
+     N_("tools from a JSON file, as in a request of OpenAI; calls are shown, not made: in a "
+        "conversation you say what they gave"),
+     0, 0, NULL},
     {"tool-choice", 0, OPT_TEXT, &o.tool_choice, "WHICH",
      N_("whether tools may be called: auto, required, none, or the name of one that must be"), 0, 0,
      NULL},
@@ -77,6 +79,9 @@ static const struct opt own_options[] = {
     {"verbose", 'v', OPT_FLAG, &o.verbose, NULL, N_("show memory and speed on stderr"), 0, 0, NULL},
     {"no-history", 0, OPT_NO_FLAG, &o.history, NULL,
      N_("keep no file of the lines typed in a conversation"), 0, 0, NULL},
+    {"pull", 0, OPT_FLAG, &o.pull, NULL,
+     N_("fetch the model first where it is not here but in a catalogue, without asking"), 0, 0,
+     NULL},
     {"", 0, OPT_GROUP, NULL, NULL, N_("Machine"), 0, 0, NULL},
     {"memory", 0, OPT_SIZE, &o.memory, "SIZE",
      N_("most memory to take, like 12G; what does not fit is refused before loading"), 0, 0, NULL},
@@ -84,6 +89,9 @@ static const struct opt own_options[] = {
     {"num-gpu", 0, OPT_CALL, &o.num_gpu, "N",
      N_("layers on a GPU; only 0, as no GPU backend is built in"), 0, 0, take_num_gpu},
     KV_OPTION(&o.kv),
+    {"draft", 0, OPT_TEXT, &o.draft, "MODEL",
+     N_("a smaller model of the same family, which guesses ahead; the answer stays the same"), 0, 0,
+     NULL},
     PRECISION_OPTIONS(&o.precision),
     {0},
 };
@@ -195,7 +203,7 @@ static bool answer_once(struct session *s, struct str words, int *status, struct
     struct generation r = {0};
     buf_init(&prompt, LIMIT_TEXT_BYTES);
     bool ok = form_prompt(s, words, &prompt, e) &&
-              (!s->tools || tool_opts_bind(s, o.tool_choice, buf_view(&prompt), e)) &&
+              (!s->tools || tool_opts_bind(s, s->tool_choice, buf_view(&prompt), e)) &&
               answer_between_states(s, buf_view(&prompt), &a, &r, e);
     if (ok && s->json)
         ok = print_json(s, &a, &r, e);
@@ -223,30 +231,57 @@ static bool bind_answers(struct session *s, struct err *e)
     return s->grammar != NULL;
 }
 
-static bool open_session(struct session *s, struct err *e)
-{
+/* A model's file, and where its packed weights are. */
+struct source {
+    struct gguf *file; /* NULL: none is asked for, or taken over */
     struct packs packs;
-    uint64_t start = os_now_ns();
-    struct gguf *file = open_model(o.model, e);
-    if (!file)
+};
+
+static bool open_source(struct source *src, const char *model, struct err *e)
+{
+    src->file = NULL;
+    if (!model)
+        return true;
+    if ((src->file = open_model(model, e)) && packs_init(&src->packs, src->file, e))
+        return true;
+    gguf_close(src->file);
+    return false;
+}
+
+static bool open_generator(struct session *s, struct err *e)
+{
+    struct source main, draft;
+    if (!open_source(&main, o.model, e))
         return false;
-    if (!packs_init(&packs, file, e)) {
-        gguf_close(file);
+    if (!open_source(&draft, o.draft, e)) {
+        gguf_close(main.file);
+        packs_done(&main.packs);
         return false;
     }
-    struct load_options g = {.memory = o.memory,
-                             .threads = o.threads,
-                             .kv = o.kv,
-                             .precision = o.precision,
-                             .pack = &packs.params,
-                             .grammar = o.grammar || o.schema || s->tools};
-    s->generator = generator_open(file, &s->settings, &g, &s->plan, e);
-    packs_done(&packs);
-    if (!s->generator) {
+    struct load_options load = {.memory = o.memory,
+                                .threads = o.threads,
+                                .kv = o.kv,
+                                .precision = o.precision,
+                                .pack = &main.packs.params,
+                                .grammar = o.grammar || o.schema || s->tools};
+    if (draft.file)
+        load.draft = (struct load_draft){draft.file, &draft.packs.params};
+    s->generator = generator_open(main.file, &s->settings, &load, &s->plan, e);
+    packs_done(&main.packs);
+    if (o.draft)
+        packs_done(&draft.packs);
+    if (s->generator)
+        return true;
+    return e->code == ERR_CORRUPT || e->code == ERR_UNSUPPORTED ? err_at(e, "%s", o.model) : false;
+}
+
+static bool open_session(struct session *s, struct err *e)
+{
+    uint64_t start = os_now_ns();
+    if (!open_generator(s, e)) {
         if (s->plan.total > s->plan.budget)
             open_model_show_plan(&s->plan);
-        return e->code == ERR_CORRUPT || e->code == ERR_UNSUPPORTED ? err_at(e, "%s", o.model)
-                                                                    : false;
+        return false;
     }
     s->load_s = (double)(os_now_ns() - start) / 1e9;
     if (o.verbose)
@@ -262,7 +297,7 @@ static bool open_session(struct session *s, struct err *e)
     return bind_answers(s, e);
 }
 
-static bool check_tools(bool chat, struct err *e)
+static bool check_tools(struct err *e)
 {
     if (o.tool_choice && !o.tools)
         return fail(e, ERR_USAGE, "--tool-choice needs --tools");
@@ -270,10 +305,7 @@ static bool check_tools(bool chat, struct err *e)
         return true;
     if (o.grammar || o.schema)
         return fail(e, ERR_USAGE, "give one of --tools, --grammar and --schema");
-    if (o.raw)
-        return fail(e, ERR_USAGE, "--tools needs the chat template, which --raw leaves out");
-    return !chat ||
-           fail(e, ERR_USAGE, "--tools needs a prompt, as an argument or on standard input");
+    return !o.raw || fail(e, ERR_USAGE, "--tools needs the chat template, which --raw leaves out");
 }
 
 static bool read_tools(struct session *s, struct err *e)
@@ -283,6 +315,7 @@ static bool read_tools(struct session *s, struct err *e)
     json_t *tools = tool_opts_read(o.tools, e);
     bool none = o.tool_choice && strcmp(o.tool_choice, "none") == 0;
     s->tools = none ? NULL : json_incref(tools);
+    s->tool_choice = o.tool_choice;
     json_decref(tools);
     return tools != NULL;
 }
@@ -295,7 +328,7 @@ static bool check_options(bool chat, struct err *e)
         return fail(e, ERR_USAGE, "--system needs the chat template, which --raw leaves out");
     if (chat && o.json)
         return fail(e, ERR_USAGE, "--json needs a prompt, as an argument or on standard input");
-    return check_tools(chat, e);
+    return check_tools(e);
 }
 
 static bool run_once(struct session *s, int *status, struct err *e)
@@ -320,7 +353,7 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
     struct session s = {.model = o.model, .state = o.state, .json = o.json, .verbose = o.verbose};
     bool chat = !o.prompt && term_is(STDIN_FILENO);
     settings_init(&s.settings);
-    bool ok = check_options(chat, e) && read_tools(&s, e) &&
+    bool ok = check_options(chat, e) && pull_offer(o.model, o.pull, e) && read_tools(&s, e) &&
               open_model_settings(o.model, &s.settings, e) &&
               setting_opts_apply(so, o.config, &s.settings, e);
     if (ok && chat) {

@@ -41,7 +41,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
          N_("the configuration (default: ~/.config/moat/config.json)"), 0, 0, NULL},
         {0},
     };
-    config_opts_init(&o->config_opts);
+    config_opts_init(&o->config_opts, CONFIG_SERVE);
     setting_opts_init(&o->setting_opts);
     const struct opt *const tables[] = {own, o->config_opts.table, o->setting_opts.table, NULL};
     if (!opts_parse(&cmd_serve, tables, argc, argv, &args, 0, 0, &o->helped, e))
@@ -91,7 +91,8 @@ static bool run(struct options *o, int *status, struct err *e)
     config_init(&config);
     bool ok = load_config(&config, o, e) && access_load(&access, &config, e) &&
               access_check(&access, &config, e) && add_models(o, &config, &models, e);
-    struct supervisor_params p = {.config = &config,
+    struct supervisor_params p = {.routes = &route_models,
+                                  .config = &config,
                                   .access = &access,
                                   .models = &models,
                                   .reload = load_config,

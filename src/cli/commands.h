@@ -7,6 +7,8 @@
 
 extern const struct command cmd_bench;
 
+extern const struct command cmd_catalog;
+
 extern const struct command cmd_completion;
 
 extern const struct command cmd_config;
@@ -25,6 +27,8 @@ extern const struct command cmd_list;
 
 extern const struct command cmd_logits;
 
+extern const struct command cmd_mirror;
+
 extern const struct command cmd_perplexity;
 
 extern const struct command cmd_pull;
@@ -38,6 +42,8 @@ extern const struct command cmd_serve;
 extern const struct command cmd_show;
 
 extern const struct command cmd_template;
+
+extern const struct command cmd_sign;
 
 extern const struct command cmd_tokenize;
 

@@ -21,14 +21,14 @@ static bool remember(void *out, struct str value, struct err *e)
     return ok;
 }
 
-void config_opts_init(struct config_opts *o)
+void config_opts_init(struct config_opts *o, enum config_use use)
 {
     size_t n = 0;
     *o = (struct config_opts){0};
     o->table[n++] = (struct opt){.name = "", .kind = OPT_GROUP, .help = N_("The server")};
     for (int i = 0; i < CONFIG_KEYS; i++) {
         const struct config_key *key = &config_keys[i];
-        if (!key->arg)
+        if (!key->arg || (key->use != CONFIG_ALL && key->use != use))
             continue;
         snprintf(o->names[i], CONFIG_OPT_NAME, "%s", key->key);
         for (char *p = o->names[i]; *p; p++)

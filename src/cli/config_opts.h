@@ -22,7 +22,8 @@ struct config_opts {
     uint32_t n_given;
 };
 
-void config_opts_init(struct config_opts *o); /* points into itself: do not copy */
+/* The keys of moat serve, or of moat mirror. It points into itself: do not copy. */
+void config_opts_init(struct config_opts *o, enum config_use use);
 bool config_opts_apply(const struct config_opts *o, struct config *c, struct err *e) MUST_USE;
 
 #endif

@@ -31,11 +31,15 @@ static const struct row {
     {NULL, &cmd_pull},
     {NULL, &cmd_import},
 
+    {NULL, &cmd_catalog},
+
     {NULL, &cmd_cp},
 
     {NULL, &cmd_rm},
 
     {NULL, &cmd_verify},
+
+    {NULL, &cmd_mirror},
 
     {N_("Measuring and testing"), NULL},
     {NULL, &cmd_bench},
@@ -52,6 +56,8 @@ static const struct row {
     {N_("This program"), NULL},
     {NULL, &cmd_config},
     {NULL, &cmd_key},
+
+    {NULL, &cmd_sign},
 
     {NULL, &cmd_completion},
 };

@@ -20,8 +20,7 @@ static bool add_mirror(void *out, struct str value, struct err *e)
     return true;
 }
 
-/* The first of them that is set names a file of CA certificates. */
-static const char *private_ca(void)
+const char *pull_private_ca(void)
 {
     static const char *const variables[] = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
                                             "CURL_CA_BUNDLE"};
@@ -33,11 +32,16 @@ static const char *private_ca(void)
     return NULL;
 }
 
+void pull_options_init(struct pull_options *o)
+{
+    *o = (struct pull_options){.job = {.connections = CONNECTIONS, .stall_s = STALL_S}};
+}
+
 static bool check(struct pull_options *o, struct err *e)
 {
     struct digest d;
     if (!o->job.ca)
-        o->job.ca = private_ca();
+        o->job.ca = pull_private_ca();
     if (o->job.root && !digest_parse(&d, str_of(o->job.root), NULL))
         return fail(e, ERR_USAGE, "the root of a hash tree has 64 hexadecimal digits");
     return true;
@@ -83,7 +87,7 @@ bool pull_options_parse(struct pull_options *o, const struct command *cmd, int a
         {0},
     };
     struct args args = {.v = &o->what};
-    *o = (struct pull_options){.job = {.connections = CONNECTIONS, .stall_s = STALL_S}};
+    pull_options_init(o);
     return opts_parse(cmd, (const struct opt *const[]){table, NULL}, argc, argv, &args, 1, 1,
                       helped, e) &&
            (*helped || check(o, e));

@@ -40,8 +40,8 @@ static bool name_of_ref(const struct upstream_ref *r, const char *file, struct n
     return name_parse(name, str_of(text), e);
 }
 
-/* What a hub says must be what the user, and every other hub, says. */
-static bool agree(struct pull_source *s, const char *text, const struct upstream *u, struct err *e)
+bool pull_source_agree(struct pull_source *s, const char *text, const struct upstream *u,
+                       struct err *e)
 {
     if (!u->has_digest)
         return true;
@@ -62,13 +62,15 @@ static bool find(struct pull_source *s, struct pull_request *q, const char *text
     char *out = s->url[q->job.n_url];
     *u = (struct upstream){0};
     if (upstream_is(text)) {
-        if (!upstream_resolve(u, text, &q->job, interrupt_flag(), e) || !agree(s, text, u, e))
+        if (!upstream_resolve(u, text, &q->job, interrupt_flag(), e) ||
+            !pull_source_agree(s, text, u, e))
             return false;
         snprintf(out, LIMIT_URL_BYTES, "%s", u->url);
     } else if (!url_is(text)) {
         return fail(e, ERR_USAGE,
-                    "\"%s\" is no address: write https://HOST/FILE.gguf, hf:ORG/REPO/FILE.gguf, "
-                    "ms:ORG/REPO/FILE.gguf, ollama:MODEL[:TAG] or oci:HOST/REPOSITORY[:TAG]",
+                    "\"%s\" is no address: write NAME[:TAG] of a catalogue, "
+                    "https://HOST/FILE.gguf, hf:ORG/REPO/FILE.gguf, ms:ORG/REPO/FILE.gguf, "
+                    "ollama:MODEL[:TAG] or oci:HOST/REPOSITORY[:TAG]",
                     text);
     } else if (url_parse(&parsed, text, e)) {
         snprintf(out, LIMIT_URL_BYTES, "%s", text);
@@ -77,6 +79,13 @@ static bool find(struct pull_source *s, struct pull_request *q, const char *text
     }
     q->job.url[q->job.n_url++] = out;
     return true;
+}
+
+static bool is_name(const char *text)
+{
+    struct name name;
+    return !upstream_is(text) && !url_is(text) && !name_is_path(str_of(text)) &&
+           name_parse(&name, str_of(text), NULL);
 }
 
 static bool find_first(struct pull_source *s, const struct pull_options *o, struct pull_request *q,
@@ -110,10 +119,15 @@ bool pull_source_find(struct pull_source *s, const struct pull_options *o, struc
         return false;
     s->has_digest = o->sha256 != NULL;
     interrupt_begin();
-    bool ok = find_first(s, o, q, &u, e);
+    bool ok = is_name(o->what) ? pull_source_catalog(s, o, q, e) : find_first(s, o, q, &u, e);
     for (uint32_t i = 0; ok && i < o->n_mirror; i++)
         ok = find(s, q, o->mirror[i], &u, e) || err_at(e, "--mirror");
     interrupt_end();
     q->expected = s->has_digest ? &s->digest : NULL;
     return ok;
+}
+
+void pull_source_clear(struct pull_source *s)
+{
+    catalog_hit_clear(&s->hit);
 }

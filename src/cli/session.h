@@ -12,6 +12,8 @@ struct session {
     struct settings settings;
     struct grammar *grammar; /* the settings' */
     json_t *tools;           /* that a model may call; NULL: none */
+    const char *tool_choice; /* NULL: auto */
+    bool said_unbound;       /* what of the tools cannot be bound has been said */
     struct memplan plan;
     const char *state; /* file to go on from and to leave the state in, or NULL */
     double load_s;

@@ -36,6 +36,7 @@ void talk_forget(struct talk *t)
 {
     json_array_clear(t->messages);
     buf_reset(&t->text);
+    t->n_renewed++;
 }
 
 bool talk_set_system(struct talk *t, const char *system, struct err *e)
@@ -106,6 +107,7 @@ bool talk_ask(struct talk *t, struct str words, struct buf *prompt, struct err *
         buf_str(prompt, buf_view(&t->text));
         return buf_ok(&t->text, "prompt", e) && buf_ok(prompt, "prompt", e);
     }
+    t->before = json_array_size(t->messages);
     if (!add(t->messages, "user", words, e))
         return false;
     if (render(t, prompt, e))
@@ -116,11 +118,36 @@ bool talk_ask(struct talk *t, struct str words, struct buf *prompt, struct err *
 
 void talk_take_back(struct talk *t)
 {
-    size_t n = json_array_size(t->messages);
-    if (n)
+    for (size_t n = json_array_size(t->messages); n > t->before; n--)
         json_array_remove(t->messages, n - 1);
     if (!t->chat && t->text.p)
         t->text.p[t->text.n = t->before] = '\0';
+}
+
+/* Templates want arguments as an object, where they are one that JSON's readers take. */
+static json_t *call_message(const json_t *call)
+{
+    const json_t *f = json_object_get(call, "function"), *text = json_object_get(f, "arguments");
+    struct err ignored;
+    json_t *args = json_parse((struct str){json_string_value(text), json_string_length(text)},
+                              "arguments", &ignored);
+    if (!args)
+        args = json_incref((json_t *)(uintptr_t)text);
+    return json_pack("{sO ss s{sO so}}", "id", json_object_get(call, "id"), "type", "function",
+                     "function", "name", json_object_get(f, "name"), "arguments", args);
+}
+
+static bool add_calls(json_t *m, const json_t *calls)
+{
+    size_t i;
+    const json_t *call;
+    json_t *list = json_array();
+    bool ok = json_object_set_new(m, "tool_calls", list) == 0;
+    json_array_foreach((json_t *)(uintptr_t)calls, i, call)
+    {
+        ok = ok && json_array_append_new(list, call_message(call)) == 0;
+    }
+    return ok;
 }
 
 bool talk_answered(struct talk *t, const struct answer *a, struct err *e)
@@ -129,16 +156,32 @@ bool talk_answered(struct talk *t, const struct answer *a, struct err *e)
         buf_str(&t->text, buf_view(&a->raw));
         return buf_ok(&t->text, "text", e);
     }
-    bool raw = toolcall_reads_think(chat_format(t->chat)) && !json_array_size(a->calls);
-    if (raw)
+    bool calls = json_array_size(a->calls) > 0;
+    if (!calls && toolcall_reads_think(chat_format(t->chat)))
         return add(t->messages, "assistant", buf_view(&a->raw), e);
     json_t *m = message("assistant", buf_view(&a->content));
-    bool ok = m &&
+    bool ok = m && (!calls || add_calls(m, a->calls)) &&
               (!a->reasoning.n || json_object_set_new(m, "reasoning_content",
                                                       json_text(buf_view(&a->reasoning))) == 0) &&
               json_array_append(t->messages, m) == 0;
     json_decref(m);
     return ok || no_memory(e);
+}
+
+bool talk_result(struct talk *t, const json_t *call, struct str text, struct err *e)
+{
+    json_t *m = message("tool", text);
+    bool ok = m && json_object_set(m, "tool_call_id", json_object_get(call, "id")) == 0 &&
+              json_object_set(m, "name",
+                              json_object_get(json_object_get(call, "function"), "name")) == 0 &&
+              json_array_append(t->messages, m) == 0;
+    json_decref(m);
+    return ok || no_memory(e);
+}
+
+bool talk_go_on(struct talk *t, struct buf *prompt, struct err *e)
+{
+    return render(t, prompt, e);
 }
 
 size_t talk_count(const struct talk *t)
@@ -204,6 +247,26 @@ bool talk_save(const struct talk *t, const char *model, const char *path, struct
     return ok;
 }
 
+static bool is_known_role(const char *role, size_t i)
+{
+    return strcmp(role, "user") == 0 || strcmp(role, "assistant") == 0 ||
+           strcmp(role, "tool") == 0 || (strcmp(role, "system") == 0 && i == 0);
+}
+
+static bool are_calls(const json_t *calls)
+{
+    size_t i;
+    const json_t *call;
+    if (calls && !json_is_array(calls))
+        return false;
+    json_array_foreach((json_t *)(uintptr_t)calls, i, call)
+    {
+        if (!json_is_string(json_object_get(json_object_get(call, "function"), "name")))
+            return false;
+    }
+    return true;
+}
+
 static bool check_messages(const json_t *list, const char *path, struct err *e)
 {
     size_t i;
@@ -216,11 +279,15 @@ static bool check_messages(const json_t *list, const char *path, struct err *e)
         if (!role || !json_is_string(json_object_get(m, "content")))
             return fail(e, ERR_USAGE, "%s: message %zu needs \"role\" and \"content\" texts", path,
                         i + 1);
-        bool known = strcmp(role, "user") == 0 || strcmp(role, "assistant") == 0 ||
-                     (strcmp(role, "system") == 0 && i == 0);
-        if (!known)
-            return fail(e, ERR_USAGE, "%s: message %zu: the role \"%s\" is not user or assistant",
-                        path, i + 1, role);
+        if (!is_known_role(role, i))
+            return fail(e, ERR_USAGE,
+                        "%s: message %zu: the role \"%s\" is not user, assistant or tool", path,
+                        i + 1, role);
+        if (!are_calls(json_object_get(m, "tool_calls")))
+            return fail(e, ERR_USAGE,
+                        "%s: message %zu: \"tool_calls\" must be an array of calls of functions "
+                        "with a name",
+                        path, i + 1);
     }
     return true;
 }
@@ -243,6 +310,7 @@ static bool take_messages(struct talk *t, const json_t *j, const json_t *list, c
     }
     json_decref(t->messages);
     t->messages = copy;
+    t->n_renewed++;
     return true;
 }
 

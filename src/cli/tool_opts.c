@@ -45,10 +45,25 @@ bool tool_opts_bind(struct session *s, const char *choice, struct str prompt, st
                     "the chat template of this model takes no tools; try one whose template does");
     struct buf notes;
     buf_init(&notes, LIMIT_GRAMMAR_BYTES);
+    grammar_free(s->grammar);
     s->grammar = toolcall_grammar(f, s->tools, &c, prompt, chat_marker,
                                   generator_vocab(s->generator), &notes, e);
-    say_notes(buf_view(&notes));
+    if (!s->said_unbound)
+        say_notes(buf_view(&notes));
+    s->said_unbound = true;
     buf_clear(&notes);
     s->settings.grammar = s->grammar;
     return s->grammar || e->code == ERR_NONE;
+}
+
+bool tool_opts_needs(const json_t *parameters, const char *key)
+{
+    size_t i;
+    const json_t *v;
+    json_array_foreach(json_object_get(parameters, "required"), i, v)
+    {
+        if (json_is_string(v) && strcmp(json_string_value(v), key) == 0)
+            return true;
+    }
+    return false;
 }

@@ -9,8 +9,11 @@
 json_t *tool_opts_read(const char *path, struct err *e) MUST_USE;
 
 /* Binds answers to `prompt` by the choice: auto (NULL too), required, none or the name of a tool.
- * The grammar goes to s->grammar. What cannot be bound is said on stderr. */
+ * The grammar goes to s->grammar, in place of the last one. What cannot be bound is said on stderr,
+ * once. */
 bool tool_opts_bind(struct session *s, const char *choice, struct str prompt,
                     struct err *e) MUST_USE;
+/* Whether the tool's schema of parameters requires this one. */
+bool tool_opts_needs(const json_t *parameters, const char *key);
 
 #endif

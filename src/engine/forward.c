@@ -141,7 +141,7 @@ struct forward *forward_new(const struct model *m, const struct forward_params *
     bool ok = (f->kernels = kernel_init(e)) != NULL &&
               (f->memory = mem_new_lazy(f->memory_bytes, 1, e)) != NULL &&
               (f->kv = kv_new(m, &p->kv, e)) != NULL && batch_new(&f->batch, p->kv.n_batch, e) &&
-              (f->workers = workers_new(p->n_threads, e)) != NULL;
+              (f->workers = p->workers ? p->workers : workers_new(p->n_threads, e)) != NULL;
     if (!ok) {
         forward_free(f);
         return NULL;
@@ -155,7 +155,8 @@ void forward_free(struct forward *f)
 {
     if (!f)
         return;
-    workers_free(f->workers);
+    if (!f->p.workers)
+        workers_free(f->workers);
     kv_free(f->kv);
     batch_free(&f->batch);
     mem_free_lazy(f->memory, f->memory_bytes, 1);

@@ -25,6 +25,7 @@ struct forward_params {
     uint32_t n_threads;
     uint32_t n_logits; /* rows forward_logits may be asked for at once */
     enum precision precision;
+    struct workers *workers; /* the team of another forward, borrowed; NULL: one of its own */
 };
 
 /* Intermediate results of a pass; rows are batch tokens. */

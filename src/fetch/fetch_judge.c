@@ -102,7 +102,7 @@ static bool check_size(struct fetch *f, struct transfer *t, struct source *s, ui
 {
     if (f->j.pieces.n == 0) {
         struct err why = {0};
-        if (f->leaf && pieces_of(size) != f->n_leaf) {
+        if ((f->leaf && pieces_of(size) != f->n_leaf) || (f->q->size && size != f->q->size)) {
             fail(&why, ERR_CORRUPT, "it has a file of another size");
             fetch_give_up(f, s, &why, false);
             return false;

@@ -43,12 +43,13 @@ static bool write_line(json_t *j, struct buf *out, struct err *e)
 
 bool line_write_job(const struct fetch_job *q, struct buf *out, struct err *e)
 {
-    json_t *j = json_pack("{s:o, s:b, s:s*, s:b, s:b, s:s*, s:I, s:i, s:i, s:i, s:s*, s:s*, s:o}",
-                          "urls", texts(q->url, q->n_url), "document", q->document, "accept",
-                          q->accept, "digest_known", q->digest_known, "mismatch", q->mismatch,
-                          "root", q->root, "limit_rate", (json_int_t)q->limit_rate, "connections",
-                          (int)q->connections, "stall_s", (int)q->stall_s, "retries",
-                          (int)q->retries, "proxy", q->proxy, "ca", q->ca, "auth", auths(q));
+    json_t *j =
+        json_pack("{s:o, s:b, s:s*, s:b, s:b, s:I, s:s*, s:I, s:i, s:i, s:i, s:s*, s:s*, s:o}",
+                  "urls", texts(q->url, q->n_url), "document", q->document, "accept", q->accept,
+                  "digest_known", q->digest_known, "mismatch", q->mismatch, "size",
+                  (json_int_t)q->size, "root", q->root, "limit_rate", (json_int_t)q->limit_rate,
+                  "connections", (int)q->connections, "stall_s", (int)q->stall_s, "retries",
+                  (int)q->retries, "proxy", q->proxy, "ca", q->ca, "auth", auths(q));
     return write_line(j, out, e);
 }
 
@@ -99,6 +100,7 @@ bool line_read_job(struct fetch_job *q, json_t *j, struct err *e)
                             .accept = get_text(j, "accept"),
                             .digest_known = json_is_true(json_object_get(j, "digest_known")),
                             .mismatch = json_is_true(json_object_get(j, "mismatch")),
+                            .size = get_u64(j, "size"),
                             .root = get_text(j, "root"),
                             .limit_rate = get_u64(j, "limit_rate"),
                             .connections = get_u32(j, "connections"),

@@ -27,6 +27,7 @@ struct fetch_job {
     const char *accept;     /* of a document: the Accept header, or NULL */
     bool digest_known;      /* the caller will check the SHA-256: sources may be mixed */
     bool mismatch;          /* it has, and it was wrong */
+    uint64_t size;          /* of the file, where the caller knows it; else 0 */
     const char *root;       /* of the hash tree, 64 hex digits, or NULL */
     uint64_t limit_rate;    /* bytes a second, 0: none */
     uint32_t connections;   /* at most */

@@ -82,6 +82,9 @@ bool gguf_file_id(const struct gguf *g, uint32_t i, struct os_file_id *id, struc
 
 const struct gguf_kv *gguf_find(const struct gguf *g, const char *key);
 const struct gguf_tensor *gguf_tensor_find(const struct gguf *g, struct str name);
+/* The format that most weights have, and how many there are in all. */
+enum dtype gguf_most_weights(const struct gguf *g);
+uint64_t gguf_n_weights(const struct gguf *g);
 
 /* Typed access. An absent key leaves *out alone and succeeds (so it holds the caller's default);
  * a value of another type or out of range is ERR_CORRUPT naming the key. Unsigned access takes any

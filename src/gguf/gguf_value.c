@@ -182,3 +182,30 @@ bool gguf_get_str(const struct gguf *g, const char *key, struct str *out, struct
     *out = kv->text;
     return true;
 }
+
+/* --- weights ------------------------------------------------------------------------------- */
+
+static uint64_t n_weights(const struct gguf_tensor *t)
+{
+    return t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
+}
+
+enum dtype gguf_most_weights(const struct gguf *g)
+{
+    uint64_t n[DTYPE_COUNT] = {0};
+    size_t most = 0;
+    for (uint64_t i = 0; i < g->n_tensors; i++) {
+        enum dtype type = g->tensors[i].type;
+        n[type] += n_weights(&g->tensors[i]);
+        most = n[type] > n[most] ? type : most;
+    }
+    return (enum dtype)most;
+}
+
+uint64_t gguf_n_weights(const struct gguf *g)
+{
+    uint64_t n = 0;
+    for (uint64_t i = 0; i < g->n_tensors; i++)
+        n += n_weights(&g->tensors[i]);
+    return n;
+}

@@ -85,7 +85,7 @@ void completion_clear(struct completion *c)
     *c = (struct completion){0};
 }
 
-static uint32_t tokens_left(const struct completion *c, uint32_t n_tokens)
+uint32_t completion_left(const struct completion *c, uint32_t n_tokens)
 {
     uint32_t room = c->n_ctx - n_tokens + 1; /* the last is not computed */
     if (c->endless)
@@ -101,7 +101,7 @@ static bool allowed(struct completion *c, uint32_t n_tokens, const uint32_t **ma
     if (!c->mask)
         return true;
     uint64_t t0 = os_now_ns();
-    bool ok = token_mask_get(c->mask, tokens_left(c, n_tokens), mask, e);
+    bool ok = token_mask_get(c->mask, completion_left(c, n_tokens), mask, e);
     c->mask_s += (double)(os_now_ns() - t0) * 1e-9;
     return ok;
 }

@@ -52,6 +52,8 @@ void completion_clear(struct completion *c);
 bool completion_choose(struct completion *c, const float *logits, uint32_t n_tokens, uint32_t *id,
                        struct err *e) MUST_USE;
 void completion_take(struct completion *c, uint32_t n_tokens, uint32_t id, bool *over);
+/* How many tokens may still come behind n_tokens; the last of them need not be computed. */
+uint32_t completion_left(const struct completion *c, uint32_t n_tokens);
 /* Nothing will follow: what was kept back is shown, unless the answer was cut on purpose. */
 void completion_end(struct completion *c);
 

@@ -112,30 +112,9 @@ static void on_failed(void *arg, const struct prepared *p, const struct job_erro
     say_error(arg, p->id, why);
 }
 
-static json_int_t count_params(const struct gguf *g)
-{
-    uint64_t n = 0;
-    for (uint64_t i = 0; i < g->n_tensors; i++)
-        n += g->tensors[i].ne[0] * g->tensors[i].ne[1] * g->tensors[i].ne[2] * g->tensors[i].ne[3];
-    return (json_int_t)n;
-}
-
 static json_t *text_of(struct str s)
 {
     return json_stringn(s.p ? s.p : "", str_utf8_valid(s) ? s.n : 0);
-}
-
-/* The format that most weights have. */
-static const char *quantization_of(const struct gguf *g)
-{
-    uint64_t n[DTYPE_COUNT] = {0};
-    size_t most = 0;
-    for (uint64_t i = 0; i < g->n_tensors; i++) {
-        const struct gguf_tensor *t = &g->tensors[i];
-        n[t->type] += t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
-        most = n[t->type] > n[most] ? t->type : most;
-    }
-    return dtype_name((enum dtype)most);
 }
 
 static json_t *facts(const struct loaded *l)
@@ -149,14 +128,14 @@ static json_t *facts(const struct loaded *l)
     json_t *j =
         json_pack("{sI sI sI sI sI sI sI ss ss sb sb sb sb sb sb ss ss}", "n_ctx",
                   (json_int_t)loaded_context(l), "n_ctx_train", (json_int_t)m->h.n_ctx_train,
-                  "n_vocab", (json_int_t)v->n_tokens, "n_params", count_params(l->g), "bytes",
-                  (json_int_t)l->g->file_bytes, "n_parallel", (json_int_t)l->n_parallel, "n_embd",
-                  (json_int_t)m->h.d_model, "architecture", m->h.arch->name, "kv_type",
+                  "n_vocab", (json_int_t)v->n_tokens, "n_params", (json_int_t)gguf_n_weights(l->g),
+                  "bytes", (json_int_t)l->g->file_bytes, "n_parallel", (json_int_t)l->n_parallel,
+                  "n_embd", (json_int_t)m->h.d_model, "architecture", m->h.arch->name, "kv_type",
                   l->f->p.kv.type == KV_F16 ? "f16" : "f32", "generates", !l->embeds, "embeds",
                   l->embeds, "template", l->chat != NULL, "infill", infill_can(v) && !l->embeds,
                   "tools", l->chat && toolcall_has_calls(chat_format(l->chat)), "thinks",
                   str_find(template, STR("enable_thinking")) != SIZE_MAX, "pooling",
-                  poolings[m->h.pooling], "quantization", quantization_of(l->g));
+                  poolings[m->h.pooling], "quantization", dtype_name(gguf_most_weights(l->g)));
     json_object_set_new(j, "chat_template", text_of(template));
     json_object_set_new(j, "bos", text_of(vocab_text(v, v->bos)));
     json_object_set_new(j, "eos", text_of(vocab_text(v, v->eos)));
@@ -189,12 +168,13 @@ static void say_stats(struct role *r, uint64_t id)
     struct schedule_stats s;
     schedule_stats(r->schedule, &s);
     json_t *j =
-        json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sf sf sf so*}", "n_parallel",
+        json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sf sf sf so*}", "n_parallel",
                   (json_int_t)s.n_parallel, "n_running", (json_int_t)s.n_running, "n_waiting",
                   (json_int_t)s.n_waiting, "n_kept", (json_int_t)s.n_kept, "kept_tokens",
                   (json_int_t)s.kept_tokens, "kv_blocks", (json_int_t)s.kv_blocks, "kv_free",
                   (json_int_t)s.kv_free, "n_prompt", (json_int_t)s.n_prompt, "n_reused",
-                  (json_int_t)s.n_reused, "n_generated", (json_int_t)s.n_generated, "n_ended",
+                  (json_int_t)s.n_reused, "n_generated", (json_int_t)s.n_generated, "n_guessed",
+                  (json_int_t)s.n_guessed, "n_right", (json_int_t)s.n_right, "n_ended",
                   (json_int_t)s.n_ended, "n_failed", (json_int_t)s.n_failed, "n_embedded",
                   (json_int_t)r->n_embedded, "prompt_s", s.prompt_s, "decode_s", s.decode_s,
                   "prompt_tps", s.prompt_tps, "slots", slots(r->schedule, r->l.n_parallel));

@@ -180,12 +180,10 @@ static bool start_guessing(struct journey *j, struct err *e)
     if (j->s->speculation == SPECULATION_OFF || !timeline_can_cut(&g->timeline))
         return true;
     if (!g->speculation)
-        g->speculation = speculation_new(generator_context(g), &g->l.costs, e);
+        g->speculation = loaded_speculation(&g->l, 0, e);
     if (!g->speculation)
         return false;
-    speculation_reset(g->speculation);
-    for (size_t i = 0; i < g->prompt.n; i++)
-        speculation_add(g->speculation, g->prompt.id[i]);
+    speculation_begin(g->speculation, g->prompt.id, g->prompt.n);
     j->guesses = g->speculation;
     return true;
 }
@@ -193,10 +191,9 @@ static bool start_guessing(struct journey *j, struct err *e)
 /* Guesses behind the first token of the pass, as many as there is room for. */
 static void add_guesses(struct journey *j, struct pass *p)
 {
-    const struct completion *c = &j->completion;
-    uint32_t left = generator_context(j->g) - j->g->timeline.n - 1;
-    if (c->max_tokens && c->max_tokens - c->n_generated - 1 < left)
-        left = c->max_tokens - c->n_generated - 1;
+    uint32_t n = j->g->timeline.n, room = generator_context(j->g) - n;
+    uint32_t left = completion_left(&j->completion, n + 1);
+    left = (left < room ? left : room) - 1;
     if (j->guesses && left)
         p->n += speculation_guess(j->guesses, 1, left, p->token + 1);
     j->r->n_guessed += p->n - 1;

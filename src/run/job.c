@@ -114,10 +114,11 @@ void job_put_text(struct buf *out, uint64_t id, enum job_part part, struct str t
 void job_put_done(struct buf *out, uint64_t id, const struct job_done *d)
 {
     json_t *j =
-        json_pack("{ss ss sI sI sI sf sf sf sf sI sI ss}", "finish", d->finish, "stop", d->stop,
-                  "n_prompt", (json_int_t)d->n_prompt, "n_reused", (json_int_t)d->n_reused,
-                  "n_generated", (json_int_t)d->n_generated, "queue_s", d->queue_s, "prompt_s",
-                  d->prompt_s, "first_token_s", d->first_token_s, "decode_s", d->decode_s, "seed",
+        json_pack("{ss ss sI sI sI sI sI sf sf sf sf sI sI ss}", "finish", d->finish, "stop",
+                  d->stop, "n_prompt", (json_int_t)d->n_prompt, "n_reused", (json_int_t)d->n_reused,
+                  "n_generated", (json_int_t)d->n_generated, "n_guessed", (json_int_t)d->n_guessed,
+                  "n_right", (json_int_t)d->n_right, "queue_s", d->queue_s, "prompt_s", d->prompt_s,
+                  "first_token_s", d->first_token_s, "decode_s", d->decode_s, "seed",
                   (json_int_t)d->seed, "n_same", (json_int_t)d->n_same, "differs", d->differs);
     job_put_json(out, JOB_DONE, id, j);
     json_decref(j);
@@ -257,6 +258,8 @@ bool job_done(const struct job_message *m, struct job_done *d, struct err *e)
     *d = (struct job_done){.n_prompt = count_of(j, "n_prompt"),
                            .n_reused = count_of(j, "n_reused"),
                            .n_generated = count_of(j, "n_generated"),
+                           .n_guessed = count_of(j, "n_guessed"),
+                           .n_right = count_of(j, "n_right"),
                            .n_same = count_of(j, "n_same"),
                            .queue_s = seconds_of(j, "queue_s"),
                            .prompt_s = seconds_of(j, "prompt_s"),

@@ -9,23 +9,24 @@
  * error of that message only.
  *
  * JOB_SUBMIT is the JSON text of an object:
- *   task             "chat" "text" "infill" "embed" "tokenize" "detokenize" "template"
- *   settings         object, keys of run/settings, over those the engine was started with
- *   messages tools template_kwargs       chat, template: as chat_render takes them
- *   tool_choice      chat: "auto" (the default) or "required": a call must be made
- *   tool_only        chat: the tool to call; parallel_tool_calls: false is one call at most
- *   prompt           text or ids; infill: in front; embed: text or ids; tokenize: text; detokenize:
- * ids suffix           infill: what is behind; files: other files before it, [{name text}]; file:
- * the name of the one that is written; repository: of all of them schema|grammar   a JSON Schema
- * (object or true), or GBNF text: what the answer must be logprobs         how many alternatives to
- * a token are told (0 to JOB_LOGPROBS); absent: none choice           which of several answers to
- * one prompt, from 0: added to a seed that was given stream           false: the text may come in
- * fewer and longer pieces deadline_ms      from its arrival; 0 or absent: none priority         -10
- * to 10, higher first; one level is worth ten seconds of waiting tenant           text: what is
- * computed for one is not reused for another add_special parse_special            tokenize: as in
- * text/tokenize; false, true Other keys are passed over. Each job ends with one JOB_DONE,
- * JOB_RESULT or JOB_ERROR, also one that is cancelled; nothing comes for it afterwards. Payloads
- * from the engine: JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c)
+ *   task         "chat" "text" "infill" "embed" "tokenize" "detokenize" "template"
+ *   settings     object, keys of run/settings, over those the engine was started with
+ *   messages tools template_kwargs   chat, template: as chat_render takes them
+ *   tool_choice  chat: "auto" (the default) or "required": a call must be made
+ *   tool_only    chat: the tool to call; parallel_tool_calls: false is one call at most
+ *   prompt       text or ids (tokenize: text; detokenize: ids); infill: what is in front
+ *   suffix       infill: what is behind; file: its name; files: others, [{name text}]; repository
+ *   schema       a JSON Schema (object or true), or grammar: GBNF text; what the answer must be
+ *   logprobs     how many alternatives to a token are told (0 to JOB_LOGPROBS); absent: none
+ *   choice       which of several answers to one prompt, from 0: added to a seed that was given
+ *   stream       false: the text may come in fewer and longer pieces
+ *   deadline_ms  from its arrival; 0 or absent: none
+ *   priority     -10 to 10, higher first; one level is worth ten seconds of waiting
+ *   tenant       text: what is computed for one is not reused for another
+ *   add_special parse_special        tokenize: as in text/tokenize; false, true
+ * Other keys are passed over. Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR, also one
+ * that is cancelled; nothing comes for it afterwards. Payloads from the engine:
+ *   JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c)
  *   JOB_STARTED  n_prompt u32, n_reused u32
  *   JOB_TEXT     struct job_text: whole UTF-8 characters, and the tokens they came from
  *   JOB_DONE     JSON of struct job_done
@@ -94,6 +95,7 @@ struct job_done {
     char finish[16]; /* "end" "stop" "length" "context" "cancelled" "deadline" */
     char stop[64];   /* the stop sequence, cut to fit */
     uint32_t n_prompt, n_reused, n_generated;
+    uint32_t n_guessed, n_right; /* tokens guessed ahead, and those that held */
     double queue_s, prompt_s, first_token_s, decode_s;
     uint64_t seed;
     /* Where the prompt left the most similar one that was kept, and how it goes on there: what a

@@ -11,10 +11,14 @@
 #define PREFILL_BATCH   512u
 #define EMBED_TEXTS     16u /* of one pass */
 
-static bool choose_context(const struct model *m, const struct settings *s, uint32_t *n_ctx,
-                           struct err *e)
+static bool choose_context(const struct model *m, const struct settings *s, uint32_t draft_for,
+                           uint32_t *n_ctx, struct err *e)
 {
     uint32_t trained = m->h.n_ctx_train, reach = m->h.n_ctx_reach;
+    if (draft_for) {
+        *n_ctx = draft_for < trained ? draft_for : trained;
+        return true;
+    }
     *n_ctx = s->context_window ? s->context_window : trained;
     if (!s->context_window && *n_ctx > DEFAULT_CONTEXT)
         *n_ctx = DEFAULT_CONTEXT;
@@ -38,8 +42,9 @@ static void make_plan(const struct loaded *l, const struct forward_params *p,
     memplan_of(plan, l->g, l->model, p);
     if (o->grammar)
         plan->text += mask_cache_most_bytes(l->model->h.n_vocab, 1);
-    if (!l->embeds)
+    if (!l->embeds && !o->draft_for)
         plan->text += l->n_parallel * speculation_bytes(p->kv.n_ctx);
+    plan->draft = l->draft_bytes;
     memplan_sum(plan);
 }
 
@@ -84,6 +89,54 @@ static bool plan_memory(struct loaded *l, struct forward_params *p, const struct
     return memplan_check(plan, e);
 }
 
+/* --- the draft model ------------------------------------------------------------------------- */
+
+static bool same_texts(const struct vocab *a, const struct vocab *b, struct err *e)
+{
+    uint32_t n = a->n_tokens < b->n_tokens ? a->n_tokens : b->n_tokens;
+    for (uint32_t i = 0; i < n; i++)
+        if (!str_eq(vocab_text(a, i), vocab_text(b, i)))
+            return fail(e, ERR_UNSUPPORTED,
+                        "the draft model has other tokens than the model, token %u for one; it "
+                        "must be a smaller model of the same family",
+                        i);
+    return true;
+}
+
+static bool check_draft(const struct loaded *l, struct err *e)
+{
+    struct timeline t = {.f = l->draft->f};
+    if (!timeline_can_cut(&t))
+        return fail(e, ERR_UNSUPPORTED,
+                    "a draft model must be able to take tokens back, which one with recurrent "
+                    "layers cannot");
+    return same_texts(l->vocab, l->draft->vocab, e);
+}
+
+/* In what the budget leaves beside the weights of the model, of which it is a small part. */
+static bool open_draft(struct loaded *l, uint32_t n_ctx, const struct load_options *o,
+                       struct err *e)
+{
+    struct settings s;
+    struct memplan plan;
+    struct load_options mine = {.memory = o->memory,
+                                .threads = o->threads,
+                                .kv = o->kv,
+                                .precision = o->precision,
+                                .pack = o->draft.pack,
+                                .draft_for = n_ctx,
+                                .n_parallel = l->n_parallel};
+    if (!(l->draft = mem_new(1, sizeof *l->draft, e)))
+        return false;
+    settings_init(&s);
+    bool ok = loaded_open(l->draft, o->draft.g, &s, &mine, &plan, e);
+    settings_clear(&s);
+    l->draft_bytes = plan.total - plan.program;
+    return ok || err_at(e, "the draft model");
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
 static bool open_parts(struct loaded *l, const struct settings *s, const struct load_options *o,
                        struct memplan *plan, struct err *e)
 {
@@ -97,9 +150,11 @@ static bool open_parts(struct loaded *l, const struct settings *s, const struct 
         return false;
     l->embeds = o->embed && l->model->h.pooling != POOLING_UNSTATED;
     if ((!l->embeds && !model_can_generate(l->model, e)) ||
-        !choose_context(l->model, s, &p.kv.n_ctx, e) || !plan_memory(l, &p, o, plan, e) ||
+        !choose_context(l->model, s, o->draft_for, &p.kv.n_ctx, e) ||
+        (o->draft.g && !open_draft(l, p.kv.n_ctx, o, e)) || !plan_memory(l, &p, o, plan, e) ||
         !(l->vocab = vocab_new(l->g, e)))
         return false;
+    p.workers = l->draft ? l->draft->f->workers : NULL;
     if (l->vocab->n_tokens > l->model->h.n_vocab)
         return fail(e, ERR_CORRUPT, "the vocabulary has %u tokens, but the model only %u",
                     l->vocab->n_tokens, l->model->h.n_vocab);
@@ -107,7 +162,8 @@ static bool open_parts(struct loaded *l, const struct settings *s, const struct 
     l->chat = chat_new(l->g, l->vocab, e);
     if (!l->chat && e->code != ERR_NONE)
         return false;
-    return packed_open_threads(&l->packed, l->model, l->g, o->pack, p.n_threads, e) &&
+    return (!l->draft || check_draft(l, e)) &&
+           packed_open_threads(&l->packed, l->model, l->g, o->pack, p.n_threads, e) &&
            (l->f = forward_new(l->model, &p, e));
 }
 
@@ -118,6 +174,8 @@ bool loaded_open(struct loaded *l, struct gguf *g, const struct settings *s,
     *l = (struct loaded){.g = g, .n_parallel = o->n_parallel ? o->n_parallel : 1};
     if (open_parts(l, s, o, plan, e))
         return true;
+    if (!l->draft)
+        gguf_close(o->draft.g);
     loaded_close(l);
     return false;
 }
@@ -132,13 +190,26 @@ struct mask_cache *loaded_masks(struct loaded *l, struct err *e)
 void loaded_close(struct loaded *l)
 {
     mask_cache_free(l->masks);
-    forward_free(l->f);
+    forward_free(l->f); /* before the draft model, whose team it shares */
+    if (l->draft)
+        loaded_close(l->draft);
+    mem_free(l->draft);
     chat_free(l->chat);
     vocab_free(l->vocab);
     model_free(l->model);
     packed_close(&l->packed);
     gguf_close(l->g);
     *l = (struct loaded){0};
+}
+
+struct speculation *loaded_speculation(struct loaded *l, uint32_t i, struct err *e)
+{
+    const struct speculation_params p = {.n_ctx = loaded_context(l),
+                                         .n_vocab = l->model->h.n_vocab,
+                                         .costs = &l->costs,
+                                         .draft = l->draft ? l->draft->f : NULL,
+                                         .seq = i};
+    return speculation_new(&p, e);
 }
 
 uint32_t loaded_context(const struct loaded *l)

@@ -14,6 +14,12 @@
 #include "text/mask_cache.h"
 #include "text/tokenize.h"
 
+/* A small model that guesses how the large one goes on (run/speculate). */
+struct load_draft {
+    struct gguf *g; /* NULL: there is none */
+    const struct packed_params *pack;
+};
+
 struct load_options {
     uint64_t memory;  /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
     uint32_t threads; /* 0: the CPUs this process may use */
@@ -24,6 +30,8 @@ struct load_options {
     uint32_t n_parallel;              /* answers in the making at once; 0: 1 */
     uint32_t n_kept;                  /* finished sequences kept beside them, at most */
     bool embed;                       /* a model that is said to embed is opened for that */
+    struct load_draft draft;
+    uint32_t draft_for; /* tokens of context: this is the draft model beside them; 0: it is not */
 };
 
 struct loaded {
@@ -36,10 +44,14 @@ struct loaded {
     struct pass_costs costs;  /* of decoding */
     struct mask_cache *masks; /* of the grammars that bind answers; made for the first */
     uint32_t n_parallel;
-    bool embeds; /* for vectors, not for answers */
+    bool embeds;          /* for vectors, not for answers */
+    struct loaded *draft; /* NULL: there is none; it has a sequence for each of n_parallel */
+    uint64_t draft_bytes; /* of memory that it takes */
 };
 
-/* Takes g over, also on failure. Of the settings only context_window and rope are read. *plan is
+/* Takes g and draft.g over, also on failure. Of the settings only context_window and rope are read.
+ * The draft model has the same context, or what it was trained for, and must have the same texts as
+ * tokens: else ERR_UNSUPPORTED. *plan is
  * filled as soon as it is known: when it does not fit, the error is ERR_LIMIT and plan->total >
  * plan->budget. Where the budget is short there are fewer sequences kept, and less room for
  * contexts than n_parallel full ones; there is room for one. */
@@ -49,6 +61,9 @@ void loaded_close(struct loaded *l);
 
 /* Made at the first call: one thread at a time; later ones may come from any. */
 struct mask_cache *loaded_masks(struct loaded *l, struct err *e) MUST_USE;
+
+/* For the i-th answer in the making. */
+struct speculation *loaded_speculation(struct loaded *l, uint32_t i, struct err *e) MUST_USE;
 
 uint32_t loaded_context(const struct loaded *l); /* tokens of context in use */
 /* Those that an answer with these settings may use: no more than their context_window, if any. */

@@ -43,7 +43,7 @@ uint64_t memplan_free(void)
 
 void memplan_sum(struct memplan *p)
 {
-    p->total = p->weights + p->kv + p->states + p->scratch + p->text + p->program;
+    p->total = p->weights + p->kv + p->states + p->scratch + p->text + p->draft + p->program;
 }
 
 static double gib(uint64_t bytes)
@@ -87,6 +87,8 @@ static void advise(const struct memplan *p, struct buf *out)
         buf_fmt(out, "  --context %llu", (unsigned long long)n_ctx);
         buf_cstr(out, gettext("  (a shorter context)\n"));
     }
+    if (p->draft)
+        buf_cstr(out, gettext("  without --draft  (no draft model)\n"));
     if (p->kv_type == KV_F32)
         buf_cstr(out, gettext("  --kv f16  (half the cache)\n"));
     if (p->budget_given)
@@ -105,6 +107,8 @@ void memplan_render(const struct memplan *p, struct buf *out)
         line(out, gettext("states of recurrent layers"), p->states);
     line(out, gettext("scratch of one pass"), p->scratch);
     line(out, gettext("vocabulary and templates"), p->text);
+    if (p->draft)
+        line(out, gettext("draft model"), p->draft);
     line(out, gettext("the program itself"), p->program);
     line(out, gettext("sum"), p->total);
     line(out,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run/schedule: see schedule.h. The body of `decode` is the journey of a token of every answer: one
- * named call a step. */
+/* run/schedule: see schedule.h. */
 #include "run/schedule.h"
 
 #include <stdio.h>
@@ -9,13 +8,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/os.h"
-#include "run/logprobs.h"
 #include "run/schedule_private.h"
 
-#define FIRST_TPS   500.0       /* of prompts, until there is a measurement */
-#define LEAST_PIECE 16u         /* tokens of a prompt read at once */
-#define TOLD_IDS    256u        /* tokens told at once, at most */
-#define TOLD_BYTES  (64u << 10) /* and text */
+#define FIRST_TPS   500.0 /* of prompts, until there is a measurement */
+#define LEAST_PIECE 16u   /* tokens of a prompt read at once */
 
 struct schedule *schedule_new(struct loaded *l, uint32_t max_waiting,
                               const struct schedule_events *events, void *arg, struct err *e)
@@ -32,17 +28,16 @@ struct schedule *schedule_new(struct loaded *l, uint32_t max_waiting,
     s->slots = mem_new(s->n_slots, sizeof *s->slots, e);
     bool ok = s->slots != NULL;
     for (uint32_t i = 0; ok && i < s->n_slots; i++) {
-        const uint32_t none[TOLD_IDS] = {0};
+        const uint32_t none[SCHEDULE_TOLD] = {0};
         buf_init(&s->slots[i].ids, sizeof none);
         buf_add(&s->slots[i].ids, none, sizeof none); /* the room is taken now */
         buf_reset(&s->slots[i].ids);
         ok = timeline_new(&s->slots[i].t, l->f, i, e);
     }
-    if (!ok) {
-        schedule_free(s);
-        return NULL;
-    }
-    return s;
+    if (ok && decode_begin_guessing(s, e))
+        return s;
+    schedule_free(s);
+    return NULL;
 }
 
 void schedule_free(struct schedule *s)
@@ -54,7 +49,11 @@ void schedule_free(struct schedule *s)
         prepared_free(s->slots[i].p);
         buf_clear(&s->slots[i].ids);
         json_decref(s->slots[i].logprobs);
+        slot_end_guessing(s, &s->slots[i]);
     }
+    while (s->n_idle_guesses)
+        speculation_free(s->idle_guesses[--s->n_idle_guesses]);
+    mem_free(s->idle_guesses);
     for (struct prepared *p = s->waiting, *next; p; p = next) {
         next = p->next;
         prepared_free(p);
@@ -65,8 +64,7 @@ void schedule_free(struct schedule *s)
 
 /* --- telling --------------------------------------------------------------------------------- */
 
-/* All that is certain and not told yet. */
-static void tell(struct schedule *s, struct slot *slot)
+void slot_tell(struct schedule *s, struct slot *slot)
 {
     struct buf *shown = &slot->p->completion.shown, logprobs;
     if (shown->n == 0 && slot->ids.n == 0)
@@ -85,19 +83,6 @@ static void tell(struct schedule *s, struct slot *slot)
     slot->logprobs = NULL;
 }
 
-/* A token was chosen: remembers it until its text is told. */
-static void note(struct schedule *s, struct slot *slot, uint32_t id, const float *logits)
-{
-    const struct prepared *p = slot->p;
-    buf_add(&slot->ids, &id, sizeof id);
-    if (p->n_logprobs < 0)
-        return;
-    if (!slot->logprobs)
-        slot->logprobs = json_array();
-    json_array_append_new(slot->logprobs, logprobs_of(s->l->vocab, logits, s->l->model->h.n_vocab,
-                                                      id, (uint32_t)p->n_logprobs));
-}
-
 /* --- the end of an answer -------------------------------------------------------------------- */
 
 /* The sequence stays, for whoever begins like it. */
@@ -109,6 +94,7 @@ static void let_go(struct schedule *s, struct slot *slot, uint64_t now)
     slot->p = NULL;
     slot->state = SLOT_IDLE;
     slot->used_ns = now;
+    slot_end_guessing(s, slot);
     buf_reset(&slot->ids);
     json_decref(slot->logprobs);
     slot->logprobs = NULL;
@@ -127,11 +113,13 @@ void slot_finish(struct schedule *s, struct slot *slot, enum finish finish)
     struct completion *c = &slot->p->completion;
     c->finish = finish;
     completion_end(c);
-    tell(s, slot);
+    slot_tell(s, slot);
     uint64_t now = os_now_ns(), read = slot->prompt_ns ? slot->prompt_ns : now;
     struct job_done d = {.n_prompt = (uint32_t)p->prompt.n,
                          .n_reused = slot->n_reused,
                          .n_generated = c->n_generated,
+                         .n_guessed = slot->sum_guessed,
+                         .n_right = slot->sum_right,
                          .queue_s = schedule_seconds(p->arrived_ns, slot->admitted_ns),
                          .prompt_s = schedule_seconds(slot->admitted_ns, read),
                          .first_token_s = schedule_seconds(p->arrived_ns, slot->text_ns),
@@ -143,104 +131,23 @@ void slot_finish(struct schedule *s, struct slot *slot, enum finish finish)
     memcpy(d.differs, slot->differs, sizeof d.differs);
     s->sums.n_ended++;
     s->sums.n_generated += c->n_generated;
+    s->sums.n_guessed += d.n_guessed;
+    s->sums.n_right += d.n_right;
     s->events->done(s->arg, p, &d);
     let_go(s, slot, now);
 }
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-/* Rows whose next tokens are chosen by all threads: each by one. */
-struct choice {
-    struct slot **row;
-    const float *logits; /* [n][n_vocab] */
-    uint32_t n, n_vocab, n_threads;
-    struct job_error *why; /* [n] */
-};
-
-static void choose(void *arg, uint32_t thread)
-{
-    const struct choice *c = arg;
-    for (uint32_t i = thread; i < c->n; i += c->n_threads) {
-        struct slot *slot = c->row[i];
-        slot->chosen = completion_choose(&slot->p->completion, c->logits + (size_t)i * c->n_vocab,
-                                         slot->t.n, &slot->next, &c->why[i].err);
-    }
-}
-
-/* What becomes of the token that was chosen: text, and perhaps the end. */
-static void go_on(struct schedule *s, struct slot *slot, const float *logits,
-                  const struct job_error *why)
-{
-    struct completion *c = &slot->p->completion;
-    bool over;
-    if (!slot->chosen) {
-        slot_fail(s, slot, why);
-        return;
-    }
-    completion_take(c, slot->t.n, slot->next, &over);
-    note(s, slot, slot->next, logits);
-    if (over)
-        slot_finish(s, slot, c->finish);
-    else if ((slot->p->stream && c->shown.n) || c->shown.n > TOLD_BYTES ||
-             slot->ids.n == slot->ids.max)
-        tell(s, slot);
-}
-
-/* The n slots whose logits are those of the last pass. */
-static void go_on_all(struct schedule *s, struct slot **row, uint32_t n)
-{
-    struct forward *f = s->l->f;
-    struct job_error why[DECODE_TOKENS] = {0};
-    struct choice c = {.row = row,
-                       .logits = forward_logits(f, 0, n),
-                       .n = n,
-                       .n_vocab = s->l->model->h.n_vocab,
-                       .n_threads = f->p.n_threads,
-                       .why = why};
-    if (n > 1)
-        workers_run(f->workers, choose, &c);
-    else if (n == 1)
-        choose(&c, 0);
-    for (uint32_t i = 0; i < n; i++)
-        go_on(s, row[i], c.logits + (size_t)i * c.n_vocab, &why[i]);
-}
-
-/* Rows of a slot into the batch; there is memory for them, as it was admitted. */
-static bool add_rows(struct schedule *s, struct slot *slot, const uint32_t *token, uint32_t n,
-                     bool last)
+bool slot_add(struct schedule *s, struct slot *slot, const uint32_t *token, uint32_t n,
+              uint32_t n_wanted)
 {
     struct job_error why = {0};
     prefix_make_room(s, n / KV_BLOCK + 2, NULL);
-    if (timeline_add(&slot->t, token, n, last ? 1 : 0, &why.err))
+    if (timeline_add(&slot->t, token, n, n_wanted, &why.err))
         return true;
     slot_fail(s, slot, &why);
     return false;
-}
-
-/* One token of every answer. DECODE_TOKENS rows share a pass: up to so many, a row has the same
- * bits however many there are. */
-static bool decode(struct schedule *s)
-{
-    struct forward *f = s->l->f;
-    struct slot *row[DECODE_TOKENS];
-    bool worked = false;
-    uint64_t t0 = os_now_ns();
-    for (uint32_t at = 0; at < s->n_slots;) {
-        uint32_t n = 0;
-        batch_reset(&f->batch, false);
-        for (; at < s->n_slots && n < f->p.n_logits; at++)
-            if (slot_decodes(&s->slots[at]) &&
-                add_rows(s, &s->slots[at], &s->slots[at].next, 1, true))
-                row[n++] = &s->slots[at];
-        if (n == 0)
-            break;
-        forward(f);
-        go_on_all(s, row, n);
-        worked = true;
-    }
-    if (worked)
-        s->sums.decode_s += schedule_seconds(t0, os_now_ns());
-    return worked;
 }
 
 /* The prompt to read on in, of those that are not in the batch yet. */
@@ -289,7 +196,7 @@ static uint32_t add_prompts(struct schedule *s, struct slot **row, uint64_t now)
                             (slot = next_prompt(s, now)) != NULL;) {
         const struct tokens *prompt = &slot->p->prompt;
         uint32_t left = (uint32_t)prompt->n - slot->t.n, n = timeline_step(&slot->t, left, room);
-        if (!add_rows(s, slot, prompt->id + slot->t.n, n, n == left))
+        if (!slot_add(s, slot, prompt->id + slot->t.n, n, n == left ? 1 : 0))
             continue;
         slot->in_pass = true;
         if (n == left)
@@ -354,11 +261,9 @@ static bool prefill(struct schedule *s)
     uint64_t now = os_now_ns();
     if (!f->stopped) {
         measure(s, n, schedule_seconds(t0, now));
-        for (uint32_t i = 0; i < n_rows; i++) {
-            row[i]->state = SLOT_DECODE;
-            row[i]->prompt_ns = now;
-        }
-        go_on_all(s, row, n_rows);
+        for (uint32_t i = 0; i < n_rows; i++)
+            slot_begin(s, row[i], now);
+        decode_go_on(s, row, n_rows);
     }
     end_cancelled(s);
     return true;
@@ -369,7 +274,7 @@ bool schedule_step(struct schedule *s)
     uint64_t now = os_now_ns();
     queue_expire(s, now);
     queue_admit(s, now);
-    bool worked = decode(s);
+    bool worked = decode_step(s);
     worked |= prefill(s);
     return worked;
 }

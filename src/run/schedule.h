@@ -3,10 +3,11 @@
  *
  * The caller submits prepared jobs and calls schedule_step as long as it says there is work; what
  * comes of it is told through the events. A step is one pass over the weights for a token of every
- * answer in the making, and one for a piece of the prompts, of about SCHEDULE_STEP_MS, or of
- * SCHEDULE_BESIDE_MS where there are such answers: after that the caller can look for what is new,
- * and cancel. A job that is alone is read in longer pieces, as that is quicker, if the caller can
- * look in between (SCHEDULE_ALONE_MS; a cancel is noticed between two layers).
+ * answer in the making (or several, where they can be guessed: run/speculate), and one for a piece
+ * of the prompts, of about SCHEDULE_STEP_MS, or of SCHEDULE_BESIDE_MS where there are such answers:
+ * after that the caller can look for what is new, and cancel. A job that is alone is read in longer
+ * pieces, as that is quicker, if the caller can look in between (SCHEDULE_ALONE_MS; a cancel is
+ * noticed between two layers).
  *
  * Guarantees: each answer is what run/generate gives for the job alone, bit for bit, but for the
  * roundings of what is reused. A job is admitted when there is memory for its prompt and the whole
@@ -67,6 +68,7 @@ struct schedule_stats {
     uint32_t n_kept, kept_tokens;             /* finished sequences, and what they hold */
     uint32_t kv_blocks, kv_free;              /* of KV_BLOCK tokens */
     uint64_t n_prompt, n_reused, n_generated; /* tokens, of all answers so far */
+    uint64_t n_guessed, n_right;              /* tokens guessed ahead, and those that held */
     uint64_t n_ended, n_failed;
     double prompt_s, decode_s; /* spent computing */
     double prompt_tps;         /* as it is now */

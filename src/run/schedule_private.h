@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run/schedule_private: what the parts of the scheduler share: its steps (schedule.c), who goes
- * next (schedule_queue.c), what is reused (schedule_prefix.c). */
+/* run/schedule_private: what the parts of the scheduler share: its steps (schedule.c), the
+ * tokens of answers (schedule_decode.c), who goes next (schedule_queue.c), what is reused
+ * (schedule_prefix.c). */
 #ifndef MOAT_RUN_SCHEDULE_PRIVATE_H
 #define MOAT_RUN_SCHEDULE_PRIVATE_H
 
 #include "engine/timeline.h"
 #include "run/schedule.h"
+
+#define SCHEDULE_TOLD 256u /* tokens told at once, at most */
 
 enum slot_state { SLOT_IDLE, SLOT_PROMPT, SLOT_DECODE };
 
@@ -18,9 +21,19 @@ struct slot {
     uint64_t used_ns;             /* when it was last worked with */
     uint32_t n_committed;         /* blocks it may come to need */
     uint32_t next;                /* decoding: the token to be computed */
-    bool chosen;                  /* `next` is; false: nothing could be */
     bool cancelled;               /* amid a pass */
     bool in_pass;                 /* its rows are in the batch */
+
+    /* Guesses behind `next`, in the same pass. */
+    struct speculation *guesses; /* NULL: none are made */
+    uint32_t guess[SPECULATE_MOST], n_guessed, n_right;
+    uint32_t sum_guessed, sum_right;
+
+    /* What its rows of a pass gave. */
+    uint32_t first_row;
+    uint32_t n_sure; /* tokens of t that are the answer's */
+    bool chosen;     /* `next` is; false: nothing could be */
+    bool over;       /* it ended the answer */
 
     /* What is not told yet. */
     struct buf ids;   /* u32 each */
@@ -39,8 +52,10 @@ struct schedule {
     uint32_t n_slots, n_running;
     struct prepared *waiting; /* oldest first */
     uint32_t n_waiting, max_waiting;
-    uint64_t n_committed; /* blocks, of all that run */
-    double prompt_tps;    /* how fast prompts are read just now */
+    uint64_t n_committed;              /* blocks, of all that run */
+    struct speculation **idle_guesses; /* [n_parallel] those of no slot, owned */
+    uint32_t n_idle_guesses;
+    double prompt_tps; /* how fast prompts are read just now */
     struct schedule_stats sums;
 };
 
@@ -58,7 +73,23 @@ struct slot *prefix_take(struct schedule *s, const struct prepared *p);
 /* Gives up kept sequences until so many blocks are free, or none is left; but not `but`. */
 void prefix_make_room(struct schedule *s, uint32_t blocks, const struct slot *but);
 
+/* schedule_decode.c */
+/* A token, or several, of every answer in the making; false: there is none. */
+bool decode_step(struct schedule *s);
+/* What follows the last rows of prompts, whose logits the last pass gave in this order. */
+void decode_go_on(struct schedule *s, struct slot **slot, uint32_t n);
+bool decode_begin_guessing(struct schedule *s,
+                           struct err *e) MUST_USE; /* when all slots are there */
+/* Its prompt is read, its answer begins; and what slot_begin took, when the answer is over. */
+void slot_begin(struct schedule *s, struct slot *slot, uint64_t now);
+void slot_end_guessing(struct schedule *s, struct slot *slot);
+
 /* schedule.c */
+/* Rows of a slot into the batch, the last n_wanted with logits; there is memory for them, as it was
+ * admitted. False: it has failed. */
+bool slot_add(struct schedule *s, struct slot *slot, const uint32_t *token, uint32_t n,
+              uint32_t n_wanted) MUST_USE;
+void slot_tell(struct schedule *s, struct slot *slot); /* all that is certain and not told yet */
 void slot_fail(struct schedule *s, struct slot *slot, const struct job_error *why);
 void slot_finish(struct schedule *s, struct slot *slot, enum finish finish);
 

@@ -202,6 +202,8 @@ static void count(struct ask *a)
     s->n_cached += a->x->n_cached;
     s->n_generated += a->x->n_generated;
     for (uint32_t i = 0; i < a->n; i++) {
+        s->n_guessed += a->v[i].n_guessed;
+        s->n_right += a->v[i].n_right;
         s->prompt_s += a->v[i].prompt_s;
         s->decode_s += a->v[i].decode_s;
     }

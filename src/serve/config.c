@@ -14,41 +14,45 @@
 #include "run/settings.h"
 #include "store/name.h"
 
-#define ROW(key, kind, min, max, arg, help)                                                        \
+#define ROW(key, use, kind, min, max, arg, help)                                                   \
     {                                                                                              \
-        #key, kind, offsetof(struct config, key), min, max, arg, help                              \
+        #key, use, kind, offsetof(struct config, key), min, max, arg, help                         \
     }
 
 const struct config_key config_keys[CONFIG_KEYS] = {
-    ROW(listen, CONFIG_LISTEN, 0, 0, "ADDR:PORT",
+    ROW(listen, CONFIG_ALL, CONFIG_LISTEN, 0, 0, "ADDR:PORT",
         N_("where to be reached: 127.0.0.1:8080, [::1]:8080, or unix:PATH; with https:// before "
            "it, or where other machines can reach it, with TLS and keys; may be given several "
            "times")),
-    ROW(tls_certificate, CONFIG_PATH, 0, 0, "FILE",
+    ROW(tls_certificate, CONFIG_ALL, CONFIG_PATH, 0, 0, "FILE",
         N_("the server's certificate, and those that lead to one clients know (PEM)")),
-    ROW(tls_key, CONFIG_PATH, 0, 0, "FILE", N_("the private key of that certificate (PEM)")),
-    ROW(require_key, CONFIG_FLAG, 0, 0, "BOOL",
+    ROW(tls_key, CONFIG_ALL, CONFIG_PATH, 0, 0, "FILE",
+        N_("the private key of that certificate (PEM)")),
+    ROW(require_key, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
         N_("also ask for a key at loopback addresses without TLS (default false)")),
-    ROW(memory, CONFIG_SIZE, 0, 1e15, "SIZE",
+    ROW(memory, CONFIG_SERVE, CONFIG_SIZE, 0, 1e15, "SIZE",
         N_("most memory for the model and its contexts (default: what is free, less a reserve)")),
-    ROW(threads, CONFIG_U32, 0, 4096, "N",
+    ROW(threads, CONFIG_SERVE, CONFIG_U32, 0, 4096, "N",
         N_("threads that compute (default 0: the CPUs this process may use)")),
-    ROW(parallel, CONFIG_U32, 1, 256, "N", N_("answers in the making at once (default 8)")),
-    ROW(queue, CONFIG_U32, 0, 65536, "N",
+    ROW(parallel, CONFIG_SERVE, CONFIG_U32, 1, 256, "N",
+        N_("answers in the making at once (default 8)")),
+    ROW(queue, CONFIG_SERVE, CONFIG_U32, 0, 65536, "N",
         N_("requests that may wait for their turn; more are refused with 429 (default 64)")),
-    ROW(max_connections, CONFIG_U32, 1, 10240, "N",
+    ROW(max_connections, CONFIG_ALL, CONFIG_U32, 1, 10240, "N",
         N_("connections at once; more are closed (default 1024)")),
-    ROW(max_body, CONFIG_SIZE, 1024, LIMIT_HTTP_BODY, "SIZE",
+    ROW(max_body, CONFIG_SERVE, CONFIG_SIZE, 1024, LIMIT_HTTP_BODY, "SIZE",
         N_("largest body of a request (default 32M)")),
-    ROW(max_bodies, CONFIG_SIZE, 1024, 1e12, "SIZE",
+    ROW(max_bodies, CONFIG_SERVE, CONFIG_SIZE, 1024, 1e12, "SIZE",
         N_("all bodies together that are being received or wait for their answers (default 256M); "
            "more are refused with 503")),
-    ROW(request_seconds, CONFIG_U32, 1, 86400, "N",
+    ROW(request_seconds, CONFIG_SERVE, CONFIG_U32, 1, 86400, "N",
         N_("longest time for one answer, waiting included (default 3600)")),
-    ROW(stall_seconds, CONFIG_U32, 1, 3600, "N",
+    ROW(stall_seconds, CONFIG_ALL, CONFIG_U32, 1, 3600, "N",
         N_("longest time in which a client may read less than 1 KiB a second of what waits for it "
            "(default 30)")),
-    ROW(models, CONFIG_MODELS, 0, 0, NULL, N_("settings of models, by name")),
+    ROW(limit_rate, CONFIG_MIRROR, CONFIG_SIZE, 0, 1e15, "SIZE",
+        N_("most bytes a second for all clients together, for example 100M (default 0: no bound)")),
+    ROW(models, CONFIG_SERVE, CONFIG_MODELS, 0, 0, NULL, N_("settings of models, by name")),
 };
 
 static void *field(const struct config *c, const struct config_key *key)
@@ -196,6 +200,24 @@ bool config_set(struct config *c, const struct config_key *key, struct str value
     return ok;
 }
 
+bool config_model(const json_t *of, const char *name, struct settings *s, const char **draft,
+                  struct err *e)
+{
+    const json_t *other = json_object_get(of, "draft");
+    *draft = json_string_value(other);
+    if (!json_is_object(of))
+        return fail(e, ERR_USAGE, "%s: expected an object of settings", name);
+    if (other && !*draft)
+        return fail(e, ERR_USAGE, "%s: draft: expected the name of a model", name);
+    json_t *settings = json_copy((json_t *)(uintptr_t)of);
+    if (!settings)
+        return fail(e, ERR_LIMIT, "%s: memory is short", name);
+    json_object_del(settings, "draft");
+    bool ok = settings_from_json(s, settings, name, e);
+    json_decref(settings);
+    return ok;
+}
+
 static bool check_models(const json_t *models, struct err *e)
 {
     const char *name;
@@ -205,10 +227,9 @@ static bool check_models(const json_t *models, struct err *e)
     json_object_foreach((json_t *)(uintptr_t)models, name, of)
     {
         struct settings s;
-        if (!json_is_object(of))
-            return fail(e, ERR_USAGE, "models: %s: expected an object of settings", name);
+        const char *draft;
         settings_init(&s);
-        bool ok = settings_from_json(&s, of, name, e);
+        bool ok = config_model(of, name, &s, &draft, e);
         settings_clear(&s);
         if (!ok)
             return err_at(e, "models");

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve/config: what the owner of a server sets about it, in one table.
  *
- * The table is the single source for the keys of config.json, for the options of moat serve
- * (`--max-body` = key with dashes), for the environment (MOAT_MAX_BODY), for help, and for moat
- * config. An option overrides the environment, that the file. The file is $MOAT_CONFIG, or else the
- * first that is there of $XDG_CONFIG_HOME/moat/config.json (~/.config without it) and
+ * The table is the single source for the keys of config.json, for the options of moat serve and
+ * moat mirror (`--max-body` = key with dashes), for the environment (MOAT_MAX_BODY), for help, and
+ * for moat config. An option overrides the environment, that the file. The file is $MOAT_CONFIG, or
+ * else the first that is there of $XDG_CONFIG_HOME/moat/config.json (~/.config without it) and
  * /etc/moat/config.json; without any, the defaults hold. Unknown keys and values out of range are
  * errors that name the key, the range and the nearest known key. */
 #ifndef MOAT_SERVE_CONFIG_H
@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "run/settings.h"
 #include "serve/listen.h"
 
 enum config_kind {
@@ -21,11 +22,15 @@ enum config_kind {
     CONFIG_FLAG,   /* true or false */
     CONFIG_PATH,   /* of a file; "": none */
     CONFIG_LISTEN, /* a list of addresses, or one */
-    CONFIG_MODELS  /* {"NAME": {settings}}: what run/settings has; not an option */
+    CONFIG_MODELS  /* {"NAME": {settings}}: see config_model; not an option */
 };
+
+/* Whose key it is. */
+enum config_use { CONFIG_ALL, CONFIG_SERVE, CONFIG_MIRROR };
 
 struct config_key {
     const char *key;
+    enum config_use use;
     enum config_kind kind;
     size_t offset; /* in struct config */
     double min, max;
@@ -34,7 +39,7 @@ struct config_key {
 };
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
-enum { CONFIG_KEYS = 14, CONFIG_PATH_BYTES = 1024 };
+enum { CONFIG_KEYS = 15, CONFIG_PATH_BYTES = 1024 };
 
 struct config_list {
     char *v[LISTEN_MAX]; /* owned */
@@ -43,7 +48,7 @@ struct config_list {
 
 struct config {
     struct config_list listen;
-    uint64_t memory, max_body, max_bodies;
+    uint64_t memory, max_body, max_bodies, limit_rate;
     uint32_t threads, parallel, queue, max_connections, request_seconds, stall_seconds;
     char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES];
     bool require_key;
@@ -65,6 +70,11 @@ bool config_from_json(struct config *c, const json_t *object, const char *where,
 /* A value of a command line or of the environment. A list grows with each call of one source. */
 bool config_set(struct config *c, const struct config_key *key, struct str value,
                 enum config_source source, struct err *e) MUST_USE;
+/* What is said of one model: settings (run/settings), which go into s, and "draft": the name or
+ * file of a smaller model that guesses ahead for it; *draft points into `of`, NULL where there is
+ * none. */
+bool config_model(const json_t *of, const char *name, struct settings *s, const char **draft,
+                  struct err *e) MUST_USE;
 /* The value as JSON; the caller owns it. */
 json_t *config_value(const struct config *c, const struct config_key *key);
 const char *config_source_name(enum config_source s); /* gettext id */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve/control: the line between supervisor and front: short messages, some with a descriptor.
  *
- * To the front: an engine's line (the descriptor, and which model), a new configuration with keys
- * and certificate (as JSON text), the order to drain. To the supervisor: an engine that does not
- * keep to the protocol, by its model. The end of the line is the end of either. */
+ * To the front: an engine's line (the descriptor, and which model) or the keeper's, a new
+ * configuration with keys and certificate (as JSON text), the order to drain. To the supervisor: an
+ * engine that does not keep to the protocol, by its model. The end of the line is the end of
+ * either. */
 #ifndef MOAT_SERVE_CONTROL_H
 #define MOAT_SERVE_CONTROL_H
 
@@ -14,7 +15,13 @@
 
 #define CONTROL_MOST (8u << 20) /* bytes of a message */
 
-enum control_kind { CONTROL_ENGINE = 1, CONTROL_CONFIG, CONTROL_DRAIN, CONTROL_KILL_ENGINE };
+enum control_kind {
+    CONTROL_ENGINE = 1,
+    CONTROL_CONFIG,
+    CONTROL_DRAIN,
+    CONTROL_KILL_ENGINE,
+    CONTROL_KEEPER
+};
 
 struct control {
     uint32_t kind;

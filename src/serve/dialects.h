@@ -35,4 +35,10 @@ void ollama_show(struct exchange *x);
 void ollama_ps(struct exchange *x);
 void ollama_version(struct exchange *x);
 
+/* moat mirror */
+void mirror_root(struct exchange *x);
+void mirror_health(struct exchange *x);
+void mirror_stats(struct exchange *x);
+void mirror_file(struct exchange *x);
+
 #endif

@@ -11,26 +11,43 @@
  * does not count any more. */
 #define WAITING_SPARE (ASK_WORDS + 64u)
 
+/* A model's file, and where its packed weights are. */
+struct source {
+    struct gguf *g;
+    char path[STORE_PATH];
+    struct packed_params pack; /* borrows path */
+};
+
+static bool open_source(struct source *s, const struct served *model, struct err *e)
+{
+    bool kept = false;
+    s->g = served_open(model, e);
+    if (s->g && pack_path(s->g, s->path, &kept, e)) {
+        s->pack = (struct packed_params){.path = kept ? s->path : NULL};
+        return true;
+    }
+    gguf_close(s->g);
+    return false;
+}
+
 static bool work(const struct served *model, const struct config *config, int line, struct err *e)
 {
-    char path[STORE_PATH];
-    bool kept = false;
+    struct source main, draft = {0};
     struct memplan plan;
-    struct gguf *g = served_open(model, e);
-    if (!g)
+    if (!open_source(&main, model, e))
         return false;
-    if (!pack_path(g, path, &kept, e)) {
-        gguf_close(g);
+    if (model->draft && !open_source(&draft, model->draft, e)) {
+        gguf_close(main.g);
         return false;
     }
-    const struct packed_params pack = {.path = kept ? path : NULL};
     const struct engine_role role = {
-        .g = g,
+        .g = main.g,
         .settings = &model->settings,
         .load = {.memory = config->memory,
                  .threads = config->threads,
                  .kv = KV_F16,
-                 .pack = &pack,
+                 .pack = &main.pack,
+                 .draft = {draft.g, &draft.pack},
                  .n_parallel = config->parallel,
                  .n_kept = ENGINE_KEPT},
         .max_waiting = config->queue + config->parallel + WAITING_SPARE,

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "serve/route.h"
+#include "store/name.h"
 
 struct exchange {
     struct server *server;
@@ -26,8 +27,10 @@ struct exchange {
     uint32_t retry_s; /* of a refusal for lack of room */
 
     /* For the log and the metrics; filled by whoever answers. */
-    const char *model; /* borrowed from the server's models */
+    const char *model; /* borrowed from the server's models, or model_text */
+    char model_text[2 * NAME_PART + 2];
     uint32_t n_prompt, n_cached, n_generated;
+    uint64_t n_bytes;  /* of a file, handed to the connection */
     const char *error; /* the code of the error the client got, or NULL */
 
     void *work; /* of the dialect */

@@ -180,9 +180,29 @@ static bool keep(struct http *h, struct str *slot, struct str value)
     return true;
 }
 
-static bool take_header(struct http *h, struct seen *seen, struct str name, struct str value)
+/* Those of which only the text is kept. */
+static bool take_plain(struct http *h, struct str name, struct str value)
 {
     struct http_request *r = &h->req;
+    const struct {
+        const char *name;
+        struct str *slot;
+    } kept[] = {{"origin", &r->origin},
+                {"content-type", &r->content_type},
+                {"authorization", &r->authorization},
+                {"x-api-key", &r->api_key},
+                {"user-agent", &r->user_agent},
+                {"range", &r->range},
+                {"if-range", &r->if_range},
+                {"if-none-match", &r->if_none_match}};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (same_word(name, kept[i].name))
+            return keep(h, kept[i].slot, value);
+    return true;
+}
+
+static bool take_header(struct http *h, struct seen *seen, struct str name, struct str value)
+{
     if (same_word(name, "host"))
         return ++seen->host == 1 ? read_host(h, value)
                                  : bad(h, N_("the request has two Host headers"));
@@ -195,17 +215,7 @@ static bool take_header(struct http *h, struct seen *seen, struct str name, stru
     if (same_word(name, "expect"))
         return ++seen->expect == 1 ? read_expect(h, value)
                                    : bad(h, N_("a header that may stand once stands twice"));
-    if (same_word(name, "origin"))
-        return keep(h, &r->origin, value);
-    if (same_word(name, "content-type"))
-        return keep(h, &r->content_type, value);
-    if (same_word(name, "authorization"))
-        return keep(h, &r->authorization, value);
-    if (same_word(name, "x-api-key"))
-        return keep(h, &r->api_key, value);
-    if (same_word(name, "user-agent"))
-        return keep(h, &r->user_agent, value);
-    return true;
+    return take_plain(h, name, value);
 }
 
 /* (H1) */

@@ -244,6 +244,8 @@ static bool on_done(struct line *l, struct ask_answer *w, const struct job_messa
     w->n_prompt = d.n_prompt;
     w->n_cached = d.n_reused;
     w->n_generated = d.n_generated;
+    w->n_guessed = d.n_guessed;
+    w->n_right = d.n_right;
     w->prompt_s = d.prompt_s;
     w->decode_s = d.decode_s;
     if (strcmp(d.finish, "cancelled") != 0) {

@@ -214,6 +214,10 @@ void llama_metrics(struct exchange *x)
                "Tokens of prompts that were computed before.", (double)t->n_cached);
     add_metric(&out, "tokens_predicted_total", "counter", "Tokens of answers.",
                (double)t->n_generated);
+    add_metric(&out, "tokens_guessed_total", "counter", "Tokens of answers guessed ahead.",
+               (double)t->n_guessed);
+    add_metric(&out, "tokens_guessed_right_total", "counter", "Those of them that held.",
+               (double)t->n_right);
     add_metric(&out, "prompt_seconds_total", "counter", "Time spent on prompts.", t->prompt_s);
     add_metric(&out, "tokens_predicted_seconds_total", "counter", "Time spent on answers.",
                t->decode_s);

@@ -18,12 +18,17 @@ json_t *llama_timings(const struct ask_answer *w)
     double prompt = w->prompt_s > 0 ? w->prompt_s : 1e-9;
     double decode = w->decode_s > 0 ? w->decode_s : 1e-9;
     double made = w->n_generated ? w->n_generated : 1;
-    return json_pack("{si si sf sf sf si sf sf sf}", "cache_n", (int)w->n_cached, "prompt_n",
-                     (int)n, "prompt_ms", w->prompt_s * 1e3, "prompt_per_token_ms",
-                     n ? w->prompt_s * 1e3 / n : 0.0, "prompt_per_second", n / prompt,
-                     "predicted_n", (int)w->n_generated, "predicted_ms", w->decode_s * 1e3,
-                     "predicted_per_token_ms", w->decode_s * 1e3 / made, "predicted_per_second",
-                     w->n_generated / decode);
+    json_t *j =
+        json_pack("{si si sf sf sf si sf sf sf}", "cache_n", (int)w->n_cached, "prompt_n", (int)n,
+                  "prompt_ms", w->prompt_s * 1e3, "prompt_per_token_ms",
+                  n ? w->prompt_s * 1e3 / n : 0.0, "prompt_per_second", n / prompt, "predicted_n",
+                  (int)w->n_generated, "predicted_ms", w->decode_s * 1e3, "predicted_per_token_ms",
+                  w->decode_s * 1e3 / made, "predicted_per_second", w->n_generated / decode);
+    if (w->n_guessed) {
+        json_object_set_new(j, "draft_n", json_integer(w->n_guessed));
+        json_object_set_new(j, "draft_n_accepted", json_integer(w->n_right));
+    }
+    return j;
 }
 
 static const char *stop_type(const struct ask_answer *w)

@@ -41,13 +41,19 @@ void log_exchange(const struct exchange *x, bool gone)
 {
     char time[48];
     double ms = (double)(os_now_ns() - x->start_ns) / 1e6;
-    json_t *j = json_pack("{ss ss ss ss ss si sf ss* ss* si si si ss*}", "time", now(time), "event",
-                          "request", "request", x->id, "method", http_method_name(x->route->method),
-                          "route", x->route->path, "status", gone ? 499 : x->status, "ms", ms,
-                          "model", x->model, "key", x->conn->key_id[0] ? x->conn->key_id : NULL,
-                          "prompt_tokens", (int)x->n_prompt, "cached_tokens", (int)x->n_cached,
-                          "completion_tokens", (int)x->n_generated, "error",
-                          gone && !x->error ? err_name(ERR_CANCELLED) : x->error);
+    json_t *j = json_pack("{ss ss ss ss ss si sf ss* ss*}", "time", now(time), "event", "request",
+                          "request", x->id, "method", http_method_name(x->route->method), "route",
+                          x->route->path, "status", gone ? 499 : x->status, "ms", ms, "model",
+                          x->model, "key", x->conn->key_id[0] ? x->conn->key_id : NULL);
+    if (x->route->dialect == DIALECT_MIRROR)
+        json_object_set_new(j, "bytes", json_integer((json_int_t)x->n_bytes));
+    else
+        json_object_update_new(j, json_pack("{si si si}", "prompt_tokens", (int)x->n_prompt,
+                                            "cached_tokens", (int)x->n_cached, "completion_tokens",
+                                            (int)x->n_generated));
+    const char *error = gone && !x->error ? err_name(ERR_CANCELLED) : x->error;
+    if (error)
+        json_object_set_new(j, "error", json_string(error));
     write_line(j);
 }
 

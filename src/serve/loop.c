@@ -128,6 +128,7 @@ static void take_config(struct server *s, struct str text)
         struct config old = s->config;
         s->config = c;
         c = old;
+        s->pace.bucket.rate = s->config.limit_rate;
         log_event("reloaded", "limits of new requests; %u keys", s->keys.n);
     } else {
         log_event("reload-failed", "%s", e.msg);
@@ -147,6 +148,10 @@ static void take_control(struct server *s, const struct control *m, struct str p
         break;
     case CONTROL_DRAIN:
         drain(s);
+        break;
+    case CONTROL_KEEPER:
+        if (uv_pipe_pending_count(&s->control) > 0)
+            keeper_line_attach(&s->keeper, &s->control);
         break;
     case CONTROL_KILL_ENGINE:
         break;
@@ -185,6 +190,8 @@ static void on_control(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 static bool start(struct server *s, const struct listeners *l, int control_fd,
                   const struct served_list *models, uv_prepare_t *prepare)
 {
+    keeper_line_init(&s->keeper, s);
+    pace_init(&s->pace, &s->loop, s->config.limit_rate);
     uv_prepare_init(&s->loop, prepare);
     prepare->data = s;
     uv_prepare_start(prepare, on_prepare);
@@ -208,7 +215,8 @@ static bool give_access(struct server *s, const struct access *access, struct er
 }
 
 int front_main(const struct listeners *l, int control_fd, const struct config *config,
-               const struct access *access, const struct served_list *models)
+               const struct access *access, const struct served_list *models,
+               const struct routes *routes)
 {
     struct err e = {0};
     uv_prepare_t prepare;
@@ -221,6 +229,7 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
     }
     buf_init(&s->control_in, 2 * CONTROL_MOST);
     s->start_ns = os_now_ns();
+    s->routes = routes;
     bool ok = give_access(s, access, &e);
     if (!ok)
         log_event("front-failed", "%s", e.msg);
@@ -232,6 +241,7 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
         conn_close(c);
     }
     engines_close(&s->engines);
+    keeper_line_close(&s->keeper);
     uv_walk(&s->loop, on_walk, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     uv_loop_close(&s->loop);

@@ -12,7 +12,9 @@
 #include "serve/access.h"
 #include "serve/conn.h"
 #include "serve/engines.h"
+#include "serve/keeper_call.h"
 #include "serve/listen.h"
+#include "serve/pace.h"
 #include "serve/stats.h"
 
 struct listener_handle {
@@ -32,6 +34,9 @@ struct server {
     struct keys keys;
     struct tls_server *tls; /* NULL: no address needs it */
     struct engines engines;
+    const struct routes *routes;
+    struct keeper_line keeper;
+    struct pace pace; /* of files */
     struct stats stats;
     struct conn *conns;
     uint32_t n_conns;
@@ -51,6 +56,7 @@ void loop_report_engine(struct server *s, uint32_t model);
 /* The role: returns the exit status when it has drained, or the supervisor is gone. Takes the
  * descriptors over. */
 int front_main(const struct listeners *l, int control_fd, const struct config *config,
-               const struct access *access, const struct served_list *models);
+               const struct access *access, const struct served_list *models,
+               const struct routes *routes);
 
 #endif

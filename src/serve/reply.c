@@ -30,9 +30,11 @@ struct head {
     int status;
     const char *type, *id;
     bool chunked, close;
-    size_t length; /* of a body that is not chunked */
+    uint64_t length;   /* of a body that is not chunked */
+    const char *lines; /* of the head of a file; NULL: nothing of this may be kept by caches */
     bool until_close;
     uint32_t retry_s;
+    const char *word; /* of an error, for clients of Hugging Face; or NULL */
 };
 
 static void add_head(struct buf *out, const struct head *h)
@@ -44,17 +46,17 @@ static void add_head(struct buf *out, const struct head *h)
     if (h->chunked)
         buf_cstr(out, "Transfer-Encoding: chunked\r\n");
     else if (!h->until_close)
-        buf_fmt(out, "Content-Length: %zu\r\n", h->length);
+        buf_fmt(out, "Content-Length: %llu\r\n", (unsigned long long)h->length);
     if (h->status == 429 || h->status == 503)
         buf_fmt(out, "Retry-After: %u\r\n", h->retry_s ? h->retry_s : 1);
     if (h->status == 401)
         buf_cstr(out, "WWW-Authenticate: Bearer\r\n");
+    if (h->word)
+        buf_fmt(out, "X-Error-Code: %s\r\n", h->word);
     if (h->close)
         buf_cstr(out, "Connection: close\r\n");
-    buf_fmt(
-        out,
-        "X-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n",
-        h->id);
+    buf_cstr(out, h->lines ? h->lines : "Cache-Control: no-store\r\n");
+    buf_fmt(out, "X-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\n\r\n", h->id);
 }
 
 /* --- one body ------------------------------------------------------------------------------------
@@ -72,6 +74,7 @@ void reply_body(struct exchange *x, int status, const char *type, struct str bod
                                   .id = x->id,
                                   .close = !x->keep,
                                   .retry_s = x->retry_s,
+                                  .word = x->route->dialect == DIALECT_MIRROR ? x->error : NULL,
                                   .length = body.n});
     if (!head_only)
         buf_str(&out, body);
@@ -96,6 +99,25 @@ void reply_json(struct exchange *x, int status, json_t *j)
     else
         reply_body(x, 500, "application/json", STR("{\"error\":\"the answer is too large\"}"));
     buf_clear(&text);
+}
+
+void reply_head(struct exchange *x, int status, const char *type, uint64_t length,
+                const char *lines)
+{
+    struct buf out;
+    buf_init(&out, 1u << 16);
+    x->status = status;
+    add_head(&out, &(struct head){.status = status,
+                                  .type = type,
+                                  .id = x->id,
+                                  .close = !x->keep,
+                                  .lines = lines,
+                                  .length = length});
+    if (out.bad)
+        conn_break(x->conn);
+    else
+        conn_write(x->conn, buf_view(&out));
+    buf_clear(&out);
 }
 
 /* --- a stream ------------------------------------------------------------------------------------
@@ -193,6 +215,9 @@ json_t *reply_problem_object(enum dialect d, const struct problem *p, const char
                          "type", llama_type(status), "param", p->param, "request_id", id);
     case DIALECT_OLLAMA:
         return json_pack("{ss ss}", "error", p->err.msg, "request_id", id);
+    case DIALECT_MIRROR:
+        return json_pack("{ss s[{ss ss}] ss}", "error", p->err.msg, "errors", "code", code,
+                         "message", p->err.msg, "request_id", id);
     }
     return NULL;
 }
@@ -218,7 +243,7 @@ void reply_refusal(struct conn *c, int status, const struct err *e)
     request_id_next(id);
     struct problem p = {
         .err = *e, .status = status, .code = status == 401 ? "invalid_api_key" : NULL};
-    json_t *j = reply_problem_object(route_dialect(c->http.req.path), &p, id);
+    json_t *j = reply_problem_object(route_dialect(c), &p, id);
     if (j && json_write(j, JSON_COMPACT, &text, NULL)) {
         add_head(&out, &(struct head){.status = status,
                                       .type = "application/json",

@@ -12,6 +12,11 @@
 void reply_body(struct exchange *x, int status, const char *type, struct str body);
 void reply_json(struct exchange *x, int status, json_t *j); /* takes j; NULL: memory was short */
 
+/* The head of a body that is written by conn_write; then exchange_end. `lines`: further headers,
+ * each with its CRLF. */
+void reply_head(struct exchange *x, int status, const char *type, uint64_t length,
+                const char *lines);
+
 void reply_start(struct exchange *x, const char *type); /* 200, the parts follow */
 void reply_part(struct exchange *x, struct str part);
 void reply_end(struct exchange *x);

@@ -14,7 +14,7 @@
 #define GET  HTTP_METHOD_GET
 #define POST HTTP_METHOD_POST
 
-static const struct route routes[] = {
+static const struct route model_rows[] = {
     {POST, "/v1/chat/completions", DIALECT_OPENAI, openai_chat},
     {POST, "/v1/completions", DIALECT_OPENAI, openai_completion},
     {POST, "/v1/embeddings", DIALECT_OPENAI, openai_embeddings},
@@ -44,7 +44,15 @@ static const struct route routes[] = {
     {GET, "/api/ps", DIALECT_OLLAMA, ollama_ps},
     {GET, "/api/version", DIALECT_OLLAMA, ollama_version},
 };
-enum { N_ROUTES = sizeof routes / sizeof *routes };
+const struct routes route_models = {model_rows, sizeof model_rows / sizeof *model_rows};
+
+static const struct route mirror_rows[] = {
+    {GET, "/health", DIALECT_MIRROR, mirror_health},
+    {GET, "/stats", DIALECT_MIRROR, mirror_stats},
+    {GET, "/", DIALECT_MIRROR, mirror_root},
+    {GET, "/*", DIALECT_MIRROR, mirror_file},
+};
+const struct routes route_mirror = {mirror_rows, sizeof mirror_rows / sizeof *mirror_rows};
 
 /* --- finding the row -----------------------------------------------------------------------------
  */
@@ -59,21 +67,26 @@ static bool path_matches(const struct route *r, struct str path, struct str *res
 }
 
 /* *known: the path is, with whatever method. */
-static const struct route *find(const struct http_request *req, struct str *rest, bool *known)
+static const struct route *find(const struct conn *c, struct str *rest, bool *known)
 {
+    const struct http_request *req = &c->http.req;
+    const struct routes *all = c->server->routes;
     enum http_method method = req->method == HTTP_METHOD_HEAD ? GET : req->method;
     *known = false;
-    for (size_t i = 0; i < N_ROUTES; i++)
-        if (path_matches(&routes[i], req->path, rest)) {
+    for (size_t i = 0; i < all->n; i++)
+        if (path_matches(&all->v[i], req->path, rest)) {
             *known = true;
-            if (routes[i].method == method)
-                return &routes[i];
+            if (all->v[i].method == method)
+                return &all->v[i];
         }
     return NULL;
 }
 
-enum dialect route_dialect(struct str path)
+enum dialect route_dialect(const struct conn *c)
 {
+    struct str path = c->http.req.path;
+    if (c->server->routes == &route_mirror)
+        return DIALECT_MIRROR;
     if (str_starts(path, STR("/v1/")))
         return DIALECT_OPENAI;
     return str_starts(path, STR("/api/")) ? DIALECT_OLLAMA : DIALECT_LLAMA;
@@ -125,7 +138,8 @@ static int check_key(struct conn *c, const struct route *r, struct err *e)
     const struct key *key = access_key(&c->server->keys, req->authorization, req->api_key);
     if (key)
         memcpy(c->key_id, key->id, sizeof key->id);
-    if (key || (r && r->answer == llama_health)) /* probes of a balancer have none */
+    if (key || (r && (r->answer == llama_health ||
+                      r->answer == mirror_health))) /* probes of a balancer have none */
         return 0;
     if (!req->authorization.n && !req->api_key.n)
         return refuse(e, 401, ERR_UNAUTHORISED,
@@ -139,7 +153,7 @@ int route_check(struct conn *c, struct err *e)
     const struct http_request *req = &c->http.req;
     struct str rest;
     bool known;
-    const struct route *r = find(req, &rest, &known);
+    const struct route *r = find(c, &rest, &known);
     int status = c->local ? 0 : check_origin(c, e);
     if (!status && c->keyed)
         status = check_key(c, r, e);
@@ -179,7 +193,7 @@ void route_dispatch(struct conn *c)
     struct str rest = {0};
     struct problem p = {0};
     bool known;
-    const struct route *r = find(&c->http.req, &rest, &known);
+    const struct route *r = find(c, &rest, &known);
     struct exchange *x = exchange_new(c, r);
     if (!x) {
         conn_close(c);

@@ -6,7 +6,7 @@
 #include "serve/conn.h"
 
 /* Whose words an answer uses: each has its own shape of errors. */
-enum dialect { DIALECT_OPENAI, DIALECT_LLAMA, DIALECT_OLLAMA };
+enum dialect { DIALECT_OPENAI, DIALECT_LLAMA, DIALECT_OLLAMA, DIALECT_MIRROR };
 
 struct exchange;
 typedef void route_fn(struct exchange *x);
@@ -18,8 +18,15 @@ struct route {
     route_fn *answer;
 };
 
+/* The rows of moat serve, and those of moat mirror. */
+struct routes {
+    const struct route *v;
+    size_t n;
+};
+extern const struct routes route_models, route_mirror;
+
 /* The dialect that a client of this path expects, known or not. */
-enum dialect route_dialect(struct str path);
+enum dialect route_dialect(const struct conn *c);
 /* After the head: 0, or the status to refuse with and why (a foreign Host or Origin, no key, no
  * such path or method, a body that is no JSON). Notes the key's id in the connection. */
 int route_check(struct conn *c, struct err *e) MUST_USE;

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "serve/config.h"
 #include "store/manifest.h"
 
 static bool is_file(const char *path)
@@ -69,7 +70,7 @@ static bool find_file(struct served *m, const char *model, struct err *e)
     return open_path(m, model, e);
 }
 
-static bool fill(struct served *m, const char *model, const json_t *settings_by_name, struct err *e)
+static bool fill(struct served *m, const char *model, struct err *e)
 {
     struct stat st;
     if (!find_file(m, model, e))
@@ -78,16 +79,40 @@ static bool fill(struct served *m, const char *model, const json_t *settings_by_
         return fail(e, ERR_USAGE, "%s: is no regular file", model);
     m->bytes = (uint64_t)st.st_size;
     m->modified = st.st_mtime;
-    const json_t *own = json_object_get(settings_by_name, m->id);
-    return !own || settings_from_json(&m->settings, own, m->id, e);
+    return true;
 }
 
 static void free_one(struct served *m)
 {
+    if (!m)
+        return;
+    free_one(m->draft);
     if (m->fd >= 0)
         close(m->fd);
     settings_clear(&m->settings);
     mem_free(m);
+}
+
+static struct served *new_one(const char *model, struct err *e)
+{
+    struct served *m = mem_new(1, sizeof *m, e);
+    if (!m)
+        return NULL;
+    *m = (struct served){.fd = -1};
+    settings_init(&m->settings);
+    if (fill(m, model, e))
+        return m;
+    free_one(m);
+    return NULL;
+}
+
+static bool configure(struct served *m, const json_t *settings_by_name, struct err *e)
+{
+    const json_t *own = json_object_get(settings_by_name, m->id);
+    const char *draft = NULL;
+    if (own && !config_model(own, m->id, &m->settings, &draft, e))
+        return false;
+    return !draft || (m->draft = new_one(draft, e)) || err_at(e, "%s: draft", m->id);
 }
 
 bool served_add(struct served_list *l, const char *model, const json_t *settings_by_name,
@@ -95,12 +120,8 @@ bool served_add(struct served_list *l, const char *model, const json_t *settings
 {
     if (l->n == SERVED_MAX)
         return fail(e, ERR_LIMIT, "%d models at once are the most", SERVED_MAX);
-    struct served *m = mem_new(1, sizeof *m, e);
-    if (!m)
-        return false;
-    m->fd = -1;
-    settings_init(&m->settings);
-    bool ok = fill(m, model, settings_by_name, e);
+    struct served *m = new_one(model, e);
+    bool ok = m && configure(m, settings_by_name, e);
     for (uint32_t i = 0; ok && i < l->n; i++)
         if (strcmp(l->v[i]->id, m->id) == 0)
             ok = fail(e, ERR_USAGE, "two models are called \"%s\"; import one under another name",

@@ -19,6 +19,7 @@ struct served {
     uint64_t bytes;
     time_t modified;
     struct settings settings; /* owned; what answers start from */
+    struct served *draft;     /* owned: a smaller model that guesses ahead for it; NULL: none */
 };
 
 struct served_list {
@@ -27,7 +28,7 @@ struct served_list {
 };
 
 /* Opens the file of a name or path and adds it. Settings of the model's manifest come first, then
- * those of the configuration ("models", may be NULL), by the id. */
+ * those of the configuration ("models", may be NULL), by the id; there a draft model may stand. */
 bool served_add(struct served_list *l, const char *model, const json_t *settings_by_name,
                 struct err *e) MUST_USE;
 void served_clear(struct served_list *l);

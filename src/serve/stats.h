@@ -9,7 +9,9 @@ struct stats {
     uint32_t n_live; /* requests under way */
     uint64_t n_ok, n_client_errors, n_server_errors, n_gone, n_busy;
     uint64_t n_prompt, n_cached, n_generated; /* tokens of finished answers */
-    double prompt_s, decode_s;                /* of those */
+    uint64_t n_guessed, n_right;              /* guessed ahead, and those that held */
+    double prompt_s, decode_s;                /* of those answers */
+    uint64_t n_bytes;                         /* of files, handed to connections */
 };
 
 static inline void stats_count(struct stats *s, int status)

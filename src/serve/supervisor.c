@@ -18,8 +18,10 @@
 #include "base/os.h"
 #include "serve/control.h"
 #include "serve/engine_process.h"
+#include "serve/keeper.h"
 #include "serve/log.h"
 #include "serve/loop.h"
+#include "serve/packet.h"
 
 struct engine {
     pid_t pid; /* 0: none now */
@@ -31,6 +33,7 @@ struct supervisor {
     const struct supervisor_params *p;
     struct listeners listeners;
     struct engine engines[SERVED_MAX];
+    struct engine keeper;
     pid_t front;
     int line; /* to the front; -1: none now */
     uint64_t front_due_ns, drain_ns, keys_due_ns;
@@ -103,7 +106,8 @@ static bool start_front(struct supervisor *s, struct err *e)
     if (pid == 0) {
         become_child(s);
         close(line[0]);
-        _exit(front_main(&s->listeners, line[1], s->p->config, s->p->access, s->p->models));
+        _exit(front_main(&s->listeners, line[1], s->p->config, s->p->access, s->p->models,
+                         s->p->routes));
     }
     close(line[1]);
     if (pid < 0) {
@@ -132,6 +136,31 @@ static bool start_engine(struct supervisor *s, uint32_t i, struct err *e)
     g->pid = pid > 0 ? pid : 0;
     g->started_ns = os_now_ns();
     struct control m = {.kind = CONTROL_ENGINE, .model = i, .pid = (uint32_t)g->pid};
+    bool ok = pid > 0 ? control_send(s->line, &m, STR(""), line[0], e)
+                      : fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
+    close(line[0]);
+    return ok;
+}
+
+/* The process that opens what is in the store for the front. */
+static bool start_keeper(struct supervisor *s, struct err *e)
+{
+    int line[2];
+    if (!packet_pair(line, e))
+        return false;
+    pid_t pid = fork();
+    if (pid == 0) {
+        become_child(s);
+        close_line(s);
+        close(line[0]);
+        for (uint32_t i = 0; i < s->listeners.n; i++)
+            close(s->listeners.v[i].fd);
+        _exit(keeper_main(line[1], s->p->config));
+    }
+    close(line[1]);
+    s->keeper.pid = pid > 0 ? pid : 0;
+    s->keeper.started_ns = os_now_ns();
+    struct control m = {.kind = CONTROL_KEEPER};
     bool ok = pid > 0 ? control_send(s->line, &m, STR(""), line[0], e)
                       : fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
     close(line[0]);
@@ -173,6 +202,20 @@ static void engine_fell(struct supervisor *s, uint32_t i, int status)
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
+static void keeper_fell(struct supervisor *s, int status)
+{
+    s->keeper.pid = 0;
+    if (s->draining || s->done)
+        return;
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+        stop(s, WEXITSTATUS(status)); /* it has said why, and would say it again */
+        return;
+    }
+    s->keeper.due_ns = os_now_ns() + pause_ns(&s->keeper);
+    log_event("keeper-fell", "signal %d; starting another",
+              WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+
 static void front_fell(struct supervisor *s, int status)
 {
     s->front = 0;
@@ -194,6 +237,8 @@ static void reap(struct supervisor *s)
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
         if (pid == s->front)
             front_fell(s, status);
+        if (pid == s->keeper.pid)
+            keeper_fell(s, status);
         for (uint32_t i = 0; i < s->p->models->n; i++)
             if (pid == s->engines[i].pid)
                 engine_fell(s, i, status);
@@ -211,13 +256,15 @@ static int start_due(struct supervisor *s)
         log_event("start-failed", "%s", e.msg);
         return 500;
     }
-    for (uint32_t i = 0; i < s->p->models->n; i++) {
-        struct engine *g = &s->engines[i];
+    bool keeps = s->p->routes == &route_mirror;
+    for (uint32_t i = 0; i < s->p->models->n + keeps; i++) {
+        bool keeper = i == s->p->models->n;
+        struct engine *g = keeper ? &s->keeper : &s->engines[i];
         if (g->pid || !s->front)
             continue;
         if (g->due_ns > now) {
             least = g->due_ns - now < least ? g->due_ns - now : least;
-        } else if (!start_engine(s, i, &e)) {
+        } else if (keeper ? !start_keeper(s, &e) : !start_engine(s, i, &e)) {
             log_event("start-failed", "%s", e.msg);
             g->due_ns = now + 500000000u;
             least = 500000000u;
@@ -234,6 +281,8 @@ static void kill_all(struct supervisor *s, int signo)
     for (uint32_t i = 0; i < s->p->models->n; i++)
         if (s->engines[i].pid)
             kill(s->engines[i].pid, signo);
+    if (s->keeper.pid)
+        kill(s->keeper.pid, signo);
     if (s->front)
         kill(s->front, signo);
 }
@@ -378,7 +427,7 @@ static void end_children(struct supervisor *s)
     kill_all(s, SIGTERM);
     close_line(s);
     for (int tries = 0; tries < 200; tries++) {
-        bool left = s->front != 0;
+        bool left = s->front || s->keeper.pid;
         reap(s);
         for (uint32_t i = 0; i < s->p->models->n; i++)
             left |= s->engines[i].pid != 0;

@@ -2,18 +2,20 @@
 /* serve/supervisor: moat serve itself: opens the sockets, finds the models, starts the roles and
  * keeps them up.
  *
- * The front and an engine for each model are processes of their own, forked from here; so this
- * process reads nothing from outside but its configuration. An engine that dies of a signal is
- * started again at once (after a pause that grows to SUPERVISOR_PAUSE_MS when it dies again soon),
- * and the front gets its new line; one that ends with an error of its own (a corrupt file, too
- * little memory) has said why, and ends the server with its status. SIGTERM and SIGINT drain: no
- * new connection, what runs is finished (a second signal, or SUPERVISOR_DRAIN_S, ends that too).
- * SIGHUP reads the configuration, the keys and the certificate again; what is broken changes
- * nothing (a broken certificate does not keep a revoked key alive). */
+ * The front, the keeper of the store and an engine for each model are processes of their own,
+ * forked from here; so this process reads nothing from outside but its configuration. An engine
+ * that dies of a signal is started again at once (after a pause that grows to SUPERVISOR_PAUSE_MS
+ * when it dies again soon), and the front gets its new line; one that ends with an error of its own
+ * (a corrupt file, too little memory) has said why, and ends the server with its status. SIGTERM
+ * and SIGINT drain: no new connection, what runs is finished (a second signal, or
+ * SUPERVISOR_DRAIN_S, ends that too). SIGHUP reads the configuration, the keys and the certificate
+ * again; what is broken changes nothing (a broken certificate does not keep a revoked key alive).
+ */
 #ifndef MOAT_SERVE_SUPERVISOR_H
 #define MOAT_SERVE_SUPERVISOR_H
 
 #include "serve/access.h"
+#include "serve/route.h"
 #include "serve/served.h"
 
 #define SUPERVISOR_PAUSE_MS 1500u
@@ -21,10 +23,11 @@
 #define SUPERVISOR_KEYS_MS  2000u /* after which a changed list of keys is noticed */
 
 struct supervisor_params {
+    const struct routes *routes; /* what the front answers */
     struct config *config;
-    struct access *access;   /* what it names; both are replaced by a reload */
-    const char *config_path; /* as given, or NULL */
-    struct served_list *models;
+    struct access *access;           /* what it names; both are replaced by a reload */
+    const char *config_path;         /* as given, or NULL */
+    struct served_list *models;      /* may be none: then it keeps only the store's door */
     const struct settings *settings; /* of the command line: for every model */
     /* Reads file, environment and options again, into a fresh configuration. */
     bool (*reload)(struct config *c, void *arg, struct err *e);

@@ -35,7 +35,22 @@ bool digest_parse(struct digest *d, struct str text, struct err *e)
                       STR_ARG(text));
 }
 
-static bool hash_end(EVP_MD_CTX *hash, struct digest *d, struct err *e)
+void digest_from_hash(struct digest *d, const struct hash *h)
+{
+    for (size_t i = 0; i < HASH_BYTES; i++)
+        snprintf(d->hex + 2 * i, 3, "%02x", h->b[i]);
+}
+
+bool digest_of(struct digest *d, struct str bytes, struct err *e)
+{
+    struct hash h;
+    if (!hash_of(&bytes, 1, &h, e))
+        return false;
+    digest_from_hash(d, &h);
+    return true;
+}
+
+static bool end_hash(EVP_MD_CTX *hash, struct digest *d, struct err *e)
 {
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned n = 0;
@@ -46,7 +61,7 @@ static bool hash_end(EVP_MD_CTX *hash, struct digest *d, struct err *e)
     return true;
 }
 
-static EVP_MD_CTX *hash_begin(struct err *e)
+static EVP_MD_CTX *begin_hash(struct err *e)
 {
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
     if (hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1)
@@ -84,7 +99,7 @@ static bool reserve(struct blob_writer *w, uint64_t size, struct err *e)
 bool blob_begin(struct blob_writer *w, const struct store *s, uint64_t size, struct err *e)
 {
     *w = (struct blob_writer){.store = s, .file.fd = -1};
-    w->hash = hash_begin(e);
+    w->hash = begin_hash(e);
     return w->hash && open_incoming(w, e) && reserve(w, size, e);
 }
 
@@ -153,7 +168,7 @@ bool blob_copy(struct blob_writer *w, int fd, const char *name, uint64_t size,
 
 bool blob_digest(struct blob_writer *w, struct digest *d, struct err *e)
 {
-    return hash_end(w->hash, d, e);
+    return end_hash(w->hash, d, e);
 }
 
 bool blob_commit(struct blob_writer *w, const struct digest *d, struct err *e)
@@ -183,9 +198,9 @@ bool blob_hash(int fd, const char *name, const struct store_progress *progress, 
     struct stat st;
     if (fstat(fd, &st) != 0)
         return fail(e, ERR_IO, "cannot read %s: %s", name, strerror(errno));
-    struct blob_writer w = {.file.fd = -1, .hash = hash_begin(e)};
+    struct blob_writer w = {.file.fd = -1, .hash = begin_hash(e)};
     bool ok = w.hash && copy_all(&w, fd, name, (uint64_t)st.st_size, true, progress, e) &&
-              hash_end(w.hash, d, e);
+              end_hash(w.hash, d, e);
     blob_abort(&w);
     return ok;
 }

@@ -7,6 +7,7 @@
 #ifndef MOAT_STORE_BLOB_H
 #define MOAT_STORE_BLOB_H
 
+#include "base/hash.h"
 #include "base/os.h"
 #include "store/store.h"
 
@@ -18,6 +19,8 @@ struct digest {
 
 /* 64 hex digits, or "sha256:" and them; upper case is taken too. */
 bool digest_parse(struct digest *d, struct str text, struct err *e) MUST_USE;
+void digest_from_hash(struct digest *d, const struct hash *h);
+bool digest_of(struct digest *d, struct str bytes, struct err *e) MUST_USE;
 
 struct blob_writer {
     const struct store *store;

@@ -123,7 +123,7 @@ bool import_model(const struct import_request *q, struct import_result *r, struc
     *r = (struct import_result){0};
     bool ok = open_source(&j, &kind, e) && store_open(&j.store, true, e) &&
               fill_blob(&j, kind, e) && check_digest(&j, e) &&
-              publish_check(j.blob.file.fd, q->path, r->architecture, e) && publish(&j, e);
+              publish_check(j.blob.file.fd, q->path, NULL, r->architecture, e) && publish(&j, e);
     snprintf(r->member, sizeof r->member, "%s", j.member.name);
     blob_abort(&j.blob);
     if (j.fd >= 0)

@@ -10,14 +10,30 @@
 
 #include "gguf/gguf.h"
 
-bool publish_check(int fd, const char *name, char architecture[PUBLISH_ARCHITECTURE], struct err *e)
+/* The template decides what a model is told: weights may be the right ones and it not. */
+static bool check_template(const struct gguf *g, const char *name, const struct digest *wanted,
+                           struct err *e)
+{
+    struct str text = STR("");
+    struct digest d;
+    if (!wanted)
+        return true;
+    return gguf_get_str(g, "tokenizer.chat_template", &text, e) && digest_of(&d, text, e) &&
+           (strcmp(d.hex, wanted->hex) == 0 ||
+            fail(e, ERR_CORRUPT, "%s: its chat template has the SHA-256 %s, not %s", name, d.hex,
+                 wanted->hex));
+}
+
+bool publish_check(int fd, const char *name, const struct digest *template_digest,
+                   char architecture[PUBLISH_ARCHITECTURE], struct err *e)
 {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0)
         return fail(e, ERR_IO, "cannot read %s: %s", name, strerror(errno));
     struct gguf *g = gguf_take_fd(copy, name, e);
     struct str text = STR("");
-    bool ok = g && gguf_get_str(g, "general.architecture", &text, e);
+    bool ok = g && gguf_get_str(g, "general.architecture", &text, e) &&
+              check_template(g, name, template_digest, e);
     snprintf(architecture, PUBLISH_ARCHITECTURE, "%.*s", STR_ARG(text));
     str_make_printable(architecture);
     gguf_close(g);

@@ -7,10 +7,10 @@
 
 enum { PUBLISH_ARCHITECTURE = 64 };
 
-/* Is it a model file that moat can read: the header, every tensor within the file? fd stays the
- * caller's; `name` is for messages. */
-bool publish_check(int fd, const char *name, char architecture[PUBLISH_ARCHITECTURE],
-                   struct err *e) MUST_USE;
+/* Is it a model file that moat can read: the header, every tensor within the file? And has its chat
+ * template that SHA-256 (NULL: any)? fd stays the caller's; `name` is for messages. */
+bool publish_check(int fd, const char *name, const struct digest *template_digest,
+                   char architecture[PUBLISH_ARCHITECTURE], struct err *e) MUST_USE;
 
 struct publication {
     const struct store *store;

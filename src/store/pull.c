@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "store/leaves.h"
 #include "store/partial.h"
 
 struct pull {
@@ -19,38 +20,12 @@ struct pull {
 
 /* --- is it what was wanted? ---------------------------------------------------------------- */
 
-static void to_hex(const struct hash *h, char out[2 * HASH_BYTES + 1])
+static bool has_root(int fd, const char *name, const char *root, bool *same, struct err *e)
 {
-    for (size_t i = 0; i < HASH_BYTES; i++)
-        snprintf(out + 2 * i, 3, "%02x", h->b[i]);
-}
-
-static bool hash_leaves(int fd, uint64_t size, struct hash *leaf, struct err *e)
-{
-    char *piece = mem_new(HASH_LEAF_BYTES, 1, e);
-    bool ok = piece != NULL;
-    for (uint64_t at = 0; ok && at < size; at += HASH_LEAF_BYTES) {
-        uint64_t n = size - at < HASH_LEAF_BYTES ? size - at : HASH_LEAF_BYTES;
-        ssize_t got = pread(fd, piece, n, (off_t)at);
-        if (got != (ssize_t)n)
-            ok = fail(e, ERR_IO, "cannot read the file again: %s", strerror(got < 0 ? errno : EIO));
-        ok = ok && hash_leaf(piece, n, &leaf[at / HASH_LEAF_BYTES], e);
-    }
-    mem_free(piece);
-    return ok;
-}
-
-static bool has_root(int fd, uint64_t size, const char *root, bool *same, struct err *e)
-{
-    struct hash got;
-    char hex[2 * HASH_BYTES + 1] = "";
-    uint64_t n = size / HASH_LEAF_BYTES + (size % HASH_LEAF_BYTES != 0);
-    struct hash *leaf = mem_new(n, sizeof *leaf, e);
-    bool ok = leaf && hash_leaves(fd, size, leaf, e) && hash_root(leaf, n, &got, e);
-    if (ok)
-        to_hex(&got, hex);
-    *same = strcmp(hex, root) == 0;
-    mem_free(leaf);
+    struct leaves l;
+    bool ok = leaves_read(&l, fd, name, NULL, e);
+    *same = ok && strcmp(l.root, root) == 0;
+    leaves_clear(&l);
     return ok;
 }
 
@@ -67,7 +42,7 @@ static bool check(struct pull *p, int fd, bool *same, struct err *e)
     if (q->expected)
         *same = strcmp(q->expected->hex, p->r->digest.hex) == 0;
     else if (q->job.root)
-        return has_root(fd, id.bytes, q->job.root, same, e);
+        return has_root(fd, q->name.text, q->job.root, same, e);
     return true;
 }
 
@@ -111,7 +86,8 @@ static bool use_present(struct pull *p, struct err *e)
     bool ok = check(p, fd, &same, e);
     if (ok && same) {
         p->r->present = true;
-        ok = publish_check(fd, p->q->name.text, p->r->architecture, e) && publish(p, e);
+        ok = publish_check(fd, p->q->name.text, p->q->template_digest, p->r->architecture, e) &&
+             publish(p, e);
     }
     close(fd);
     return ok;
@@ -121,18 +97,15 @@ static bool use_present(struct pull *p, struct err *e)
 
 static bool make_key(const struct pull_request *q, char key[PARTIAL_KEY], struct err *e)
 {
-    struct hash h;
-    char hex[2 * HASH_BYTES + 1];
-    struct str url = str_of(q->job.url[0]);
-    if (!hash_of(&url, 1, &h, e))
+    struct digest d;
+    if (!digest_of(&d, str_of(q->job.url[0]), e))
         return false;
-    to_hex(&h, hex);
     if (q->expected)
         snprintf(key, PARTIAL_KEY, "sha256-%s", q->expected->hex);
     else if (q->job.root)
         snprintf(key, PARTIAL_KEY, "tree-%s", q->job.root);
     else
-        snprintf(key, PARTIAL_KEY, "url-%s", hex);
+        snprintf(key, PARTIAL_KEY, "url-%s", d.hex);
     return true;
 }
 
@@ -185,7 +158,8 @@ static bool from_network(struct pull *p, struct err *e)
     bool ok = p->r->present || fetch_right(p, e);
     bool useless = !ok && e->code == ERR_CORRUPT && !q->job.root; /* pieces of a tree are good */
     if (ok && !p->r->present) {
-        ok = publish_check(p->partial.data_fd, q->name.text, p->r->architecture, e);
+        ok = publish_check(p->partial.data_fd, q->name.text, q->template_digest, p->r->architecture,
+                           e);
         useless = !ok;
         ok = ok && publish(p, e);
     }

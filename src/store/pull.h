@@ -24,9 +24,10 @@ struct pull_watch {
 struct pull_request {
     struct fetch_job job; /* addresses and how to fetch; what is known of the file is set here */
     struct name name;
-    const struct digest *expected; /* NULL: not known */
-    const char *source;            /* kept in the manifest */
-    const json_t *settings;        /* NULL: none */
+    const struct digest *expected;        /* NULL: not known */
+    const struct digest *template_digest; /* of the chat template; NULL: any */
+    const char *source;                   /* kept in the manifest */
+    const json_t *settings;               /* NULL: none */
     struct pull_watch watch;
 };
 

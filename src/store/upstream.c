@@ -78,16 +78,22 @@ static bool check_status(const struct document *d, const char *url, struct err *
 
 /* The address serves the file; beside it lies the pointer with its SHA-256, where it is a large
  * one. */
+static bool address_hf(struct upstream *u, const struct asking *a, struct err *e)
+{
+    const struct upstream_ref *r = &u->ref;
+    const char *token = getenv("HF_TOKEN");
+    snprintf(u->url, sizeof u->url, "%s/%s/resolve/%s/%s", r->base, r->repository, r->revision,
+             r->path);
+    return !token || !*token || add_auth(a->how, r->base, token, e);
+}
+
 static bool resolve_hf(struct upstream *u, const struct asking *a, struct err *e)
 {
     const struct upstream_ref *r = &u->ref;
     char url[LIMIT_URL_BYTES];
     struct document d;
-    const char *token = getenv("HF_TOKEN");
-    if (token && *token && !add_auth(a->how, r->base, token, e))
+    if (!address_hf(u, a, e))
         return false;
-    snprintf(u->url, sizeof u->url, "%s/%s/resolve/%s/%s", r->base, r->repository, r->revision,
-             r->path);
     snprintf(url, sizeof url, "%s/%s/raw/%s/%s", r->base, r->repository, r->revision, r->path);
     if (!get(a, url, NULL, &d, e))
         return e->code == ERR_LIMIT; /* the file itself: it has no pointer */
@@ -97,13 +103,19 @@ static bool resolve_hf(struct upstream *u, const struct asking *a, struct err *e
     return ok;
 }
 
+static void address_ms(struct upstream *u)
+{
+    const struct upstream_ref *r = &u->ref;
+    snprintf(u->url, sizeof u->url, "%s/models/%s/resolve/%s/%s", r->base, r->repository,
+             r->revision, r->path);
+}
+
 static bool resolve_ms(struct upstream *u, const struct asking *a, const char *text, struct err *e)
 {
     const struct upstream_ref *r = &u->ref;
     char url[LIMIT_URL_BYTES], path[1024];
     struct document d;
-    snprintf(u->url, sizeof u->url, "%s/models/%s/resolve/%s/%s", r->base, r->repository,
-             r->revision, r->path);
+    address_ms(u);
     snprintf(url, sizeof url, "%s/api/v1/models/%s/repo/files?Revision=%s&Recursive=true", r->base,
              r->repository, r->revision);
     if (!get(a, url, "application/json", &d, e))
@@ -185,4 +197,40 @@ bool upstream_resolve(struct upstream *u, const char *text, struct fetch_job *ho
     if (u->ref.kind == UPSTREAM_MS)
         return resolve_ms(u, &a, text, e);
     return resolve_registry(u, &a, e);
+}
+
+bool upstream_resolve_known(struct upstream *u, const char *text, const struct digest *known,
+                            struct fetch_job *how, const atomic_bool *stop, struct err *e)
+{
+    struct asking a = {how, stop};
+    *u = (struct upstream){.has_digest = true, .digest = *known};
+    if (!upstream_parse(&u->ref, text, e))
+        return err_at(e, "%s", text);
+    if (u->ref.kind == UPSTREAM_HF)
+        return address_hf(u, &a, e);
+    if (u->ref.kind != UPSTREAM_MS)
+        return upstream_resolve(u, text, how, stop, e);
+    address_ms(u);
+    return true;
+}
+
+bool upstream_get(const char *url, struct fetch_job *how, const atomic_bool *stop, struct buf *out,
+                  struct err *e)
+{
+    struct asking a = {how, stop};
+    struct document d;
+    struct url u;
+    if (!url_parse(&u, url, e) || !get(&a, url, NULL, &d, e))
+        return false;
+    bool ok = d.status == 200;
+    if (ok)
+        buf_str(out, buf_view(&d.body));
+    else
+        fail(e,
+             d.status == 404                      ? ERR_NOT_FOUND
+             : d.status == 401 || d.status == 403 ? ERR_DENIED
+                                                  : ERR_NETWORK,
+             "%s: it answers with HTTP status %d", u.shown, d.status);
+    buf_clear(&d.body);
+    return ok && buf_ok(out, u.shown, e);
 }

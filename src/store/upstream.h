@@ -45,6 +45,13 @@ struct upstream {
 bool upstream_resolve(struct upstream *u, const char *text, struct fetch_job *how,
                       const atomic_bool *stop, struct err *e) MUST_USE;
 
+/* The same where the SHA-256 is known: a file of a hub has its address without a question. */
+bool upstream_resolve_known(struct upstream *u, const char *text, const struct digest *known,
+                            struct fetch_job *how, const atomic_bool *stop, struct err *e) MUST_USE;
+/* A small file at an address: ERR_NOT_FOUND, ERR_DENIED or ERR_NETWORK for any status but 200. */
+bool upstream_get(const char *url, struct fetch_job *how, const atomic_bool *stop, struct buf *out,
+                  struct err *e) MUST_USE;
+
 /* What hubs answer; for tests too. */
 /* A git-lfs pointer ("oid sha256:HEX"); false for anything else. */
 bool upstream_read_pointer(struct str text, struct digest *d);

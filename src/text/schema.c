@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/os.h"
 #include "text/regex.h"
-#include "text/schema_private.h"
+#include "text/schema_emit.h"
 
 #define MOST_MEMORY (192u << 20)
 
@@ -136,6 +136,7 @@ bool schema_into(struct grammar *g, json_t *root, bool (*f)(struct schema *s, vo
     struct err why = {0};
     struct schema s = {.root = root,
                        .o = &plain,
+                       .write = &schema_json,
                        .g = g,
                        .arena = {.max = MOST_MEMORY},
                        .deadline_ns = os_now_ns() + LIMIT_GRAMMAR_MS * 1000000ull,
@@ -159,6 +160,7 @@ struct grammar *grammar_from_schema(struct str text, const struct schema_options
     if (!s)
         return NULL;
     *s = (struct schema){.o = o,
+                         .write = &schema_json,
                          .arena = {.max = MOST_MEMORY},
                          .deadline_ns = os_now_ns() + LIMIT_GRAMMAR_MS * 1000000ull,
                          .e = &why};

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "text/number_set.h"
-#include "text/schema_private.h"
+#include "text/schema_emit.h"
 
 #define MOST_BLANKS 64u /* between two tokens of JSON; a model must not dwell in them */
 
@@ -120,7 +120,7 @@ static uint32_t any_text(struct schema *s, uint32_t next)
     if (!s->any_text) {
         struct schema_set all = {SOME_ALL, NULL, 0, 0};
         uint32_t rule = grammar_add_rule(s->g, STR(""));
-        uint32_t start = schema_emit_texts(s, &all, grammar_end(s->g));
+        uint32_t start = s->write->texts(s, &all, grammar_end(s->g));
         if (s->g->bad || !start)
             return 0;
         s->g->rule[rule].start = start;
@@ -206,15 +206,18 @@ static void add_part(struct parts *p, uint32_t at)
     p->first = p->first ? grammar_add_split(p->s->g, p->first, at) : at;
 }
 
+static void add_word(struct parts *p, bool some, const char *const word[2])
+{
+    for (int i = 0; some && i < 2 && word[i]; i++)
+        add_part(p, grammar_add_text(p->s->g, str_of(word[i]), p->end));
+}
+
 static uint32_t emit_shape(struct schema *s, const struct schema_shape *x)
 {
     struct parts p = {s, 0, grammar_end(s->g), true};
-    if (x->null)
-        add_part(&p, grammar_add_text(s->g, STR("null"), p.end));
-    if (x->yes)
-        add_part(&p, grammar_add_text(s->g, STR("true"), p.end));
-    if (x->no)
-        add_part(&p, grammar_add_text(s->g, STR("false"), p.end));
+    add_word(&p, x->null, s->write->null);
+    add_word(&p, x->yes, s->write->yes);
+    add_word(&p, x->no, s->write->no);
     if (x->numbers.some == SOME_ALL)
         add_part(&p, any_number(s, p.end));
     if (x->numbers.some == SOME_SET)
@@ -222,7 +225,7 @@ static uint32_t emit_shape(struct schema *s, const struct schema_shape *x)
     if (x->texts.some == SOME_ALL)
         add_part(&p, any_text(s, p.end));
     if (x->texts.some == SOME_SET)
-        add_part(&p, schema_emit_texts(s, &x->texts, p.end));
+        add_part(&p, s->write->texts(s, &x->texts, p.end));
     for (const struct schema_side *i = x->arrays; p.ok && i; i = i->next)
         add_part(&p, emit_array(s, i, p.end));
     for (const struct schema_side *i = x->objects; p.ok && i; i = i->next)

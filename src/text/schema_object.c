@@ -6,7 +6,7 @@
  * again. (A key of such a set written twice counts twice: readers keep the last, and both fit.) */
 #include <string.h>
 
-#include "text/schema_private.h"
+#include "text/schema_emit.h"
 
 #define MOST_KEYS     (64u * GRAMMAR_MEMBER_WORDS - 64u)
 #define MOST_PATTERNS 64u /* and sets of keys that they tell apart */
@@ -123,13 +123,13 @@ static bool add_member(struct object *o, struct grammar_member m)
     return true;
 }
 
-/* blanks ":" blanks value blanks end */
+/* blanks, ":" or what stands for it, blanks value blanks end */
 static uint32_t after_key(struct schema *s, uint32_t value)
 {
     struct grammar *g = s->g;
     uint32_t at = schema_blank(s, grammar_end(g));
     at = schema_blank(s, grammar_add_node(g, GRAMMAR_CALL, value, at));
-    return schema_blank(s, grammar_add_byte(g, ':', ':', at));
+    return schema_blank(s, grammar_add_text(g, str_of(s->write->is), at));
 }
 
 static bool start_rule(struct schema *s, uint32_t rule, uint32_t start)
@@ -213,7 +213,7 @@ static bool add_rest(struct object *o, const struct dfa *keys, uint64_t matches)
     uint32_t value = schema_rule(s, l.v, l.n);
     struct schema_set texts = {keys ? SOME_SET : SOME_ALL, keys, 0, 0};
     struct grammar_member m = {.rule = grammar_add_rule(s->g, STR("")), .repeats = true};
-    return value && start_rule(s, m.rule, schema_emit_texts(s, &texts, after_key(s, value))) &&
+    return value && start_rule(s, m.rule, schema_emit_keys(s, &texts, after_key(s, value))) &&
            add_member(o, m);
 }
 
@@ -289,7 +289,7 @@ static bool add_all(struct object *o)
     for (uint32_t i = 0; i < o->n_key; i++)
         if (!add_named(o, i))
             return false;
-    return add_rests(o);
+    return o->s->write->named || add_rests(o);
 }
 
 static uint32_t new_object(struct schema *s, const struct schema_side *x)
@@ -330,7 +330,7 @@ uint32_t schema_emit_object(struct schema *s, const struct schema_side *x, uint3
         return 0;
     g->object[object].comma = call;
     g->object[object].choice = choice;
-    uint32_t close = grammar_add_byte(g, '}', '}', next);
-    return grammar_add_byte(g, '{', '{',
+    uint32_t close = grammar_add_text(g, str_of(s->write->close), next);
+    return grammar_add_text(g, str_of(s->write->open),
                             schema_blank(s, grammar_add_node(g, GRAMMAR_CALL, rule, close)));
 }

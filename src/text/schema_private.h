@@ -71,9 +71,13 @@ struct schema_memo {
     bool reading;
 };
 
+struct schema_notation; /* how values are written: text/schema_emit.h */
+
 struct schema {
     json_t *root;
     const struct schema_options *o;
+    const struct schema_notation *write;
+    void *write_for; /* what the notation's functions need */
     struct arena arena;
     struct grammar *g;
     struct map shapes; /* memory of schema_of_element, by node and kind */
@@ -85,8 +89,9 @@ struct schema {
     struct map rules; /* elements -> wanted */
     struct schema_wanted *wanted;
     size_t n_wanted, wanted_cap;
-    struct map char_rules;                           /* sets of characters -> rule */
-    uint32_t blank, any_text, any_number, character; /* rules, 0: not made yet */
+    struct map char_rules;                              /* sets of characters -> rule */
+    uint32_t blank, any_text, any_number, character[2]; /* rules, 0: not made yet */
+    unsigned char quote;                                /* around the text being written: " or ' */
     uint32_t depth;
     bool circular;    /* the failure is a schema that needs itself to be read */
     uint32_t n_atoms; /* a budget */
@@ -140,11 +145,4 @@ uint32_t schema_prefix(const struct schema_side *x); /* items that differ from t
 /* Surely nothing fits this side: an object without a member it must have, ... */
 bool schema_side_empty(struct schema *s, const struct schema_side *x, bool object, bool *empty);
 
-/* schema_text.c */
-uint32_t schema_emit_texts(struct schema *s, const struct schema_set *x, uint32_t next);
-uint32_t schema_emit_key(struct schema *s, const char *key, uint32_t next);
-uint32_t schema_rule(struct schema *s, const struct schema_element *v, uint32_t n);
-bool schema_emit_all(struct schema *s); /* bodies of all rules asked for */
-uint32_t schema_emit_object(struct schema *s, const struct schema_side *x, uint32_t next);
-uint32_t schema_blank(struct schema *s, uint32_t next);
 #endif

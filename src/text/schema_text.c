@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text/schema_text: sets of texts as JSON writes them.
+/* text/schema_text: sets of texts as JSON writes them, or between other quotation marks.
  *
  * A printable ASCII character stands for itself, but for " and \, which are escaped, and /, which
  * may be. Control characters have \b \f \n \r \t or \u. DEL and all from U+0080 on stand for
@@ -7,7 +7,7 @@
  * allowed: they would be needless, and each would double the automaton. */
 #include <string.h>
 
-#include "text/schema_private.h"
+#include "text/schema_emit.h"
 
 struct escapes {
     struct grammar *g;
@@ -79,14 +79,14 @@ static bool cut(struct grammar_range r, uint32_t from, uint32_t to, struct gramm
     return out->lo <= out->hi;
 }
 
-static void add_unicode(struct escapes *x, struct grammar_range r)
+static void add_unicode(struct escapes *x, struct grammar_range r, bool pairs)
 {
     static const struct grammar_range plain[] = {{0, 0x1f}, {0x7f, 0xd7ff}, {0xe000, 0xffff}};
     struct grammar_range part;
     for (size_t i = 0; i < 3; i++)
         if (cut(r, plain[i].lo, plain[i].hi, &part))
             add_escape(x, hex_span(x->g, part.lo, part.hi, x->next));
-    if (cut(r, 0x10000, DFA_LAST, &part))
+    if (pairs && cut(r, 0x10000, DFA_LAST, &part))
         add_pairs(x, part.lo, part.hi);
 }
 
@@ -99,13 +99,14 @@ static uint32_t join(struct grammar *g, uint32_t a, uint32_t b)
 static uint32_t odd_characters(struct schema *s, const struct grammar_range *set, uint32_t n,
                                uint32_t next)
 {
-    static const char by_letter[][2] = {{'"', '"'},  {'\\', '\\'}, {'/', '/'},  {'\b', 'b'},
-                                        {'\f', 'f'}, {'\n', 'n'},  {'\r', 'r'}, {'\t', 't'}};
+    static const char by_letter[][2] = {{'"', '"'},  {'\'', '\''}, {'\\', '\\'},
+                                        {'/', '/'},  {'\b', 'b'},  {'\f', 'f'},
+                                        {'\n', 'n'}, {'\r', 'r'},  {'\t', 't'}};
     struct escapes x = {s->g, next, 0};
     struct grammar_range *raw = arena_new(&s->arena, n + 1, sizeof *raw, s->e);
     uint32_t n_raw = 0, letters = 0;
     for (uint32_t i = 0; raw && i < n; i++) {
-        add_unicode(&x, set[i]);
+        add_unicode(&x, set[i], s->write->escapes);
         n_raw += cut(set[i], 0x7f, DFA_LAST, &raw[n_raw]);
         for (size_t k = 0; k < sizeof by_letter / sizeof *by_letter; k++) {
             unsigned char c = (unsigned char)by_letter[k][0], l = (unsigned char)by_letter[k][1];
@@ -138,16 +139,17 @@ static uint32_t odd_rule(struct schema *s, const struct grammar_range *set, uint
 static uint32_t characters(struct schema *s, const struct grammar_range *set, uint32_t n,
                            uint32_t next)
 {
-    static const struct grammar_range plain[] = {{0x20, 0x21}, {0x23, 0x5b}, {0x5d, 0x7e}};
-    static const struct grammar_range odd[] = {
-        {0, 0x1f}, {'"', '"'}, {'/', '/'}, {'\\', '\\'}, {0x7f, DFA_LAST}};
+    const uint32_t q = s->quote, n_odd = s->write->escapes ? 5 : 4;
+    const struct grammar_range plain[] = {{0x20, q - 1}, {q + 1, 0x5b}, {0x5d, 0x7e}};
+    const struct grammar_range odd[] = {
+        {0, 0x1f}, {q, q}, {'\\', '\\'}, {0x7f, DFA_LAST}, {'/', '/'}};
     struct grammar_range *rest = arena_new(&s->arena, n + 5, sizeof *rest, s->e), part;
     uint32_t out = 0, n_rest = 0;
     for (uint32_t i = 0; rest && i < n; i++) {
         for (size_t k = 0; k < 3; k++)
             if (cut(set[i], plain[k].lo, plain[k].hi, &part))
                 out = join(s->g, out, grammar_add_byte(s->g, part.lo, part.hi, next));
-        for (size_t k = 0; k < 5; k++)
+        for (size_t k = 0; k < n_odd; k++)
             n_rest += cut(set[i], odd[k].lo, odd[k].hi, &rest[n_rest]);
     }
     if (!n_rest)
@@ -162,15 +164,16 @@ static uint32_t characters(struct schema *s, const struct grammar_range *set, ui
 static uint32_t any_character(struct schema *s, uint32_t next)
 {
     static const struct grammar_range all = {0, DFA_LAST};
-    if (!s->character) {
+    uint32_t *known = &s->character[s->quote == '"'];
+    if (!*known) {
         uint32_t rule = grammar_add_rule(s->g, STR(""));
         uint32_t start = characters(s, &all, 1, grammar_end(s->g));
         if (s->g->bad || !start)
             return 0;
         s->g->rule[rule].start = start;
-        s->character = rule;
+        *known = rule;
     }
-    return grammar_add_node(s->g, GRAMMAR_CALL, s->character, next);
+    return grammar_add_node(s->g, GRAMMAR_CALL, *known, next);
 }
 
 static uint32_t of_length(struct schema *s, uint32_t min, uint32_t max, uint32_t next)
@@ -186,7 +189,7 @@ static uint32_t of_length(struct schema *s, uint32_t min, uint32_t max, uint32_t
         return again;
     }
     any_character(s, next); /* so that its rule is there */
-    uint32_t rule = grammar_add_repeat(g, s->character, min, max);
+    uint32_t rule = grammar_add_repeat(g, s->character[s->quote == '"'], min, max);
     return grammar_add_node(g, GRAMMAR_CALL, rule, next);
 }
 
@@ -240,18 +243,38 @@ static uint32_t of_dfa(struct schema *s, const struct dfa *d, uint32_t next)
     return d->n_state ? node[0] : grammar_add_node(s->g, GRAMMAR_FAIL, 0, 0);
 }
 
-uint32_t schema_emit_texts(struct schema *s, const struct schema_set *x, uint32_t next)
+uint32_t schema_emit_quoted(struct schema *s, const struct schema_set *x, char quote, uint32_t next)
 {
-    next = grammar_add_byte(s->g, '"', '"', next);
+    s->quote = (unsigned char)quote;
+    next = grammar_add_byte(s->g, s->quote, s->quote, next);
     uint32_t at = x->dfa                ? of_dfa(s, x->dfa, next)
                   : x->some == SOME_SET ? of_length(s, x->min, x->max, next)
                                         : of_length(s, 0, SCHEMA_NO_BOUND, next);
-    return at ? grammar_add_byte(s->g, '"', '"', at) : 0;
+    return at ? grammar_add_byte(s->g, s->quote, s->quote, at) : 0;
+}
+
+static uint32_t json_texts(struct schema *s, const struct schema_set *x, uint32_t next)
+{
+    return schema_emit_quoted(s, x, '"', next);
+}
+
+const struct schema_notation schema_json = {.null = {"null"},
+                                            .yes = {"true"},
+                                            .no = {"false"},
+                                            .open = "{",
+                                            .is = ":",
+                                            .close = "}",
+                                            .texts = json_texts,
+                                            .escapes = true};
+
+uint32_t schema_emit_keys(struct schema *s, const struct schema_set *x, uint32_t next)
+{
+    return (s->write->keys ? s->write->keys : s->write->texts)(s, x, next);
 }
 
 uint32_t schema_emit_key(struct schema *s, const char *key, uint32_t next)
 {
     struct str text = str_of(key);
     struct schema_set x = {SOME_SET, dfa_texts(&s->arena, &text, 1, s->e), 0, 0};
-    return x.dfa ? schema_emit_texts(s, &x, next) : 0;
+    return x.dfa ? schema_emit_keys(s, &x, next) : 0;
 }

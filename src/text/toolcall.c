@@ -266,6 +266,7 @@ static bool step_start(struct toolcall *t)
     size_t n = toolcall_blanks(v);
     if (has_headers(t)) {
         t->state = STATE_HEADER;
+        t->fresh = true; /* of the first one */
         return true;
     }
     enum toolcall_look look =
@@ -446,26 +447,18 @@ static bool step_code(struct toolcall *t)
     return false;
 }
 
-static bool add_literal(struct toolcall *t, struct str name, const json_t *args)
+static bool add_literal(struct toolcall *t, struct str name, struct str args)
 {
-    struct err ignored;
-    struct buf text;
-    buf_init(&text, LIMIT_TOOLCALL_BYTES);
     buf_reset(&t->name);
     buf_str(&t->name, name);
-    bool ok = json_write(args, 0, &text, &ignored);
-    if (ok) {
-        toolcall_begin(t);
-        toolcall_args(t, buf_view(&text));
-        ok = toolcall_finish(t);
-    }
-    buf_clear(&text);
-    return ok;
+    toolcall_begin(t);
+    toolcall_args(t, args);
+    return toolcall_finish(t);
 }
 
 static bool step_literal(struct toolcall *t)
 {
-    struct str v = toolcall_unread(t), close = toolcall_piece(t->pattern + 2);
+    struct str v = toolcall_unread(t), close = toolcall_closing(t->f);
     bool found;
     size_t n = toolcall_find(t, v, close, &found);
     buf_str(&t->text, str_sub(v, 0, n));
@@ -560,7 +553,7 @@ static void add_call_marks(struct toolcall *t)
         call = strstr(call, "%)") + 2;
         s = toolcall_piece(call);
     }
-    add_mark(t, s, t->f->shape == TOOLCALL_PATTERN ? MARK_CALL : MARK_BEGIN, call + s.n);
+    add_mark(t, s, MARK_CALL, call + s.n);
 }
 
 static void add_marks(struct toolcall *t)
@@ -575,12 +568,10 @@ static void add_marks(struct toolcall *t)
         add_mark(t, str_of(t->unthink), MARK_END, NULL);
     }
     if (f->begin) {
-        struct str s = toolcall_piece(f->begin);
-        if (f->shape == TOOLCALL_OBJECTS && str_ends(s, STR("[")))
-            s.n--; /* the array is optional */
+        struct str s = toolcall_opening(f);
         add_mark(t, s, MARK_BEGIN, f->begin + s.n);
     }
-    if (f->shape == TOOLCALL_PATTERN || f->shape == TOOLCALL_LITERALS)
+    if (f->shape == TOOLCALL_PATTERN)
         add_call_marks(t);
     if (f->flags & TOOLCALL_PYTHON)
         add_mark(t, STR("<|python_tag|>"), MARK_PYTHON, "");

@@ -34,4 +34,10 @@ struct toolcall_text {
 };
 uint32_t toolcall_emit_text(struct toolcall_emit *m, const struct toolcall_text *x);
 
+/* toolcall_arguments.c: the arguments of a tool's function in the row's syntax, then next. What its
+ * schema asks for and the syntax cannot keep is said in `notes`, or refused where it is strict. */
+uint32_t toolcall_emit_arguments(struct toolcall_emit *m, const json_t *f, uint32_t next,
+                                 struct buf *notes, struct err *e);
+struct str toolcall_name(const json_t *f); /* of a tool's function */
+
 #endif

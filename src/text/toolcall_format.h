@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* text/toolcall_format: how the families of models write calls and reasoning, one row for each.
  *
- * `call`, `param` and `list` are read by the parser and written by the grammar. In them blanks
- * stand for the blanks that models usually write (any or none are read), and
- *   %n  the name of the tool       %i  an id              %j  the arguments as a JSON object
- *   %a  the parameters, each as `param`: %k its key, %v its value, %t "true" where that is text
- *   %l  calls in the notation of Python or Gemma: toolcall_literal.c
+ * `begin`, `call`, `param` and `end` are read by the parser and written by the grammar. In them
+ * blanks stand for the blanks that models usually write (any or none are read), and %n  the name of
+ * the tool       %i  an id              %j  the arguments as a JSON object %a  the parameters, each
+ * as `param`: %k its key, %v its value, %t "true" where that is text %l  the arguments in the
+ * notation of Python or Gemma: (key='text') or {key:<|"|>text<|"|>}
  *   %( %)  may be left out         %|  the end of a literal: the rest may be left out
  * In `call` of TOOLCALL_OBJECTS the parser finds the object by itself: order and further members of
- * it are free, and it may stand in an array. */
+ * it are free, and it may stand in an array. Of TOOLCALL_LITERALS it reads all between `begin` and
+ * `end` by itself, where the brackets of a list may be missing. */
 #ifndef MOAT_TEXT_TOOLCALL_FORMAT_H
 #define MOAT_TEXT_TOOLCALL_FORMAT_H
 
@@ -31,8 +32,7 @@ enum toolcall_flags {
     TOOLCALL_FENCED = 32,  /* the objects may stand in ```json */
     TOOLCALL_HEADERS = 64, /* messages have a header, from <|start|> to <|message|> */
     TOOLCALL_ONE = 128,    /* the syntax has no second call */
-    TOOLCALL_GEMMA = 256,  /* %l is {key:<|"|>text<|"|>,..}, otherwise Python: [name(key='text')] */
-    TOOLCALL_UNBOUND = 512, /* no grammar of its calls is made */
+    TOOLCALL_GEMMA = 256,  /* %l is Gemma's, otherwise Python's */
 };
 
 struct toolcall_format {

@@ -11,13 +11,45 @@
 #include "text/toolcall_emit.h"
 #include "text/toolcall_private.h"
 
+/* How messages with a header are written: each kind of message, then what ends it. */
+struct headers {
+    const char *call[2];              /* a whole message with a call, in either way */
+    const char *before[2];            /* headers of messages that may stand before another one */
+    const char *answer[2];            /* of the last one, where it is no call */
+    const char *next;                 /* ends a message and begins another one */
+    const char *stop[TOOLCALL_STOPS]; /* what text may not hold */
+};
+
+static const struct headers harmony = {
+    .call = {" to=functions.%n<|channel|>commentary <|constrain|>json<|message|>%j",
+             "<|channel|>commentary to=functions.%n <|constrain|>json<|message|>%j"},
+    .before = {"<|channel|>analysis<|message|>", "<|channel|>commentary<|message|>"},
+    .answer = {"<|channel|>final<|message|>"},
+    .next = "<|end|><|start|>assistant",
+    .stop = {"<|end|>", "<|start|>", "<|call|>", "<|return|>", "<|message|>", "<|channel|>"}};
+
+static const struct headers atem = {
+    .call = {" to=%n<|message|><atem:function_calls>\n<atem:invoke name=\"%n\">\n%a"
+             "</atem:invoke>\n</atem:function_calls>"},
+    .before = {" to=self<|message|>", " to=user<|message|>"},
+    .answer = {" to=user<|message|>", "<|message|>"},
+    .next = "<|eom|><|start|>assistant",
+    .stop = {"<|eom|>", "<|eot|>", "<|start|>", "<|message|>", "<atem:function_calls>",
+             "<atem:invoke name=\""}};
+
+static const struct headers *headers_of(const struct toolcall_format *f)
+{
+    return f->shape == TOOLCALL_CHANNELS ? &harmony : f->flags & TOOLCALL_HEADERS ? &atem : NULL;
+}
+
 struct maker {
     struct toolcall_emit m;
     const json_t *tools;
     const struct toolcall_choice *choice;
     struct str prompt;
     struct buf *notes;
-    uint32_t call, first; /* rules: one call; the first, where it is written differently */
+    const struct headers *headers; /* of the messages; NULL: they have none */
+    uint32_t call, first;          /* rules: one call; the first, where it is written differently */
     struct err *e;
 };
 
@@ -28,12 +60,6 @@ static const json_t *function_of(const json_t *tool)
 {
     const json_t *f = json_object_get(tool, "function");
     return f ? f : tool;
-}
-
-static struct str name_of(const json_t *f)
-{
-    const json_t *n = json_object_get(f, "name");
-    return (struct str){json_string_value(n), json_string_length(n)};
 }
 
 static bool is_name(struct str s)
@@ -53,7 +79,7 @@ static bool check_tool(const json_t *tools, size_t i, struct err *e)
 {
     const json_t *f = function_of(json_array_get(tools, i));
     const json_t *parameters = json_object_get(f, "parameters");
-    struct str name = name_of(f);
+    struct str name = toolcall_name(f);
     if (!is_name(name))
         return fail(e, ERR_USAGE,
                     "tool %zu needs a \"name\" of at most 64 letters, digits and the characters "
@@ -63,7 +89,7 @@ static bool check_tool(const json_t *tools, size_t i, struct err *e)
         return fail(e, ERR_USAGE, "tool %.*s: \"parameters\" must be a JSON Schema, an object",
                     STR_ARG(name));
     for (size_t k = 0; k < i; k++)
-        if (str_eq(name, name_of(function_of(json_array_get(tools, k)))))
+        if (str_eq(name, toolcall_name(function_of(json_array_get(tools, k)))))
             return fail(e, ERR_USAGE, "there are two tools with the name %.*s", STR_ARG(name));
     return true;
 }
@@ -82,194 +108,6 @@ bool toolcall_check_tools(const json_t *tools, struct err *e)
     return true;
 }
 
-/* --- arguments ---------------------------------------------------------------------------------
- */
-
-struct arguments {
-    struct maker *k;
-    json_t *schema; /* of all parameters; owned */
-    json_t *object; /* {"type": "object"}; owned */
-    uint32_t next;  /* parameters: what follows them */
-    uint32_t start; /* the result: a rule, or the first node of the parameters */
-};
-
-static bool json_arguments(struct schema *s, void *arg)
-{
-    struct arguments *a = arg;
-    struct schema_element both[] = {{a->schema, SCHEMA_IS}, {a->object, SCHEMA_IS}};
-    a->start = schema_rule(s, both, 2);
-    return a->start != 0;
-}
-
-static bool is_required(const json_t *schema, const char *key)
-{
-    size_t i;
-    const json_t *v;
-    json_array_foreach(json_object_get(schema, "required"), i, v)
-    {
-        if (json_is_string(v) && strcmp(json_string_value(v), key) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* What is said of the parameters together can be kept only in JSON. */
-static bool only_named(struct schema *s, const json_t *schema)
-{
-    static const char *const known[] = {
-        "type",    "properties",  "required", "additionalProperties",
-        "$defs",   "definitions", "title",    "description",
-        "$schema", "default",     "examples", "$comment"};
-    const char *key;
-    json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)schema, key, v)
-    {
-        size_t i = 0, n = sizeof known / sizeof *known;
-        while (i < n && strcmp(known[i], key) != 0)
-            i++;
-        if (i == n)
-            return schema_refuse(s, schema, key);
-    }
-    return true;
-}
-
-/* The marker behind a value, with the key where it stands in it. */
-static void closing(const char *p, const char *key, struct buf *out)
-{
-    for (; *p; p++)
-        if (strncmp(p, "%k", 2) == 0) {
-            buf_cstr(out, key);
-            p++;
-        } else {
-            buf_byte(out, *p);
-        }
-}
-
-static uint32_t emit_value(struct schema *s, struct arguments *a, const json_t *schema, bool text,
-                           struct str close, uint32_t next)
-{
-    struct schema_element x = {schema, SCHEMA_IS};
-    if (!text) {
-        uint32_t rule = schema_rule(s, &x, 1);
-        return rule ? grammar_add_node(s->g, GRAMMAR_CALL, rule, next) : 0;
-    }
-    const struct schema_shape *shape = schema_of_element(s, x);
-    if (!shape)
-        return 0;
-    struct toolcall_text t = {.stop = {str_trim(close)}, .n_stop = 1, .next = next};
-    if (shape->texts.some != SOME_ALL && !(t.dfa = schema_texts(s, &shape->texts)))
-        return 0;
-    return toolcall_emit_text(&a->k->m, &t);
-}
-
-/* The row's `param` with this key. */
-static uint32_t emit_param(struct schema *s, struct arguments *a, const char *key,
-                           const json_t *schema, uint32_t next)
-{
-    const char *param = a->k->m.f->param, *value = strstr(param, "%v");
-    bool text = toolcall_is_text(schema);
-    struct buf open, close;
-    buf_init(&open, LIMIT_GRAMMAR_BYTES);
-    buf_init(&close, LIMIT_GRAMMAR_BYTES);
-    closing(value + 2, key, &close);
-    for (const char *p = param; p < value; p++) {
-        bool flag = strncmp(p, "%t", 2) == 0, name = strncmp(p, "%k", 2) == 0;
-        if (flag || name)
-            buf_cstr(&open, name ? key : text ? "true" : "false");
-        else
-            buf_byte(&open, *p);
-        p += flag || name;
-    }
-    size_t line = close.n && close.p[0] == '\n' ? 1 : 0; /* the marker ends at a line break */
-    size_t end = line;
-    while (end < close.n && close.p[end] != '\n')
-        end++;
-    uint32_t at = toolcall_emit_marker(&a->k->m, buf_view(&close), next);
-    at = emit_value(s, a, schema, text, str_sub(buf_view(&close), line, end - line), at);
-    at = at ? toolcall_emit_marker(&a->k->m, buf_view(&open), at) : 0;
-    buf_clear(&open);
-    buf_clear(&close);
-    return at;
-}
-
-static bool named_arguments(struct schema *s, void *arg)
-{
-    struct arguments *a = arg;
-    json_t *all = json_object_get(a->schema, "properties"), *v;
-    const char *key, **keys = arena_new(&s->arena, json_object_size(all) + 1, sizeof *keys, s->e);
-    size_t n = 0;
-    if (!keys || !only_named(s, a->schema))
-        return false;
-    json_object_foreach(all, key, v) keys[n++] = key;
-    a->start = a->next;
-    while (n-- && !s->g->bad) { /* from the last to the first */
-        uint32_t one = emit_param(s, a, keys[n], json_object_get(all, keys[n]), a->start);
-        if (!one || !schema_in_time(s))
-            return false;
-        a->start = is_required(a->schema, keys[n]) ? one : grammar_add_split(s->g, one, a->start);
-    }
-    return true;
-}
-
-/* The names and which are required, but not what they mean. */
-static json_t *loose(const json_t *schema)
-{
-    json_t *out = json_pack("{s:s, s:{}}", "type", "object", "properties");
-    const char *key;
-    json_t *v;
-    json_object_foreach(json_object_get(schema, "properties"), key, v)
-    {
-        json_t *plain = toolcall_is_text(v) ? json_pack("{s:s}", "type", "string") : json_object();
-        json_object_set_new(json_object_get(out, "properties"), key, plain);
-    }
-    return out;
-}
-
-static bool try_arguments(struct arguments *a, struct err *e)
-{
-    struct grammar *g = a->k->m.g;
-    uint32_t nodes = g->n_node, rules = g->n_rule, objects = g->n_object, members = g->n_member;
-    uint32_t needs = g->n_need, character = a->k->m.character, blanks = a->k->m.blanks;
-    if (schema_into(g, a->schema, a->k->m.f->param ? named_arguments : json_arguments, a, e))
-        return true;
-    if (g->bad)
-        return false;
-    g->n_node = nodes; /* nothing refers to the parts */
-    g->n_rule = rules;
-    g->n_object = objects;
-    g->n_member = members;
-    g->n_need = needs;
-    a->k->m.character = character;
-    a->k->m.blanks = blanks;
-    return false;
-}
-
-static bool emit_arguments(struct arguments *a, const json_t *f)
-{
-    struct maker *k = a->k;
-    json_t *given = json_object_get(f, "parameters");
-    struct err why = {0};
-    a->schema = json_is_object(given) ? json_incref(given)
-                                      : json_pack("{s:s, s:{}}", "type", "object", "properties");
-    a->object = json_pack("{s:s}", "type", "object");
-    bool ok = a->schema && a->object && try_arguments(a, &why);
-    if (!ok && json_is_true(json_object_get(f, "strict"))) {
-        *k->e = why;
-        err_at(k->e, "tool %.*s", STR_ARG(name_of(f)));
-    } else if (!ok) {
-        json_decref(a->schema);
-        a->schema = loose(given);
-        struct err note;
-        fail(&note, ERR_UNSUPPORTED, "tool %.*s: %s (only its parameters' names are bound)",
-             STR_ARG(name_of(f)), why.msg);
-        buf_fmt(k->notes, "%s\n", note.msg);
-        ok = a->schema && try_arguments(a, k->e);
-    }
-    json_decref(a->schema);
-    json_decref(a->object);
-    return ok;
-}
-
 /* --- calls -------------------------------------------------------------------------------------
  */
 
@@ -286,9 +124,8 @@ static uint32_t emit_call(struct maker *k, const json_t *f, const char *call, si
             n = from;
             continue;
         }
-        struct arguments a = {.k = k, .next = next};
         char slot = call[n - 1];
-        struct str name = name_of(f);
+        struct str name = toolcall_name(f);
         n -= 2;
         if (slot == 'n') {
             next = grammar_add_text(k->m.g, name, next);
@@ -299,10 +136,10 @@ static uint32_t emit_call(struct maker *k, const json_t *f, const char *call, si
                 next = grammar_add_text(k->m.g, STR("functions."),
                                         grammar_add_text(k->m.g, name, next));
             }
-        } else if (slot == 'j' || slot == 'a') {
-            if (!emit_arguments(&a, f))
+        } else if (slot == 'j' || slot == 'a' || slot == 'l') {
+            next = toolcall_emit_arguments(&k->m, f, next, k->notes, k->e);
+            if (!next)
                 return 0;
-            next = slot == 'a' ? a.start : grammar_add_node(k->m.g, GRAMMAR_CALL, a.start, next);
         } else if (slot == ')' && strstr(call, "%i%)")) { /* an id that may be left out */
             n = (size_t)(strstr(call, "%(") - call);
         }
@@ -310,19 +147,19 @@ static uint32_t emit_call(struct maker *k, const json_t *f, const char *call, si
     return k->m.g->bad ? 0 : next;
 }
 
-static const struct str harmony_calls[] = {
-    STR(" to=functions.%n<|channel|>commentary <|constrain|>json<|message|>%j"),
-    STR("<|channel|>commentary to=functions.%n <|constrain|>json<|message|>%j")};
-
 static uint32_t emit_tool(struct maker *k, const json_t *f, bool first)
 {
-    uint32_t end = grammar_end(k->m.g);
+    uint32_t end = grammar_end(k->m.g), out = 0;
     const char *call = k->m.f->call;
-    if (!call) {
-        uint32_t a = emit_call(k, f, harmony_calls[0].p, harmony_calls[0].n, end);
-        uint32_t b = a ? emit_call(k, f, harmony_calls[1].p, harmony_calls[1].n, end) : 0;
-        return b ? grammar_add_split(k->m.g, b, a) : 0;
+    for (int i = 0; k->headers && i < 2 && k->headers->call[i]; i++) {
+        const char *one = k->headers->call[i];
+        uint32_t at = emit_call(k, f, one, strlen(one), end);
+        if (!at)
+            return 0;
+        out = out ? grammar_add_split(k->m.g, out, at) : at;
     }
+    if (out)
+        return out;
     if (first)
         call = strstr(call, "%)") + 2;
     return emit_call(k, f, call, strlen(call), end);
@@ -337,7 +174,7 @@ static uint32_t call_rule(struct maker *k, bool first)
     json_array_foreach((json_t *)(uintptr_t)k->tools, i, tool)
     {
         const json_t *f = function_of(tool);
-        if (k->choice->only && !str_is(name_of(f), k->choice->only))
+        if (k->choice->only && !str_is(toolcall_name(f), k->choice->only))
             continue;
         uint32_t one = emit_tool(k, f, first);
         if (!one)
@@ -393,11 +230,8 @@ static uint32_t emit_calls(struct maker *k, uint32_t first)
 static void list_stops(const struct toolcall_format *f, struct toolcall_text *x)
 {
     const char *call = f->call ? f->call : "";
-    if (f->begin) {
-        struct str s = toolcall_piece(f->begin);
-        s.n -= f->shape == TOOLCALL_OBJECTS && str_ends(s, STR("["));
-        x->stop[x->n_stop++] = s;
-    }
+    if (f->begin)
+        x->stop[x->n_stop++] = toolcall_opening(f);
     if (f->shape == TOOLCALL_PATTERN) {
         if (strncmp(call, "%(", 2) == 0) {
             x->stop[x->n_stop++] = toolcall_piece(call + 2);
@@ -443,25 +277,40 @@ static uint32_t emit_body(struct maker *k)
     return first || x.not_call ? grammar_add_split(g, text, opening) : text;
 }
 
-/* The messages of harmony before the call or the answer proper. */
-static uint32_t emit_channels(struct maker *k)
+/* A call, and another message with a call where there may be more than one. */
+static uint32_t emit_last(struct maker *k)
 {
-    static const char *const kinds[] = {"<|channel|>analysis<|message|>",
-                                        "<|channel|>commentary<|message|>",
-                                        "<|channel|>final<|message|>"};
-    static const struct str ends[] = {STR("<|end|>"),    STR("<|start|>"),   STR("<|call|>"),
-                                      STR("<|return|>"), STR("<|message|>"), STR("<|channel|>")};
     struct grammar *g = k->m.g;
-    struct toolcall_text x = {.n_stop = sizeof ends / sizeof *ends};
-    memcpy(x.stop, ends, sizeof ends);
-    uint32_t loop = grammar_add_node(g, GRAMMAR_JUMP, 0, 0);
-    uint32_t out = grammar_add_node(g, GRAMMAR_CALL, k->call, grammar_end(g));
+    uint32_t end = grammar_end(g), after = grammar_add_node(g, GRAMMAR_JUMP, 0, end);
+    if (k->choice->parallel && !(k->m.f->flags & TOOLCALL_ONE)) {
+        uint32_t again = grammar_add_node(g, GRAMMAR_CALL, k->call, after);
+        again = toolcall_emit_marker(&k->m, str_of(k->headers->next), again);
+        uint32_t either = grammar_add_split(g, end, again);
+        if (!g->bad)
+            g->node[after].next = either;
+    }
+    return grammar_add_node(g, GRAMMAR_CALL, k->call, after);
+}
+
+/* The messages before the call or the answer proper. */
+static uint32_t emit_messages(struct maker *k)
+{
+    const struct headers *h = k->headers;
+    struct grammar *g = k->m.g;
+    struct toolcall_text x = {.n_stop = 0};
+    while (x.n_stop < TOOLCALL_STOPS && h->stop[x.n_stop]) {
+        x.stop[x.n_stop] = str_of(h->stop[x.n_stop]);
+        x.n_stop++;
+    }
+    uint32_t loop = grammar_add_node(g, GRAMMAR_JUMP, 0, 0), out = emit_last(k);
     bool may_end = k->choice->must == TOOLCALL_AUTO;
-    for (int i = 0; i < 2 + may_end; i++) {
-        x.next = i == 2 ? grammar_end(g)
-                        : toolcall_emit_marker(&k->m, STR("<|end|><|start|>assistant"), loop);
+    for (int i = 0; i < 2 + 2 * may_end; i++) {
+        const char *header = i < 2 ? h->before[i] : h->answer[i - 2];
+        if (!header)
+            continue;
+        x.next = i < 2 ? toolcall_emit_marker(&k->m, str_of(h->next), loop) : grammar_end(g);
         uint32_t text = toolcall_emit_text(&k->m, &x);
-        out = grammar_add_split(g, out, toolcall_emit_marker(&k->m, str_of(kinds[i]), text));
+        out = grammar_add_split(g, out, toolcall_emit_marker(&k->m, str_of(header), text));
     }
     if (!g->bad)
         g->node[loop].next = out;
@@ -496,9 +345,7 @@ static bool make(struct maker *k)
     if (k->call && f->flags & TOOLCALL_FIRST)
         k->first = call_rule(k, true);
     bool ok = k->call && (k->first || !(f->flags & TOOLCALL_FIRST));
-    uint32_t start = !ok                             ? 0
-                     : f->shape == TOOLCALL_CHANNELS ? emit_channels(k)
-                                                     : emit_reasoning(k, emit_body(k));
+    uint32_t start = !ok ? 0 : k->headers ? emit_messages(k) : emit_reasoning(k, emit_body(k));
     uint32_t rule = ok ? grammar_add_rule(g, STR("")) : 0;
     if (ok && !g->bad)
         g->rule[rule].start = start;
@@ -513,21 +360,21 @@ struct grammar *toolcall_grammar(const struct toolcall_format *f, const json_t *
                                  struct err *e)
 {
     *e = (struct err){.code = ERR_NONE};
-    bool unbound = f->flags & TOOLCALL_UNBOUND || !toolcall_has_calls(f);
     if (!toolcall_check_tools(tools, e))
         return NULL;
-    if (unbound && choice->must == TOOLCALL_REQUIRED)
-        fail(e, ERR_UNSUPPORTED,
-             "a call cannot be required of this model: answers cannot be bound to the syntax of "
-             "its calls (%s)",
-             f->name);
-    if (unbound)
+    if (!toolcall_has_calls(f)) {
+        if (choice->must == TOOLCALL_REQUIRED)
+            fail(
+                e, ERR_UNSUPPORTED,
+                "a call cannot be required of this model: its chat template has no syntax for one");
         return NULL;
+    }
     struct maker k = {.m = {.g = grammar_new(e), .f = f, .find_token = find_token, .arg = arg},
                       .tools = tools,
                       .choice = choice,
                       .prompt = prompt,
                       .notes = notes,
+                      .headers = headers_of(f),
                       .e = e};
     if (k.m.g && make(&k))
         return k.m.g;

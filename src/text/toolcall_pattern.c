@@ -16,6 +16,20 @@ struct str toolcall_piece(const char *pattern)
     return (struct str){pattern, strcspn(pattern, "\n%")};
 }
 
+struct str toolcall_opening(const struct toolcall_format *f)
+{
+    struct str s = toolcall_piece(f->begin);
+    bool list = f->shape == TOOLCALL_OBJECTS || f->shape == TOOLCALL_LITERALS;
+    s.n -= list && str_ends(s, STR("["));
+    return s;
+}
+
+struct str toolcall_closing(const struct toolcall_format *f)
+{
+    struct str s = toolcall_piece(f->end);
+    return str_from(s, str_starts(s, STR("]")));
+}
+
 static bool is_at(const char *pattern, const char *word)
 {
     return strncmp(pattern, word, strlen(word)) == 0;

@@ -117,13 +117,15 @@ const json_t *toolcall_parameters(const json_t *tools, struct str name); /* the 
 size_t json_scan_run(struct json_scan *s, struct str v, bool *done, bool *bad);
 /* Not NULL: the text is a JSON value, and of this kind. Its numbers mean nothing. */
 json_t *toolcall_json(struct str text);
-void toolcall_value(struct str text, struct buf *out); /* a value in plain text -> JSON */
-bool toolcall_is_text(const json_t *schema);           /* only texts fit: written as they stand */
+void toolcall_value(struct str text, struct buf *out);    /* a value in plain text -> JSON */
+bool toolcall_put_text(struct str text, struct buf *out); /* as JSON; false: it is not UTF-8 */
+bool toolcall_is_text(const json_t *schema); /* only texts fit: written as they stand */
 
 /* toolcall_literal.c: calls f for each call in the text; false: they are none. */
-typedef bool toolcall_literal_fn(struct toolcall *t, struct str name, const json_t *args);
+typedef bool toolcall_literal_fn(struct toolcall *t, struct str name, struct str args);
 bool toolcall_literals(struct toolcall *t, struct str text, toolcall_literal_fn *f);
-json_t *toolcall_literal(struct str text); /* one value of Python, or of MiniMax's tags; or NULL */
+/* One value of Python, or of MiniMax's tags, as JSON; false, and nothing added: it is none. */
+bool toolcall_literal(struct str text, struct buf *out);
 
 /* Steps. */
 bool toolcall_step_between(struct toolcall *t);
@@ -139,6 +141,9 @@ bool toolcall_step_body(struct toolcall *t);
 
 /* The literal at the beginning of a pattern: up to a line break, a slot or the end. */
 struct str toolcall_piece(const char *pattern);
+/* The markers of begin and end without the brackets of a list, which is optional. */
+struct str toolcall_opening(const struct toolcall_format *f);
+struct str toolcall_closing(const struct toolcall_format *f);
 const char *toolcall_skip(const char *pattern); /* the pattern without its leading blanks and %| */
 
 #endif

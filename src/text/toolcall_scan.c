@@ -121,26 +121,22 @@ bool toolcall_is_text(const json_t *schema)
            json_is_string(json_object_get(schema, "const"));
 }
 
-static void put_text(struct str text, struct buf *out)
+bool toolcall_put_text(struct str text, struct buf *out)
 {
     struct err ignored;
     json_t *j = json_stringn(text.p ? text.p : "", text.n);
-    if (!j || !json_write(j, 0, out, &ignored))
-        out->bad = true;
+    bool ok = j && json_write(j, 0, out, &ignored);
     json_decref(j);
+    return ok;
 }
 
 void toolcall_value(struct str text, struct buf *out)
 {
     struct str s = str_trim(text);
-    struct err ignored;
     json_t *j = s.n ? toolcall_json(s) : NULL;
-    json_t *other = j || !s.n ? NULL : toolcall_literal(s);
     if (j)
         buf_str(out, s);
-    else if (other && json_write(other, 0, out, &ignored))
-        json_decref(other);
-    else
-        put_text(text, out);
+    else if (!(s.n && toolcall_literal(s, out)) && !toolcall_put_text(text, out))
+        out->bad = true;
     json_decref(j);
 }

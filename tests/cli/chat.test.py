@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A conversation at the terminal: editing, history, several lines, Ctrl-C, the /commands, resizing, leaving."""
-import json, os, signal, stat, sys, tempfile, termios, time
+"""A conversation at the terminal: editing, history, several lines, Ctrl-C, the /commands, calls of tools and their results,
+reasoning, resizing, leaving."""
+import json, os, re, signal, stat, sys, tempfile, termios, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import tap
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "run"))
+import tap, tools
 from terminal import Terminal
 
 MODEL = os.path.join(tap.DATA, "arch", "llama.gguf")
@@ -226,7 +228,124 @@ def ending():
     t.close()
 
 
-for part in (talking, history, commands, interrupting, resizing, ending):
+CALL_PROMPT = re.compile(r"(get_weather|add)(?: (\d)/(\d))?> $")
+
+
+def at_prompt(t, limit=60):
+    """Waits for a prompt, of a message or of a call's result: the last line on the screen."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        t.settle(0.2)
+        last = t.screen.text().split("\n")[-1] + " "
+        if last.startswith(">>>") or CALL_PROMPT.search(last):
+            return last
+    return ""
+
+
+def messages(t):
+    path, t.mark = os.path.join(tmp.name, "called.json"), len(t.raw)
+    t.line(f"/save {path}")
+    t.until("Saved in")
+    return json.load(open(path))["messages"]
+
+
+def calling_model():
+    """Its calls are bound; the prompt leaves no room for reasoning, so that a short answer holds one."""
+    f = tools.with_vocabulary(MODEL)
+    f.set("tokenizer.chat_template", tools.gguf_mini.STR, "{#<tool_call>#}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}</think>")
+    return f.write(os.path.join(tmp.name, "calls.gguf"))
+
+
+def calling():
+    model, file = calling_model(), tools.tools_file(tmp.name)
+    weather = os.path.join(tmp.name, "weather.txt")
+    with open(weather, "w") as f:
+        f.write("rain\n今天下雨\n")
+    options = ("--tools", file, "--tool-choice", "required", "--seed", "3", "--max-tokens", "120")
+    t = chat(*options, model=model)
+    check(t, t.shows("Tools that the model may call: 2."), "with --tools the greeting says what a call is")
+    t.line("/tools")
+    check(t, t.shows("get_weather(city, [unit], [days])") and t.shows("add(a, b)"), "/tools lists them, and which parameters are needed")
+    t.line("hi")
+    p = at_prompt(t)
+    check(t, CALL_PROMPT.search(p), "a call is shown, and its result asked for by name")
+    check(t, "Type what the call gave" in t.screen.text() and "<tool_call>" not in t.screen.text(), "with a word about how, and without markers")
+    check(t, re.search(r"\x1b\[1m(get_weather|add)\x1b\[0m \{", t.raw), "the tool's name is bold")
+    shown = re.search(r"(get_weather|add) (\{.*\})\n", t.screen.text(), re.S)
+    args = " ".join(shown[2].split("\n")) if shown else ""
+    check(t, args and "  " not in re.sub(r'"[^"]*"', "", args) and ":" in args, "its arguments have no blanks but those one writes")
+    t.line("@" + os.path.join(tmp.name, "absent"))
+    t.until("absent")
+    check(t, at_prompt(t) == p, "a file that is not there is an error, and the question stays")
+    t.line("")
+    check(t, at_prompt(t) == p, "an empty line is no result")
+    t.line("/set seed 5")
+    check(t, at_prompt(t) == p and "seed = 5" in t.screen.text(), "commands work meanwhile")
+    t.line("@" + weather)
+    for _ in range(30):
+        if at_prompt(t).startswith(">>>"):
+            break
+        t.line("21 degrees")
+    said = messages(t)
+    calls = [c for m in said for c in m.get("tool_calls", [])]
+    results = [m for m in said if m["role"] == "tool"]
+    check(t, said[0]["role"] == "user" and said[1]["role"] == "assistant" and isinstance(said[1]["tool_calls"][0]["function"]["arguments"], dict),
+          "the call is part of the conversation")
+    check(t, results[0]["content"] == "rain\n今天下雨\n", "@FILE gives what is in a file")
+    check(t, [r["tool_call_id"] for r in results] == [c["id"] for c in calls] and results[0]["name"] == calls[0]["function"]["name"],
+          "every call has its result")
+    check(t, said[-1]["role"] == "assistant" and "tool_calls" not in said[-1], "after the results the model answers")
+    t.line("again")
+    check(t, CALL_PROMPT.search(at_prompt(t)), "the next message may make calls again")
+    check(t, "Type what the call gave" not in t.screen.text().split("again")[-1], "how is said once")
+    t.send(CTRL_C)
+    check(t, t.shows("The question is taken back") and messages(t) == said, "Ctrl-C there takes the question back, and nothing else")
+    t.line("/clear")
+    t.line(f"/load {os.path.join(tmp.name, 'called.json')}")
+    check(t, t.shows(f"Loaded: {len(said)} messages.") and messages(t) == said, "a saved conversation with calls is loaded again")
+    t.line("more")
+    at_prompt(t)
+    t.line("/clear")
+    check(t, at_prompt(t).startswith(">>>") and messages(t) == [], "/clear at a result's prompt starts afresh")
+    t.line("more")
+    at_prompt(t)
+    t.send(CTRL_D)
+    check(t, t.wait() == 0, "Ctrl-D at a result's prompt leaves")
+    t.close()
+    t = chat(*options, model=model, env={"LANG": "zh_CN.UTF-8"})
+    t.line("hi")
+    at_prompt(t)
+    check(t, "请输入调用的结果" in t.screen.text(), "in Chinese too")
+    t.send(CTRL_C)
+    leave(t, "and is left")
+    t = chat("--tools", file)
+    check(t, t.wait() == 5 and "takes no tools" in t.raw, "a template without tools is refused before the first message")
+    t.close()
+
+
+def thinking():
+    """Bound to be known: the model has random weights."""
+    f = tools.with_vocabulary(MODEL)
+    f.set("tokenizer.chat_template", tools.gguf_mini.STR, "{% for m in messages %}{{ m.content }}{% endfor %}")
+    model, grammar = f.write(os.path.join(tmp.name, "thinks.gguf")), os.path.join(tmp.name, "thinks.gbnf")
+    with open(grammar, "w") as out:
+        out.write('root ::= "<think>why" "</think>because"\n')
+    argv = [tap.MOAT, "run", model, "hi", "--grammar", grammar, "--max-tokens", "60"]
+    t = Terminal(argv)
+    check(t, t.wait() == 0 and re.search(r"\x1b\[2m[^\x1b]*why[^\x1b]*\x1b\[0m", t.raw), "reasoning is dimmed at a terminal")
+    check(t, re.search(r"\x1b\[0m[^\x1b]*because", t.raw) and "<think>" not in t.raw, "the answer is not, and markers are not shown")
+    t.close()
+    t = Terminal(argv, env={"NO_COLOR": "1"})
+    check(t, t.wait() == 0 and "\x1b[2m" not in t.raw and t.screen.text().split() == ["why", "because"], "with NO_COLOR nothing is dimmed")
+    t.close()
+    r = tap.moat(*argv[1:])
+    tap.ok(r.out == "<think>why</think>because\n" and "\x1b" not in r.err, "into a pipe it goes byte for byte", r)
+    r = tap.moat(*argv[1:], "--json")
+    j = json.loads(r.out)
+    tap.ok((j["reasoning"], j["content"]) == ("why", "because"), "with --json it is a field of its own", r)
+
+
+for part in (talking, history, commands, calling, thinking, interrupting, resizing, ending):
     part()
 tmp.cleanup()
 tap.done()

@@ -9,13 +9,14 @@ from source import check, files, read, ROOT, tap
 
 DOORS = {
     "base": [], "gguf": ["base"], "compute": ["gguf"], "text": ["gguf"], "engine": ["compute"], "run": ["engine", "text"],
-    "fetch": ["base"], "store": ["gguf", "fetch"], "guard": ["base"], "lab": ["run"], "serve": ["run", "text", "store", "guard", "lab"],
+    "fetch": ["base"], "store": ["gguf", "fetch", "guard"], "guard": ["base"], "lab": ["run"], "serve": ["run", "text", "store", "guard", "lab"],
     "work": ["run", "text", "store", "guard", "lab"], "ops": ["run", "text", "store", "guard", "lab"],
     "cli": ["serve", "work", "ops"],
 }
 LIBRARIES = {
     r"jansson\.h": None, r"pcre2\.h": ["text"], r"utf8proc\.h": ["text", "cli"], r"(histedit|editline/.*)\.h": ["cli"],
     r"archive(_entry)?\.h": ["store"], r"curl/.*": ["fetch"], r"uv\.h|llhttp\.h": ["serve"], r"openssl/.*": ["base", "store", "guard", "serve"], r"locale\.h": ["base", "cli"],
+    r"sodium\.h": ["guard"],
     r"(immintrin|x86intrin|arm_neon|cpuid)\.h": ["compute"], r"pthread\.h|threads\.h": ["base", "run", "serve", "text"],
     r"sys/mman\.h|linux/.*": ["base"], r"sys/syscall\.h": ["base", "compute"],  # compute: leave to use AMX tiles
     r"libintl\.h": ["base", "run", "cli"],  # run: the lines of the memory sum

@@ -130,7 +130,7 @@ CASES = [
     ("importing with a wrong digest", sound, ["import", "model.gguf", "--name", "a:b", "--sha256", "0" * 64]),
     ("importing without a name", sound, ["import", "model.gguf"]),
     ("importing under a bad name", sound, ["import", "model.gguf", "--name", "../etc/passwd"]),
-    ("pulling a name", None, ["pull", "qwen3:8b"]),
+    ("pulling a name that no catalogue has", None, ["pull", "qwen3:9b"]),
     ("pulling from where nobody listens", None, ["pull", "http://127.0.0.1:1/model.gguf", "--retries", "1"]),
     ("pulling without a name for it", None, ["pull", "https://host.invalid/"]),
     ("pulling with a digest that is none", None, ["pull", "https://host.invalid/model.gguf", "--sha256", "abc"]),

@@ -29,6 +29,7 @@ def clients(name="clients.txt"):
 class Server:
     """with Server(model, "--parallel", "4") as s: s.port, s.get("/health"), s.post(path, object)"""
 
+    verb = "serve"
     tls = None  # an ssl.SSLContext: requests go to an address with TLS
     key = None  # and give this key
 
@@ -39,7 +40,7 @@ class Server:
         base = {k: v for k, v in os.environ.items() if k not in ("XDG_RUNTIME_DIR", "MOAT_CONFIG")}
         base["XDG_CONFIG_HOME"] = self.folder.name
         models = [model] if isinstance(model, str) else model
-        command = [MOAT, "serve"] + [w for m in models for w in ("--model", m)] + [w for a in listen for w in ("--listen", a)]
+        command = [MOAT, self.verb] + [w for m in models for w in ("--model", m)] + [w for a in listen for w in ("--listen", a)]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command + list(map(str, options)), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=dict(base, **(env or {})))
@@ -72,7 +73,7 @@ class Server:
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
-        raise RuntimeError("moat serve does not listen: " + self.log())
+        raise RuntimeError(f"moat {self.verb} does not listen: " + self.log())
 
     def wait_ready(self, limit=120):
         end = time.monotonic() + limit
@@ -85,7 +86,7 @@ class Server:
             if self.process.poll() is not None:
                 break
             time.sleep(0.03)
-        raise RuntimeError("moat serve is not ready: " + self.log())
+        raise RuntimeError(f"moat {self.verb} is not ready: " + self.log())
 
     def ask(self, method, path, body=None, headers=None, limit=120):
         c = http.client.HTTPSConnection("localhost", self.port, timeout=limit, context=self.tls) if self.tls else \
@@ -155,6 +156,15 @@ class Server:
     def __exit__(self, *_):
         self.stop()
         self.folder.cleanup()
+
+
+class Mirror(Server):
+    """A moat mirror: with Mirror("--quota", "1G", home=FOLDER) as m: m.get("/models")"""
+
+    verb = "mirror"
+
+    def __init__(self, *options, home, env=None, **rest):
+        super().__init__((), *options, env=dict(env or {}, MOAT_HOME=home), **rest)
 
 
 class Client:

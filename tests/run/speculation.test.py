@@ -41,6 +41,9 @@ def real(name):
     same, on, off = alike(name_path(name), CODE, "--temperature", 0, "--max-tokens", 80)
     t = on["timings"]
     ok(t["guessed"] > 20 and t["guessed_right"] > 10 and off["timings"]["guessed"] == 0, f"{name}: guesses are made, and hold", t)
+    draft = answer(name_path(name), CODE + "# Now something else:\n", "--max-tokens", 120, "--temperature", 1, "--draft", name_path(name))
+    off = answer(name_path(name), CODE + "# Now something else:\n", "--max-tokens", 120, "--temperature", 1, "--speculation", "off")
+    ok("failed" not in draft and draft["content"] == off["content"], f"{name} with itself as draft model: the same answer", f"{draft}\n{off}")
     grammar = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"moat-speculation-{os.getpid()}.gbnf")
     with open(grammar, "w") as f:
         f.write('root ::= ("def add(a, b):\\n    return a " [+*] " b\\n\\n\\n")+')
@@ -55,6 +58,13 @@ def name_path(name):
 
 for name in ("smollm2", "gemma3"):
     real(name)
+if all(os.path.exists(name_path(n)) for n in ("smollm2", "gemma3")):
+    r = moat("run", name_path("smollm2"), "Hello", "--draft", name_path("gemma3"))
+    ok(r.status == 5 and "same family" in r.err, "a draft model with other tokens is refused", r)
+    r = moat("run", name_path("smollm2"), "Hello", "--draft", "/nowhere.gguf")
+    ok(r.status != 0 and "/nowhere.gguf" in r.err, "one that is not there is named", r)
+    r = moat("run", name_path("smollm2"), "Hello", "--draft", name_path("smollm2"), "--memory", "400M")
+    ok(r.status != 0 and "draft" in r.err, "memory that is short for both says so", r)
 wrong, n = [], 0
 for path in sorted(glob.glob(os.path.join(DATA, "arch", "*.gguf"))):
     r = moat("tokenize", path, "a")

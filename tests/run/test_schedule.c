@@ -254,6 +254,93 @@ static void so_are_those_of_a_model_with_windows(void **state)
     each_is_as_alone("gemma3", 4);
 }
 
+/* --- guesses -----------------------------------------------------------------------------------
+ */
+
+enum { REPEATED = 5 };
+
+/* Prompts that repeat themselves, and the same beside them that do not. */
+static json_t *repeated(uint32_t i, const char *how, bool drawn)
+{
+    static const char *const text[REPEATED] = {
+        "def add(a, b):\n    return a + b\n\n\ndef add(a, b):\n    return a + b\n\n\n"
+        "def add(a, b):\n    return a + b\n\n\ndef add(a, b):\n",
+        "red, green, blue, red, green, blue, red, green, blue, red, green,",
+        "A recipe for bread: take flour,",
+        "1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3",
+        "Once upon a time, in a village by the sea, there lived",
+    };
+    return json_pack("{ss ss si s{si ss sf si}}", "task", "text", "prompt", text[i], "logprobs", 1,
+                     "settings", "max_tokens", 60, "speculation", how, "temperature",
+                     drawn ? 0.8 : 0.0, "seed", 11);
+}
+
+/* Arrays told in pieces, however they were cut. */
+static void assert_same_pieces(const struct buf *a, const struct buf *b)
+{
+    const char *p = buf_c(a), *q = buf_c(b);
+    for (; *p || *q; p++, q++) {
+        bool cut_p = strncmp(p, "][", 2) == 0, cut_q = strncmp(q, "][", 2) == 0;
+        assert_true(*p == *q || (cut_p && *q == ',') || (cut_q && *p == ','));
+        p += cut_p;
+        q += cut_q;
+    }
+}
+
+/* Guessed ahead or not, alone or beside others, drawn or not: the same texts, ids and logprobs. */
+static void guesses_change_no_answer(const char *model, bool drawn)
+{
+    struct opened off, on;
+    struct schedule_stats stats;
+    open_model(&off, model, (struct load_options){.n_parallel = 1, .n_kept = 1}, 512, 0);
+    open_model(&on, model, (struct load_options){.n_parallel = 3, .n_kept = 1}, 512, 0);
+    for (uint32_t i = 0; i < REPEATED; i++) {
+        submit(&off, i + 1, repeated(i, "off", drawn));
+        submit(&on, i + 1, repeated(i, "lookup", drawn));
+        (void)schedule_step(on.s);
+    }
+    run_all(&off);
+    run_all(&on);
+    for (uint32_t i = 1; i <= REPEATED; i++) {
+        const struct told *a = &off.told[i], *b = &on.told[i];
+        assert_true(a->text.n > 0 && a->done.n_guessed == 0);
+        assert_string_equal(buf_c(&a->text), buf_c(&b->text));
+        assert_int_equal(b->n_ids, b->done.n_generated);
+        assert_int_equal(a->n_ids, b->n_ids);
+        assert_same_pieces(&a->logprobs, &b->logprobs);
+        assert_true(b->done.n_right <= b->done.n_guessed);
+    }
+    schedule_stats(on.s, &stats);
+    print_message("# %s: %llu of %llu guesses held\n", model, (unsigned long long)stats.n_right,
+                  (unsigned long long)stats.n_guessed);
+    assert_true(stats.n_guessed > 10 && (drawn || stats.n_right > 10));
+    close_model(&off);
+    close_model(&on);
+}
+
+static void guesses_change_nothing(void **state)
+{
+    (void)state;
+    guesses_change_no_answer("smollm2", false);
+    guesses_change_no_answer("smollm2", true);
+    guesses_change_no_answer("gemma3", false);
+}
+
+/* What was guessed and did not hold is not there for the next that begins like it. */
+static void wrong_guesses_are_not_reused(void **state)
+{
+    struct opened o;
+    (void)state;
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = 2, .n_kept = 2}, 512, 0);
+    for (uint32_t i = 1; i <= 3; i++) { /* the second and third go on where the first ended */
+        submit(&o, i, repeated(1, i == 2 ? "off" : "lookup", false));
+        run_all(&o);
+        assert_string_equal(buf_c(&o.told[i].text), buf_c(&o.told[1].text));
+    }
+    assert_true(o.told[3].done.n_reused > 0);
+    close_model(&o);
+}
+
 /* --- what is there already -------------------------------------------------------------------- */
 
 static void a_second_turn_reuses_the_first(void **state)
@@ -661,6 +748,8 @@ int main(void)
         cmocka_unit_test(eight_at_once_are_each_as_alone),
         cmocka_unit_test(more_than_a_pass_takes_are_each_as_alone),
         cmocka_unit_test(so_are_those_of_a_model_with_windows),
+        cmocka_unit_test(guesses_change_nothing),
+        cmocka_unit_test(wrong_guesses_are_not_reused),
         cmocka_unit_test(a_second_turn_reuses_the_first),
         cmocka_unit_test(several_answers_read_their_prompt_once),
         cmocka_unit_test(what_breaks_a_prefix_is_said),

@@ -28,6 +28,9 @@ SYNTAXES = {
     "command-r7b": ("<|START_ACTION|>", ["<|START_ACTION|>", "<|END_ACTION|>", "<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>",
                                          "<|END_RESPONSE|>"]),
     "llama3": ('<|start_header_id|> "parameters"', ["<|python_tag|>"]),
+    "lfm2": ("<|tool_call_start|>", ["<|tool_call_start|>", "<|tool_call_end|>"]),
+    "gemma4": ("<|tool_call><tool_call|>", ["<|tool_call>", "<tool_call|>", '<|"|>', "<|channel>", "<channel|>"]),
+    "atem": ("<atem:invoke", ["<|start|>", "<|message|>", "<|eom|>", "<|eot|>"]),
     "functionary-v3.1": ("<function=", ["<|python_tag|>"]),
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""moat run --tools: bound calls in eleven syntaxes, what is printed where, choices, refusals."""
+"""moat run --tools: bound calls in fourteen syntaxes, what is printed where, choices, refusals."""
 import json, os, sys, tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tools import SYNTAXES, TOOLS, answer, judge, model, tap, tools_file

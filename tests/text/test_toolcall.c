@@ -105,6 +105,64 @@ static void test_foreign(void **state)
     json_decref(all);
 }
 
+/* Whether the text may end here: markers are tokens, which are whole. */
+static bool is_cut(struct str text, size_t at)
+{
+    for (size_t i = at; i-- > 0 && text.p[i] != '>';)
+        if (text.p[i] == '<')
+            return false;
+    return at < text.n;
+}
+
+/* Of an answer that is cut anywhere, nothing of a header is content. */
+static void check_cuts(const json_t *c, const json_t *tools)
+{
+    struct str text = text_of(json_object_get(c, "text"));
+    const struct toolcall_format *f =
+        toolcall_format_by_name(json_string_value(json_object_get(c, "format")));
+    uint64_t seed = 11;
+    for (size_t n = 0; n < text.n; n++) {
+        struct events v;
+        size_t i;
+        json_t *ev;
+        if (!is_cut(text, n))
+            continue;
+        assert_true(events_of(&v, f, tools, STR(""), str_sub(text, 0, n), n % 4, &seed));
+        json_array_foreach(v.list, i, ev)
+        {
+            const char *kind = json_string_value(json_array_get(ev, 0));
+            struct str said = text_of(json_array_get(ev, 1));
+            bool plain = strcmp(kind, "broken") == 0 || (str_find(said, STR("<|")) == SIZE_MAX &&
+                                                         str_find(said, STR("to=")) == SIZE_MAX);
+            if (!plain)
+                print_message("# %.*s: %s %.*s\n", (int)n, text.p, kind, STR_ARG(said));
+            failures += !plain;
+        }
+        events_clear(&v);
+    }
+}
+
+static void test_cut_headers(void **state)
+{
+    (void)state;
+    json_t *all = data("cases.json"), *c;
+    size_t i, n = 0;
+    json_array_foreach(json_object_get(all, "cases"), i, c)
+    {
+        const char *name = json_string_value(json_object_get(c, "name"));
+        const char *format = json_string_value(json_object_get(c, "format"));
+        bool headers = strcmp(format, "harmony") == 0 || strcmp(format, "atem") == 0;
+        if (!headers || strstr(name, "none"))
+            continue;
+        check_cuts(c, json_object_get(all, "tools"));
+        n++;
+    }
+    print_message("# %zu answers with headers, cut everywhere\n", n);
+    assert_true(n >= 7);
+    assert_int_equal(failures, 0);
+    json_decref(all);
+}
+
 /* A call of more than LIMIT_TOOLCALL_BYTES is content; nothing of it is lost, however it is cut. */
 static void test_too_long(void **state)
 {
@@ -373,10 +431,10 @@ static void test_round_trip(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_foreign),
-                                       cmocka_unit_test(test_too_long),
-                                       cmocka_unit_test(test_blanks),
-                                       cmocka_unit_test(test_round_trip)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cases),       cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_cut_headers), cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_blanks),      cmocka_unit_test(test_round_trip)};
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/pull_run: see pull_run.h. */
+#include "cli/pull_run.h"
+
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/pull_show.h"
+#include "cli/term.h"
+#include "store/manifest.h"
+
+bool pull_run(struct pull_source *s, const struct pull_options *o, struct pull_request *q,
+              struct pull_result *r, struct err *e)
+{
+    struct pull_show show;
+    if (!pull_source_find(s, o, q, e))
+        return false;
+    pull_show_start(&show, q->name.text, o->json, &q->watch);
+    bool ok = pull_model(q, r, e);
+    pull_show_end(&show);
+    return ok && pull_source_pin(s, r, e);
+}
+
+/* --- offering ----------------------------------------------------------------------------------
+ */
+
+/* "y", "yes", the local word for it, or only Enter. */
+static bool says_yes(void)
+{
+    char line[64];
+    if (!fgets(line, sizeof line, stdin))
+        return false;
+    struct str word = str_trim(str_of(line));
+    return word.n == 0 || strncasecmp(word.p, "y", 1) == 0 || str_is(word, _("yes"));
+}
+
+static bool agreed(const struct catalog_entry *m, const char *model, struct err *e)
+{
+    char size[16];
+    term_size(m->size, size);
+    if (!term_is(STDIN_FILENO) || !term_is(STDERR_FILENO))
+        return fail(
+            e, ERR_NOT_FOUND,
+            "the model %s is not here yet; moat pull %s fetches it (%s), and so does --pull", model,
+            model, size);
+    fprintf(stderr, _("%s is not here yet. Fetch it (%s, licence %s)? [Y/n] "), model, size,
+            m->licence[0] ? m->licence : "?");
+    fflush(stderr);
+    return says_yes() || fail(e, ERR_CANCELLED, "%s was not fetched", model);
+}
+
+static bool fetch(const char *model, struct err *e)
+{
+    struct pull_request q = {0};
+    struct pull_result r;
+    struct pull_options o;
+    struct pull_source *s = mem_new(1, sizeof *s, e);
+    pull_options_init(&o);
+    o.what = model;
+    o.job.ca = pull_private_ca();
+    bool ok = s && pull_run(s, &o, &q, &r, e);
+    if (s)
+        pull_source_clear(s);
+    mem_free(s);
+    return ok;
+}
+
+static bool is_absent(const char *model, struct store *store, struct name *name)
+{
+    return !name_is_path(str_of(model)) && name_parse(name, str_of(model), NULL) &&
+           access(model, F_OK) != 0 && store_open(store, false, NULL) &&
+           !manifest_exists(store, name);
+}
+
+bool pull_offer(const char *model, bool without, struct err *e)
+{
+    struct store store;
+    struct name name;
+    struct catalog_hit hit;
+    if (!is_absent(model, &store, &name) || !catalogs_find(&hit, &store, &name, NULL))
+        return true;
+    bool ok = (without || agreed(hit.entry, name.text, e)) && fetch(model, e);
+    catalog_hit_clear(&hit);
+    return ok;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/keeper_leaves: see keeper_answer.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "serve/keeper_answer.h"
+
+#define FOLDER "leaves"
+
+static const char *path_of(const struct store *s, const struct digest *d, char out[STORE_PATH])
+{
+    return store_path(s, out, FOLDER "/sha256-%s", d->hex);
+}
+
+int leaves_open(const struct store *s, const struct digest *d)
+{
+    char path[STORE_PATH];
+    return open(path_of(s, d, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static void to_hex(const struct hash *h, char out[2 * HASH_BYTES + 1])
+{
+    for (size_t i = 0; i < HASH_BYTES; i++)
+        snprintf(out + 2 * i, 3, "%02x", h->b[i]);
+}
+
+bool leaves_root(int fd, char hex[2 * HASH_BYTES + 1], struct err *e)
+{
+    struct os_file_id id = {0};
+    struct hash root;
+    hex[0] = '\0';
+    if (fd < 0)
+        return true;
+    if (!os_file_id(fd, &id, e))
+        return false;
+    struct hash *leaf = mem_new(id.bytes / HASH_BYTES + 1, sizeof *leaf, e);
+    bool ok = leaf && (pread(fd, leaf, id.bytes, 0) == (ssize_t)id.bytes ||
+                       fail(e, ERR_IO, "cannot read the hashes of the file's leaves"));
+    ok = ok && hash_root(leaf, id.bytes / HASH_BYTES, &root, e);
+    if (ok)
+        to_hex(&root, hex);
+    mem_free(leaf);
+    return ok;
+}
+
+/* One pass over the file: every leaf, and the whole. */
+static bool hash_all(int fd, const char *name, struct os_atomic_file *out, struct hash *whole,
+                     struct err *e)
+{
+    struct hash_stream s = {0};
+    struct hash leaf;
+    char *piece = mem_new(HASH_LEAF_BYTES, 1, e);
+    bool ok = piece && hash_begin(&s, e);
+    uint64_t at = 0;
+    for (ssize_t n = 1; ok && n > 0; at += (uint64_t)n) {
+        n = pread(fd, piece, HASH_LEAF_BYTES, (off_t)at);
+        if (n < 0)
+            ok = fail(e, ERR_IO, "cannot read %s: %s", name, strerror(errno));
+        else if (n > 0)
+            ok = hash_add(&s, piece, (size_t)n, e) && hash_leaf(piece, (size_t)n, &leaf, e) &&
+                 os_atomic_write(out, leaf.b, HASH_BYTES, e);
+    }
+    ok = hash_end(&s, ok ? whole : NULL, ok ? e : NULL) && ok;
+    mem_free(piece);
+    return ok;
+}
+
+static bool make(const struct leaves_job *q, int fd, struct os_atomic_file *out, struct err *e)
+{
+    struct hash whole;
+    char hex[2 * HASH_BYTES + 1];
+    if (!hash_all(fd, q->digest.hex, out, &whole, e))
+        return false;
+    to_hex(&whole, hex);
+    return strcmp(hex, q->digest.hex) == 0
+               ? os_atomic_commit(out, e)
+               : fail(e, ERR_CORRUPT,
+                      "the file sha256-%s of the store is damaged; moat verify says which models "
+                      "that is",
+                      q->digest.hex);
+}
+
+bool leaves_make(void *arg, int out, struct err *e)
+{
+    const struct leaves_job *q = arg;
+    char path[STORE_PATH];
+    struct os_atomic_file f = {.fd = -1};
+    (void)out;
+    int fd = blob_open(q->store, &q->digest, e);
+    bool ok = fd >= 0 && os_mkdirs(store_path(q->store, path, FOLDER), e) &&
+              os_atomic_open(&f, path_of(q->store, &q->digest, path), e) && make(q, fd, &f, e);
+    os_atomic_close(&f);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}

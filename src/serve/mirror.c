@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve/mirror: the answers of moat mirror: a path becomes a want, the keeper finds it, and the
+ * file it hands over is sent. Rows of route.c.
+ *
+ * While the keeper must first fetch or compute what is wanted, the client is held: it gets "100
+ * Continue" every KEEPER_TICK_MS, which every client of HTTP/1.1 reads over and which keeps its own
+ * timeouts away. So nothing is sent that has not been verified. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "serve/dialects.h"
+#include "serve/file_send.h"
+#include "serve/loop.h"
+#include "serve/reply.h"
+
+struct asking {
+    struct keeper_ask ask;
+    struct exchange *x;
+};
+
+static struct exchange *take_exchange(struct keeper_ask *q)
+{
+    struct asking *a = (struct asking *)(void *)q;
+    struct exchange *x = a->x;
+    x->work = NULL;
+    x->gone = NULL;
+    mem_free(a);
+    return x;
+}
+
+static bool header_clean(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
+}
+
+static void add_headers(struct buf *lines, const json_t *headers)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)headers, name, value)
+    {
+        const char *text = json_string_value(value);
+        if (text && header_clean(name) && header_clean(text))
+            buf_fmt(lines, "%s: %s\r\n", name, text);
+    }
+}
+
+static void send_answer(struct exchange *x, const json_t *j, int fd)
+{
+    struct buf lines;
+    const char *model = json_string_value(json_object_get(j, "model"));
+    const char *type = json_string_value(json_object_get(j, "type"));
+    const char *tag = json_string_value(json_object_get(j, "tag"));
+    buf_init(&lines, 1u << 13);
+    add_headers(&lines, json_object_get(j, "headers"));
+    if (model) {
+        snprintf(x->model_text, sizeof x->model_text, "%s", model);
+        x->model = x->model_text;
+    }
+    file_send(x,
+              &(struct file_body){.fd = fd,
+                                  .size = (uint64_t)json_integer_value(json_object_get(j, "size")),
+                                  .type = type ? type : "application/octet-stream",
+                                  .tag = tag ? tag : "",
+                                  .lines = buf_c(&lines)});
+    buf_clear(&lines);
+}
+
+static void on_answer(struct keeper_ask *q, const json_t *j, int fd, const struct problem *p)
+{
+    struct exchange *x = take_exchange(q);
+    struct err e;
+    if (p) {
+        reply_problem(x, p);
+    } else if (fd < 0) {
+        fail(&e, ERR_INTERNAL, "the store gave no file");
+        reply_error(x, &e);
+    } else {
+        send_answer(x, j, fd);
+    }
+}
+
+static void on_waiting(struct keeper_ask *q)
+{
+    const struct exchange *x = ((struct asking *)(void *)q)->x;
+    if (!x->conn->http.req.old && conn_pending(x->conn) == 0)
+        conn_write(x->conn, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+}
+
+static void on_gone(struct exchange *x)
+{
+    struct asking *a = x->work;
+    keeper_forget(&x->server->keeper, &a->ask);
+    mem_free(a);
+}
+
+static void ask(struct exchange *x, const struct want *w)
+{
+    struct problem p = {0};
+    struct asking *a = mem_new(1, sizeof *a, &p.err);
+    if (a) {
+        *a = (struct asking){.ask = {.answer = on_answer, .waiting = on_waiting}, .x = x};
+        x->work = a;
+        x->gone = on_gone;
+    }
+    if (a && keeper_ask(&x->server->keeper, &a->ask, w, &p))
+        return;
+    if (a)
+        take_exchange(&a->ask);
+    reply_problem(x, &p);
+}
+
+void mirror_file(struct exchange *x)
+{
+    struct want w = want_of_path(x->conn->http.req.path);
+    struct err e;
+    w.head = x->conn->http.req.method == HTTP_METHOD_HEAD;
+    if (w.kind != WANT_NOTHING) {
+        ask(x, &w);
+        return;
+    }
+    fail(&e, ERR_NOT_FOUND, "there is nothing at this path");
+    reply_error(x, &e);
+}
+
+void mirror_root(struct exchange *x)
+{
+    reply_body(x, 200, "text/plain; charset=utf-8", STR("moat mirror " MOAT_VERSION "\n"));
+}
+
+void mirror_health(struct exchange *x)
+{
+    bool ready = x->server->keeper.fd >= 0;
+    reply_json(x, ready ? 200 : 503, json_pack("{ss}", "status", ready ? "ok" : "starting"));
+}
+
+void mirror_stats(struct exchange *x)
+{
+    const struct server *s = x->server;
+    const struct stats *t = &s->stats;
+    reply_json(x, 200,
+               json_pack("{sf sI sI sI sI sI si sI}", "up_seconds",
+                         (double)(os_now_ns() - s->start_ns) / 1e9, "bytes_sent",
+                         (json_int_t)t->n_bytes, "requests", (json_int_t)t->n_ok, "refused",
+                         (json_int_t)t->n_client_errors, "failed", (json_int_t)t->n_server_errors,
+                         "gone", (json_int_t)t->n_gone, "connections", (int)s->n_conns,
+                         "resident_bytes", (json_int_t)os_rss_bytes()));
+}

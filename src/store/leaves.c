@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store/leaves: see leaves.h. */
+#include "store/leaves.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+static bool read_leaf(int fd, char *piece, uint64_t at, uint64_t n, const char *name, struct err *e)
+{
+    for (uint64_t done = 0; done < n;) {
+        ssize_t got = pread(fd, piece + done, n - done, (off_t)(at + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return fail(e, ERR_IO, "cannot read %s: %s", name, strerror(got < 0 ? errno : EIO));
+        done += (uint64_t)got;
+    }
+    return true;
+}
+
+static bool hash_all(struct leaves *l, int fd, uint64_t size, const char *name,
+                     const struct store_progress *progress, struct err *e)
+{
+    char *piece = mem_new(HASH_LEAF_BYTES, 1, e);
+    bool ok = piece != NULL;
+    for (uint64_t at = 0; ok && at < size; at += HASH_LEAF_BYTES) {
+        uint64_t n = size - at < HASH_LEAF_BYTES ? size - at : HASH_LEAF_BYTES;
+        ok = read_leaf(fd, piece, at, n, name, e) &&
+             hash_leaf(piece, n, &l->v[at / HASH_LEAF_BYTES], e) &&
+             (!progress || store_progress(progress, at + n, size, e));
+    }
+    mem_free(piece);
+    return ok;
+}
+
+bool leaves_read(struct leaves *l, int fd, const char *name, const struct store_progress *progress,
+                 struct err *e)
+{
+    struct os_file_id id;
+    struct hash root;
+    struct digest hex;
+    *l = (struct leaves){0};
+    if (!os_file_id(fd, &id, e))
+        return false;
+    l->n = id.bytes / HASH_LEAF_BYTES + (id.bytes % HASH_LEAF_BYTES != 0);
+    l->v = mem_new(l->n + 1, sizeof *l->v, e);
+    bool ok =
+        l->v && hash_all(l, fd, id.bytes, name, progress, e) && hash_root(l->v, l->n, &root, e);
+    if (ok) {
+        digest_from_hash(&hex, &root);
+        memcpy(l->root, hex.hex, sizeof l->root);
+    } else {
+        leaves_clear(l);
+    }
+    return ok;
+}
+
+bool leaves_write(const struct leaves *l, const char *path, struct err *e)
+{
+    struct os_atomic_file f = {.fd = -1};
+    bool ok = os_atomic_open(&f, path, e) && os_atomic_write(&f, l->v, l->n * sizeof *l->v, e) &&
+              os_atomic_commit(&f, e);
+    os_atomic_close(&f);
+    return ok;
+}
+
+void leaves_clear(struct leaves *l)
+{
+    mem_free(l->v);
+    *l = (struct leaves){0};
+}
