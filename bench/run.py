@@ -81,10 +81,18 @@ def table_row(label, what, r):
     return f"| {label} | {what} | {r['moat']:.1f} | {r['peer']:.1f} | {r['ratio']:.2f} | {r['worst_round']:.2f} |"
 
 
-def kept_part(path):
-    """What bench/serve.py has written there."""
-    found = re.search(r"<!-- bench/serve.py -->.*<!-- end of bench/serve.py -->\n", open(path).read(), re.S) if os.path.exists(path) else None
-    return "\n" + found[0] if found else ""
+def section_of(text, title):
+    """Where this CPU's section lies, or where it goes: after those of other CPUs. Notes under ### and all else are not of it."""
+    found = re.search(rf"^## {re.escape(title)}\n.*?(?=^##|^<!--|\Z)", text, re.S | re.M)
+    return found.span() if found else ((re.search(r"^<!--", text, re.M) or re.search(r"\Z", text)).start(),) * 2
+
+
+def merged(old, new):
+    """Rows measured now, and those measured before of what was not: the first two cells say what a row is of."""
+    def key(row): return tuple(row.split("|")[1:3])
+    fresh = {key(row): row for row in new}
+    kept = [row for row in re.findall(r"^\| .*", old, re.M) if not row.startswith("| model ")]
+    return [fresh.pop(key(row), row) for row in kept] + list(fresh.values())
 
 
 def main():
@@ -106,12 +114,14 @@ def main():
             lines += [table_row(row[0], f"prefill {row[3]}", r["prefill_tps"]), table_row(row[0], f"decode {row[4]}", r["decode_tps"])]
             print("\n".join(lines[-2:]), flush=True)
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-    kept = kept_part(o.out)
+    title = f"{cpu_name()}, {len(os.sched_getaffinity(0))} CPUs, against {o.peer.replace('_', '.')}"
+    text = open(o.out).read() if os.path.exists(o.out) else "# Measured against other engines\n"
+    start, end = section_of(text, title)
+    body = (f"## {title}\n\nBy `bench/run.py`, last on {time.strftime('%Y-%m-%d')} at {commit} ({flags()}; {platform.system()} {platform.release()}): medians of\n"
+            f"{o.rounds} interleaved rounds in tokens/s, same file, same threads; `worst` is the smallest ratio of any round.\n\n"
+            "| model | work | moat | peer | ratio | worst |\n|---|---|---|---|---|---|\n" + "\n".join(merged(text[start:end], lines)))
     with open(o.out, "w") as f:
-        f.write(f"# Measured against {o.peer.replace('_', '.')}\n\n"
-                f"Written by `bench/run.py` on {time.strftime('%Y-%m-%d')} at {commit}: {cpu_name()}, {len(os.sched_getaffinity(0))} CPUs ({flags()}), "
-                f"{platform.system()} {platform.release()}.\nMedians of {o.rounds} interleaved rounds in tokens/s, same file, same threads; `worst` is the "
-                f"smallest ratio of any round.\n\n| model | work | moat | peer | ratio | worst |\n|---|---|---|---|---|---|\n" + "\n".join(lines) + "\n" + kept)
+        f.write(text[:start].rstrip("\n") + "\n\n" + body + "\n\n" + text[end:])
 
 
 main()

@@ -258,22 +258,36 @@ void block_attention(struct task *t, const struct layer *l, const float *x, floa
     block_products(t, &out, 1);
 }
 
+struct block_pieces block_pieces(struct task *t, const float *g, uint32_t n_rows, uint32_t k,
+                                 const struct product *next)
+{
+    struct task mid = *t;
+    set_input(&mid, &t->f->act.mid, g, n_rows, k);
+    return (struct block_pieces){.in = mid.in, .forms = wanted_forms(t, next, 1)};
+}
+
+void block_gate_piece(const struct task *t, const struct block_pieces *p, enum gating act,
+                      const float *u, uint32_t from, uint32_t n, uint32_t k0, uint32_t k1)
+{
+    struct task mid = *t;
+    mid.in = p->in;
+    for (uint32_t i = from; i < from + n; i++) {
+        size_t at = (size_t)i * p->in.k + k0;
+        t->f->kernels->gated(t->f->act.g + at, u ? u + at : NULL, act, k1 - k0);
+        convert(&mid, p->forms, i, k0, k1);
+    }
+}
+
 /* Gate and up of rows row..end and their gated product, converted while it is in the cache. Without
  * a gate, up takes its place. */
 static void gate_chunk(struct task *t, const struct product *gate, const struct product *up,
-                       enum gating act, const struct task *mid, unsigned forms, uint32_t row,
-                       uint32_t end)
+                       enum gating act, const struct block_pieces *mid, uint32_t row, uint32_t end)
 {
     const bool gated = gate->w->data != NULL;
-    const size_t d_ff = up->w->rows;
     if (gated)
         run_chunk(t, gate, row, end - row);
     run_chunk(t, up, row, end - row);
-    for (uint32_t i = 0; i < t->in.n; i++) {
-        size_t at = i * d_ff + row;
-        t->f->kernels->gated(t->f->act.g + at, gated ? t->f->act.u + at : NULL, act, end - row);
-        convert(mid, forms, i, row, end);
-    }
+    block_gate_piece(t, mid, act, gated ? t->f->act.u : NULL, 0, t->in.n, row, end);
 }
 
 /* act.mid = act(gate h) * up h in the forms `down` wants. Where it reads nothing but BF16 tiles,
@@ -287,10 +301,8 @@ static void gate_and_up(struct task *t, const struct layer *l, enum gating act,
     const struct product gate = {.w = &l->w_gate, .bias = l->b_gate, .y = a->g};
     const struct mat *first = gated ? &l->w_gate : &l->w_up;
     uint32_t d_ff = l->w_up.rows, rows = task_chunk_rows(t, first, task_form(t, first)), c;
-    unsigned forms = wanted_forms(t, down, 1);
-    bool tiles = gated && forms == 1u << ACT_BF16 && down->w->rows % MATMUL_ROWS == 0;
-    struct task mid = *t;
-    set_input(&mid, &a->mid, a->g, t->in.n, d_ff);
+    const struct block_pieces mid = block_pieces(t, a->g, t->in.n, d_ff, down);
+    bool tiles = gated && mid.forms == 1u << ACT_BF16 && down->w->rows % MATMUL_ROWS == 0;
     struct gated_matmul both = {.up = matmul_of(t, &up), .act = act, .out = &mid.in};
     if (gated)
         both.gate = matmul_of(t, &gate);
@@ -301,7 +313,7 @@ static void gate_and_up(struct task *t, const struct layer *l, enum gating act,
         uint32_t row = c * rows, end = d_ff - row < rows ? d_ff : row + rows;
         if (!tiles || !t->f->kernels->gated_matmul ||
             !t->f->kernels->gated_matmul(&both, row, end, t->scratch))
-            gate_chunk(t, &gate, &up, act, &mid, forms, row, end);
+            gate_chunk(t, &gate, &up, act, &mid, row, end);
     }
     t->in = mid.in;
     task_barrier(t);

@@ -70,6 +70,18 @@ void block_input(struct task *t, const float *x, uint32_t n_rows, uint32_t k,
 /* The same of rows `stride` apart. */
 void block_rows(struct task *t, const float *x, uint32_t n_rows, uint32_t k, uint32_t stride,
                 const struct product *p, uint32_t n);
+/* Gated rows that become the next input piece by piece, by whoever made a piece: when all are made
+ * and a barrier is passed, `in` is it. Columns of pieces begin at multiples of 32. */
+struct block_pieces {
+    struct act in;
+    unsigned forms; /* that `next` wants, beside F32 */
+};
+/* g: [n_rows][k]. */
+struct block_pieces block_pieces(struct task *t, const float *g, uint32_t n_rows, uint32_t k,
+                                 const struct product *next);
+/* act.g = act(act.g) u in columns k0..k1 of rows from..from + n, converted; u NULL: act(act.g). */
+void block_gate_piece(const struct task *t, const struct block_pieces *p, enum gating act,
+                      const float *u, uint32_t from, uint32_t n, uint32_t k0, uint32_t k1);
 /* Runs the products of a list over task.in, chunk by chunk of all of them. */
 void block_products(struct task *t, const struct product *p, uint32_t n);
 

@@ -138,30 +138,64 @@ static void gather_pairs(struct task *t, uint32_t n_rows)
     task_barrier(t);
 }
 
+/* Rows row..row + rows, as far as there are any, of one expert's matrix times its gathered rows. */
+static void expert_chunk(struct task *t, const struct mat *w, const float *bias, float *y,
+                         uint32_t expert, uint32_t row, uint32_t rows)
+{
+    const struct activations *a = &t->f->act;
+    uint32_t from = a->expert_from[expert], left = w->rows - row;
+    struct mat one = mat_expert(w, expert);
+    struct act x = act_rows(&t->in, from, a->expert_n[expert]);
+    struct matmul m = {.w = &one,
+                       .x = &x,
+                       .form = task_form(t, w),
+                       .y = y + (size_t)from * w->rows,
+                       .n = x.n,
+                       .y_stride = w->rows,
+                       .bias = bias ? bias + (size_t)expert * w->rows : NULL};
+    t->f->kernels->matmul(&m, row, row + (left < rows ? left : rows), t->scratch);
+}
+
+static void count_experts(const struct task *t, const struct mat *w)
+{
+    for (uint32_t x = 0; t->clock && x < w->n_expert; x++)
+        task_count_mat(t, w, 1, t->f->act.expert_n[x]);
+}
+
 /* y = w[expert] times the rows of every expert + bias, as one list of (expert, rows) chunks. */
 static void experts_products(struct task *t, const struct mat *w, const float *bias, float *y)
 {
+    uint32_t rows = task_chunk_rows(t, w, task_form(t, w)), c;
+    uint32_t per_expert = (w->rows + rows - 1) / rows;
+    count_experts(t, w);
+    while (task_next(t, per_expert * w->n_expert, &c))
+        if (t->f->act.expert_n[c / per_expert])
+            expert_chunk(t, w, bias, y, c / per_expert, c % per_expert * rows, rows);
+    task_barrier(t);
+}
+
+/* Gate and up of every expert and their gated product, converted while it is in the cache: what
+ * `down` reads is task.in afterwards. */
+static void experts_gate_up(struct task *t, const struct layer *l, enum gating act,
+                            const struct product *down, uint32_t n_rows)
+{
     const struct activations *a = &t->f->act;
-    enum act_form form = task_form(t, w);
-    uint32_t rows = task_chunk_rows(t, w, form), per_expert = (w->rows + rows - 1) / rows, c;
-    for (uint32_t x = 0; t->clock && x < w->n_expert; x++)
-        task_count_mat(t, w, 1, a->expert_n[x]);
-    while (task_next(t, per_expert * w->n_expert, &c)) {
-        uint32_t expert = c / per_expert, row = c % per_expert * rows;
-        uint32_t from = a->expert_from[expert], left = w->rows - row;
-        if (a->expert_n[expert] == 0)
+    const struct mat *gate = &l->w_gate_exps, *up = &l->w_up_exps;
+    const struct block_pieces mid = block_pieces(t, a->g, n_rows, gate->rows, down);
+    uint32_t rows = task_chunk_rows(t, gate, task_form(t, gate)), c;
+    uint32_t per_expert = (gate->rows + rows - 1) / rows;
+    count_experts(t, gate);
+    count_experts(t, up);
+    while (task_next(t, per_expert * gate->n_expert, &c)) {
+        uint32_t expert = c / per_expert, row = c % per_expert * rows, left = gate->rows - row;
+        uint32_t from = a->expert_from[expert], n = a->expert_n[expert];
+        if (n == 0)
             continue;
-        struct mat one = mat_expert(w, expert);
-        struct act x = act_rows(&t->in, from, a->expert_n[expert]);
-        struct matmul m = {.w = &one,
-                           .x = &x,
-                           .form = form,
-                           .y = y + (size_t)from * w->rows,
-                           .n = x.n,
-                           .y_stride = w->rows,
-                           .bias = bias ? bias + (size_t)expert * w->rows : NULL};
-        t->f->kernels->matmul(&m, row, row + (left < rows ? left : rows), t->scratch);
+        expert_chunk(t, gate, l->b_gate_exps, a->g, expert, row, rows);
+        expert_chunk(t, up, l->b_up_exps, a->u, expert, row, rows);
+        block_gate_piece(t, &mid, act, a->u, from, n, row, row + (left < rows ? left : rows));
     }
+    t->in = mid.in;
     task_barrier(t);
 }
 
@@ -211,20 +245,16 @@ static void run_experts(struct task *t, const struct layer *l, enum gating act, 
     const struct hparams *h = &t->f->m->h;
     const struct product in[] = {{.w = &l->w_gate_exps}, {.w = &l->w_up_exps}};
     const struct product fused = {.w = &l->w_gate_up_exps}, down = {.w = &l->w_down_exps};
-    uint32_t d_ff = h->d_ff_expert, stride = l->w_gate_up_exps.data ? 2 * d_ff : d_ff;
-    if (stride == d_ff)
-        block_input(t, a->px, n_rows, h->d_model, in, 2);
-    else
+    uint32_t d_ff = h->d_ff_expert;
+    if (l->w_gate_up_exps.data) {
         block_input(t, a->px, n_rows, h->d_model, &fused, 1);
-    if (stride == d_ff) {
-        experts_products(t, &l->w_gate_exps, l->b_gate_exps, a->g);
-        experts_products(t, &l->w_up_exps, l->b_up_exps, a->u);
-        gate_rows(t, act, n_rows, d_ff, stride, a->u);
-    } else {
         experts_products(t, &l->w_gate_up_exps, NULL, a->g);
-        gate_rows(t, act, n_rows, d_ff, stride, a->g + d_ff);
+        gate_rows(t, act, n_rows, d_ff, 2 * d_ff, a->g + d_ff);
+        block_rows(t, a->g, n_rows, d_ff, 2 * d_ff, &down, 1);
+    } else {
+        block_input(t, a->px, n_rows, h->d_model, in, 2);
+        experts_gate_up(t, l, act, &down, n_rows);
     }
-    block_rows(t, a->g, n_rows, d_ff, stride, &down, 1);
     experts_products(t, &l->w_down_exps, l->b_down_exps, a->px);
 }
 

@@ -109,8 +109,9 @@ static size_t lay_out(struct forward *f, char *base)
     a->g = place(&l, max_u64(2 * ffn, parts_floats(h, &f->p.kv)), sizeof(float));
     a->parts = a->g;
     a->u = a->g ? a->g + ffn : NULL;
-    lay_out_act(&l, max_u64(in, act_values(pairs, h->d_ff_expert)), &a->in);
-    lay_out_act(&l, act_values(n, d_ff), &a->mid);
+    uint64_t mid = max_u64(act_values(n, d_ff), act_values(pairs, h->d_ff_expert));
+    lay_out_act(&l, max_u64(in, mid), &a->in); /* fused gate and up leave theirs there */
+    lay_out_act(&l, mid, &a->mid);
     for (int i = 0; i < 4; i++)
         a->spare[i] = place(&l, tiles * h->d_spare[i], sizeof(float));
     for (int i = 0; i < 2; i++)
