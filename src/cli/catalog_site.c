@@ -10,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/pull_opts.h"
 #include "cli/table.h"
+#include "fetch/role.h"
 #include "fetch/url.h"
 
 static struct {
@@ -66,7 +67,7 @@ static bool network(const struct catalog_source *s, struct fetch_job *job, struc
     struct url u;
     *job = o.net.job;
     if (!job->ca)
-        job->ca = pull_private_ca();
+        job->ca = fetch_private_ca();
     if (!url_is(s->origin))
         return true;
     return url_parse(&u, s->origin, e) && pull_auth(&o.net, &u, job, e);

@@ -12,8 +12,8 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/pull_run.h"
-#include "run/settings.h"
-#include "run/settings_ollama.h"
+#include "serve/create.h"
+#include "store/derive.h"
 #include "store/foreign.h"
 #include "store/import.h"
 #include "store/modelfile.h"
@@ -35,22 +35,6 @@ struct plan {
 
 /* --- what it is made of ------------------------------------------------------------------------
  */
-
-/* PARAMETERs, and over them what moat itself calls settings. */
-static bool read_settings_of(struct plan *p, struct err *e)
-{
-    struct settings check;
-    if (!settings_from_ollama(p->m.parameters, p->settings, p->m.ignored, e))
-        return false;
-    if (!p->m.settings)
-        return true;
-    settings_init(&check);
-    bool ok = settings_from_json(&check, p->m.settings, "settings", e) &&
-              (json_object_update(p->settings, p->m.settings) == 0 ||
-               fail(e, ERR_LIMIT, "not enough memory"));
-    settings_clear(&check);
-    return ok;
-}
 
 /* A path in a Modelfile is meant from where that lies. */
 static bool path_from(const char *file, const char *from, char out[STORE_PATH], struct err *e)
@@ -96,50 +80,17 @@ static bool from_file(struct plan *p, const char *path, struct err *e)
 /* --- from a model of the store ------------------------------------------------------------------
  */
 
-static json_t *share(json_t *own, const json_t *base)
-{
-    return own ? json_incref(own) : json_incref((json_t *)(uintptr_t)base);
-}
-
-/* Its settings, with ours over them; its words and licence, where we have none. */
-static bool derive(struct manifest *m, const struct plan *p, struct err *e)
-{
-    json_t *all = m->settings ? json_copy(m->settings) : json_object();
-    bool ok = (all && json_object_update(all, p->settings) == 0) ||
-              fail(e, ERR_LIMIT, "not enough memory");
-    json_t *opening = share(json_array_size(p->m.opening) ? p->m.opening : NULL, m->opening);
-    json_t *licence = share(p->m.licence, m->licence);
-    json_decref(m->settings);
-    json_decref(m->opening);
-    json_decref(m->licence);
-    m->settings = ok && json_object_size(all) ? json_incref(all) : NULL;
-    m->opening = opening;
-    m->licence = licence;
-    json_decref(all);
-    return ok;
-}
-
-static bool is_there(void *arg, const struct digest *d, struct err *e)
-{
-    const struct store *s = arg;
-    int fd = thin_or_blob_open(s, d, e);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
 static bool from_model(struct plan *p, const struct name *base, struct err *e)
 {
-    struct store s;
-    struct publication q = {.store = &s, .place = is_there, .arg = &s};
-    if (!store_open(&s, true, e) || !manifest_read(&s, base, &q.m, e))
-        return false;
-    q.m.name = p->name;
-    bool ok = derive(&q.m, p, e) && publish_model(&q, e);
-    p->digest = q.m.digest;
-    p->size = q.m.size;
-    p->replaced = q.replaced;
-    manifest_clear(&q.m);
+    struct derivation d = {.base = *base,
+                           .name = p->name,
+                           .settings = p->settings,
+                           .opening = p->m.opening,
+                           .licence = p->m.licence};
+    bool ok = derive_model(&d, e);
+    p->digest = d.digest;
+    p->size = d.size;
+    p->replaced = d.replaced;
     return ok;
 }
 
@@ -194,7 +145,8 @@ static bool run(const char *name, struct err *e)
     buf_init(&text, LIMIT_CONFIG_BYTES);
     bool ok = name_parse(&p.name, str_of(name), e) && buf_read_file(&text, o.file, e) &&
               modelfile_parse(&p.m, buf_view(&text), o.file, e);
-    ok = ok && (read_settings_of(&p, e) || err_at(e, "%s", o.file)) && make(&p, e) && print(&p, e);
+    ok = ok && (create_settings(&p.m, p.settings, e) || err_at(e, "%s", o.file)) && make(&p, e) &&
+         print(&p, e);
     modelfile_clear(&p.m);
     json_decref(p.settings);
     buf_clear(&text);

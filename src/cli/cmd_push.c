@@ -77,7 +77,7 @@ static bool push(struct push_request *q, const char *name_text, const char *to, 
     struct manifest m;
     q->how = o.net.job;
     if (!q->how.ca)
-        q->how.ca = pull_private_ca();
+        q->how.ca = fetch_private_ca();
     if (!name_parse(&name, str_of(name_text), e) || !read_target(q, to, e) ||
         !store_open(&s, false, e) || !manifest_read(&s, &name, &m, e))
         return false;

@@ -16,6 +16,7 @@ static bool open_file(struct packed *p, const char *path, const struct packed_he
 {
     if (!packed_file_open(&p->map, &p->root, path, want, plan, NULL))
         return false;
+    os_use_large_pages(p->map.p, p->map.n);
     p->state = PACKED_FILE;
     p->leaves = packed_file_leaves(&p->map, want);
     p->data = p->map.p + want->data_at;

@@ -16,6 +16,7 @@
 struct fetch_auth {
     char origin[LIMIT_URL_BYTES];
     char bearer[LIMIT_URL_BYTES];
+    bool found; /* a registry gave it: another one may be asked for (the caller's own knowledge) */
 };
 
 enum { FETCH_AUTHS = 8, FETCH_ROLE_FDS = 2 };
@@ -24,7 +25,8 @@ struct fetch_job {
     const char *url[LIMIT_PULL_SOURCES]; /* of the same file, best first */
     uint32_t n_url;
     bool document; /* a small file, which comes back as text; else a large one, into descriptors */
-    const char *accept;      /* of a document: the Accept header, or NULL */
+    const char *accept; /* of a document: the Accept header, or NULL */
+    bool outer; /* of a document: somebody on the internet named it, so nothing private is asked */
     const char *method;      /* of a document: HEAD, POST or PUT (fetch/send); NULL: GET */
     const char *type, *text; /* what is sent with it: Content-Type and text, or NULL */
     bool upload;             /* sent is the first descriptor, `size` bytes, not the text */
@@ -57,6 +59,7 @@ struct event {
     const char *from;     /* DOCUMENT: WWW-Authenticate or ""; NOTE: the source it is about */
     const char *location; /* DOCUMENT: Location or "" */
     int status;           /* DOCUMENT: of HTTP */
+    bool outer;           /* DOCUMENT: it came from the internet */
 };
 
 bool line_write_event(const struct event *v, struct buf *out, struct err *e) MUST_USE;

@@ -65,6 +65,7 @@ static bool do_document(const struct fetch_job *q, struct err *e)
         return false;
     struct event v = {.kind = EVENT_DOCUMENT,
                       .status = d.status,
+                      .outer = d.outer,
                       .text = str_utf8_valid(buf_view(&d.body)) ? buf_c(&d.body) : "",
                       .from = d.challenge,
                       .location = d.location};

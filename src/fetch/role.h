@@ -22,4 +22,7 @@ bool fetch_call(const struct fetch_job *q, int data_fd, int journal_fd, const at
                 fetch_event_fn *fn, void *arg, struct event *last, struct document *d,
                 struct err *e) MUST_USE;
 
+/* The file of CA certificates that the environment names, or NULL. */
+const char *fetch_private_ca(void);
+
 #endif

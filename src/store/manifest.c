@@ -4,9 +4,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -100,6 +102,7 @@ static bool parse(const json_t *j, struct manifest *m, struct err *e)
         return false;
     memcpy(m->source, text.p, text.n);
     m->size = (uint64_t)json_integer_value(size);
+    m->through = json_is_true(json_object_get(j, "through"));
     m->settings = share(settings);
     m->opening = share(opening);
     m->licence = share(licence);
@@ -130,6 +133,21 @@ bool manifest_exists(const struct store *s, const struct name *name)
     return access(path_of(s, name, path), F_OK) == 0;
 }
 
+int64_t manifest_used(const struct store *s, const struct name *name)
+{
+    char path[STORE_PATH];
+    struct stat st;
+    return stat(path_of(s, name, path), &st) == 0
+               ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec
+               : 0;
+}
+
+void manifest_use(const struct store *s, const struct name *name)
+{
+    char path[STORE_PATH];
+    (void)utimensat(AT_FDCWD, path_of(s, name, path), NULL, 0); /* else it counts as unused */
+}
+
 static json_t *to_json(const struct manifest *m, struct err *e)
 {
     char digest[DIGEST_HEX + 8], imported[32] = "";
@@ -139,9 +157,10 @@ static json_t *to_json(const struct manifest *m, struct err *e)
     if (gmtime_r(&at, &t))
         strftime(imported, sizeof imported, "%Y-%m-%dT%H:%M:%SZ", &t);
     snprintf(digest, sizeof digest, "sha256:%s", m->digest.hex);
-    json_t *j = json_pack("{s:s, s:I, s:s, s:s, s:O*, s:O*, s:O*}", "digest", digest, "size",
+    json_t *j = json_pack("{s:s, s:I, s:s, s:s, s:O*, s:O*, s:O*, s:o*}", "digest", digest, "size",
                           (json_int_t)m->size, "source", m->source, "imported", imported,
-                          "settings", m->settings, "opening", m->opening, "licence", m->licence);
+                          "settings", m->settings, "opening", m->opening, "licence", m->licence,
+                          "through", m->through ? json_true() : NULL);
     if (!j) {
         fail(e, ERR_LIMIT, "%s: not enough memory", m->name.text);
     } else if (check_sum(j, &check, e)) {

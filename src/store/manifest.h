@@ -3,10 +3,12 @@
  *
  *     {"digest": "sha256:<hex>", "size": bytes, "source": "where it came from",
  *      "imported": "2026-01-15T09:30:00Z", "settings": {...}, "opening": [...], "licence": "...",
- *      "check": "<hex>"}
+ *      "through": true, "check": "<hex>"}
  *
  * `settings`, `opening` and `licence` are optional: the keys of run/settings that this model starts
- * with, the messages its conversations begin with, the text of its licence. Everything read
+ * with, the messages its conversations begin with, the text of its licence. `through` stands where
+ * a mirror pulled the model for its clients: it may remove it again for want of room (serve/quota);
+ * such a manifest's time of change is when it was last asked for. Everything read
  * back is checked; a manifest that does not hold is ERR_CORRUPT naming the file. `check` is the
  * SHA-256 of the rest as compact JSON with sorted keys: moat verify finds a flipped bit here too.
  */
@@ -27,6 +29,7 @@ struct manifest {
     json_t *settings; /* owned; NULL: none */
     json_t *opening;  /* owned; messages, or NULL */
     json_t *licence;  /* owned; a string, or NULL */
+    bool through;
 };
 
 void manifest_clear(struct manifest *m);
@@ -34,6 +37,10 @@ void manifest_clear(struct manifest *m);
 bool manifest_read(const struct store *s, const struct name *name, struct manifest *m,
                    struct err *e) MUST_USE; /* ERR_NOT_FOUND says what there is instead */
 bool manifest_exists(const struct store *s, const struct name *name);
+
+/* When it was last asked for, in ns since 1970 (0: it is gone); and that it is now. */
+int64_t manifest_used(const struct store *s, const struct name *name);
+void manifest_use(const struct store *s, const struct name *name);
 
 /* With the store locked. */
 bool manifest_write(const struct store *s, const struct manifest *m, struct err *e) MUST_USE;

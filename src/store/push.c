@@ -50,7 +50,8 @@ static bool ask(struct push *p, const struct fetch_job *job, int fd, struct docu
         if (ok && d->status == 401 && d->challenge[0] && !p->asked) {
             p->asked = true;
             buf_clear(&d->body);
-            if (!upstream_take_token(d->challenge, p->q->to.base, &p->q->how, p->q->stop, e))
+            if (!upstream_take_token(d->challenge, d->outer, p->q->to.base, &p->q->how, p->q->stop,
+                                     e))
                 return false;
             continue;
         }
