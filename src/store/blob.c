@@ -291,6 +291,7 @@ bool blob_sweep(const struct store *s, uint64_t *freed, struct err *e)
 {
     struct sweep w = {.s = s, .ok = true, .e = e};
     char path[STORE_PATH];
+    manifest_sweep(s);
     bool ok = manifest_each(s, note_live, &w, e) && w.ok;
     DIR *dir = ok ? opendir(store_path(s, path, "blobs")) : NULL;
     for (struct dirent *d; dir && (d = readdir(dir));) {

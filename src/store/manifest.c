@@ -218,10 +218,24 @@ static void remove_left_over(const char *path)
 {
     DIR *dir = opendir(path);
     for (struct dirent *d; dir && (d = readdir(dir));)
-        if (str_find(str_of(d->d_name), STR(".json.tmp-")) != SIZE_MAX)
+        if (str_find(str_of(d->d_name), STR(".json.tmp-")) != SIZE_MAX ||
+            str_find(str_of(d->d_name), STR(".signed.tmp-")) != SIZE_MAX)
             unlinkat(dirfd(dir), d->d_name, 0);
     if (dir)
         closedir(dir);
+}
+
+void manifest_sweep(const struct store *s)
+{
+    char path[STORE_PATH], model[STORE_PATH];
+    DIR *dir = opendir(store_path(s, path, "manifests"));
+    for (struct dirent *d; dir && (d = readdir(dir));)
+        if (name_part_valid(str_of(d->d_name)))
+            remove_left_over(store_path(s, model, "manifests/%s", d->d_name));
+    if (dir)
+        closedir(dir);
+    remove_left_over(store_path(s, path, "catalogs"));
+    remove_left_over(s->root);
 }
 
 bool manifest_remove(const struct store *s, const struct name *name, struct err *e)

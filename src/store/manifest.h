@@ -46,6 +46,8 @@ void manifest_use(const struct store *s, const struct name *name);
 bool manifest_write(const struct store *s, const struct manifest *m, struct err *e) MUST_USE;
 bool manifest_remove(const struct store *s, const struct name *name, struct err *e) MUST_USE;
 
+/* Removes what writers of manifests and lists left when they died; with the store locked. */
+void manifest_sweep(const struct store *s);
 /* Gives every manifest its check sum: from format 1 of the store to 2; with the store locked. */
 bool manifest_upgrade(const struct store *s, struct err *e) MUST_USE;
 

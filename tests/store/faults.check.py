@@ -56,7 +56,8 @@ def clean():
     named = {sha(A), sha(B)}
     if r.status or any(n[7:] not in named for n in names):
         return f"{r} {names}"
-    left = [f for _, _, files in os.walk(os.path.join(HOME, "manifests")) for f in files if not f.endswith(".json")]
+    # what lies in packs/ and thin/ may be in the making elsewhere: it goes when it is old
+    left = [f for folder, _, files in os.walk(HOME) for f in files if ".tmp-" in f and os.path.basename(folder) not in ("packs", "thin")]
     return f"left over: {left}" if left else ""
 
 
@@ -64,10 +65,10 @@ COMMANDS = {
     "import": ["import", B, "--name", "n:1"],
     "import again": ["import", B, "--name", "m:1"],
     "create": ["create", "c:1", "-f", MODELFILE],
-    "cp": ["cp", "m:1", "k:1"],
+    "cp": ["cp", "m:1", "k:1", "--force"],
     "rm": ["rm", "o:1"],
     "gc": ["gc"],
-    "export": ["export", "m:1", OUT],
+    "export": ["export", "m:1", OUT, "--force"],
     "pack --only": ["pack", "m:1", "--only"],
     "pack --restore": ["pack", "m:1", "--restore"],
     "catalog": ["catalog", "remove", "built-in"],
@@ -94,7 +95,7 @@ def inject(verb, how):
             problem = whole()
             if p.returncode not in (0, -9, 137, 4, 8, 11) and how.startswith("error") and call != "openat":
                 problem = problem or f"exit {p.returncode}: {p.stderr.decode()[:200]}"
-            if not problem and verb != "rm":  # a removed name is not there a second time
+            if not problem and verb not in ("rm", "catalog"):  # what was removed is not there a second time
                 r = moat(*args)
                 problem = "" if r.status == 0 else f"the command afterwards: {r}"
             problem = problem or whole() or (clean() if verb != "import again" else "")

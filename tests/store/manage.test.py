@@ -245,6 +245,20 @@ def foreign():
     for name in ("ollama:tiny", "ollama:../../x", "hf:org/repo/none.gguf", "hf:org/../x/y.gguf", "lmstudio:../models/pub/repo/x.gguf", "lmstudio:", "hf:"):
         r = moat("show", name)
         ok(r.status == 3 and "is not on this machine; looked in" in r.err, f"{name} is not there", r)
+    doc = {"format": 1, "version": 1, "models": [{"name": "known:1", "sha256": sha(A), "sources": ["http://127.0.0.1:1/x.gguf"]}]}
+    moat("catalog", "add", file(WORK, "c.json", json.dumps(doc)), "--name", "c", "--unsigned")
+    r = moat("pull", "known:1", limit=20)
+    ok(r.status == 0 and "taken from ollama:tiny:1b on this machine" in r.err and moat("verify", "known:1").status == 0,
+       "a pull of a file that is here already needs no network", r)
+    moat("rm", "known:1")
+    with open(os.path.join(store, "blobs", "sha256-" + sha(A)), "r+b") as f:
+        f.seek(150000)
+        was = f.read(1)
+        f.seek(150000)
+        f.write(bytes([was[0] ^ 1]))
+    r = moat("pull", "known:1", "--retries", "1", limit=20)
+    ok(r.status == 10 and not [b for b in blobs() if ".tmp-" not in b], "but a damaged one is not taken", r)
+    shutil.copy(A, os.path.join(store, "blobs", "sha256-" + sha(A)))
     r = moat("create", "mine", "-f", file(WORK, "Modelfile", "FROM ollama:tiny:1b\nPARAMETER top_k 3\n"))
     ok(r.status == 0 and manifest("mine")["digest"] == "sha256:" + sha(A), "create takes one as its base", r)
     file(os.path.join(store, "manifests/registry.ollama.ai/library/tiny"), "bad", json.dumps({"layers": [dict(layers[0], digest="sha256:../../../etc/passwd")]}))

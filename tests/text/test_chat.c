@@ -136,13 +136,47 @@ static void test_no_template(void **state)
     model_clear(&m);
 }
 
+/* A model's own words come first; a system message of the conversation takes the place of theirs.
+ */
+static void test_opening(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *opening, *messages, *wanted;
+    } cases[] = {
+        {"[{\"role\": \"system\", \"content\": \"S\"}, {\"role\": \"user\", \"content\": \"1\"}]",
+         "[{\"role\": \"user\", \"content\": \"a\"}]", "system=S user=1 user=a "},
+        {"[{\"role\": \"system\", \"content\": \"S\"}, {\"role\": \"user\", \"content\": \"1\"}]",
+         "[{\"role\": \"system\", \"content\": \"T\"}, {\"role\": \"user\", \"content\": \"a\"}]",
+         "system=T user=1 user=a "},
+        {"[{\"role\": \"user\", \"content\": \"1\"}]", "[]", "user=1 "},
+        {"[]", "[{\"role\": \"user\", \"content\": \"a\"}]", "user=a "},
+        {NULL, "[{\"role\": \"user\", \"content\": \"a\"}]", "user=a "},
+    };
+    struct model m =
+        model("{% for m in messages %}{{ m.role }}={{ m.content }} {% endfor %}", NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf out;
+        json_t *opening = json(cases[i].opening), *messages = json(cases[i].messages);
+        size_t n = json_array_size(messages);
+        buf_init(&out, 1u << 16);
+        chat_set_opening(m.c, opening);
+        json_decref(opening);
+        assert_true(chat_render(m.c, messages, NULL, NULL, false, &out, &m.e));
+        assert_string_equal(buf_c(&out), cases[i].wanted);
+        assert_int_equal(json_array_size(messages), n); /* the caller's are left as they were */
+        json_decref(messages);
+        buf_clear(&out);
+    }
+    model_clear(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_variables),
-        cmocka_unit_test(test_tool_template),
-        cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_no_template),
+        cmocka_unit_test(test_variables), cmocka_unit_test(test_tool_template),
+        cmocka_unit_test(test_failures),  cmocka_unit_test(test_no_template),
+        cmocka_unit_test(test_opening),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
