@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """moat mirror over its store: paths, ranges, entity tags, leaves, many clients, slow clients, a rate, keys, a keeper that falls."""
+import base64
 import http.client
 import json
 import os
@@ -161,6 +162,9 @@ def keys():
         m.key = None
         r = m.get("/models/beta/latest.gguf")
         ok(r.status == 401 and SMALL[:100] not in r.body, "without one: 401", r)
+        basic = {"Authorization": "Basic " + base64.b64encode(f"anybody:{key}".encode()).decode()}
+        ok("Basic" in r.headers["www-authenticate"] and m.get("/v2/", headers=basic).status == 200 and
+           m.get("/v2/", headers={"Authorization": "Basic " + base64.b64encode(b"anybody:x").decode()}).status == 401, "a key as a password", r)
         ok(m.get("/v2/").status == 401 and m.get("/stats").status == 401 and m.get("/health").status == 200, "everywhere but at /health")
 
 
