@@ -168,6 +168,18 @@ def keys():
         ok(m.get("/v2/").status == 401 and m.get("/stats").status == 401 and m.get("/health").status == 200, "everywhere but at /health")
 
 
+def swept():
+    """What belongs to files that are gone is removed at the start."""
+    folder = os.path.join(HOME, "leaves")
+    there = os.listdir(folder)
+    for name in ("sha256-" + "0" * 64, "x" * 200):
+        with open(os.path.join(folder, name), "w") as f:
+            f.write("old")
+    with Mirror(home=HOME) as m:
+        m.get("/models")
+        ok(there and sorted(os.listdir(folder)) == sorted(there), "hashes of files that are gone are removed, others stay", os.listdir(folder))
+
+
 store()
 with Mirror("--stall-seconds", "2", home=HOME) as m:
     paths(m)
@@ -179,6 +191,7 @@ with Mirror("--stall-seconds", "2", home=HOME) as m:
     slow(m)
     keeper_falls(m)
     ok(m.stop() == 0, "SIGTERM ends it")
+swept()
 rate()
 keys()
 done()
