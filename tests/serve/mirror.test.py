@@ -5,6 +5,7 @@ import base64
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -168,6 +169,26 @@ def keys():
         ok(m.get("/v2/").status == 401 and m.get("/stats").status == 401 and m.get("/health").status == 200, "everywhere but at /health")
 
 
+def few_files():
+    """More clients than there may be open files: some are told so, nothing falls, and afterwards all is well."""
+    with Mirror(home=HOME) as m:
+        front = next(p for p in m.children() if p != m.keeper())
+        resource.prlimit(front, resource.RLIMIT_NOFILE, (64, 64))
+        idle = []
+        for _ in range(40):
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.connect(("127.0.0.1", m.port))
+            s.sendall(b"GET /models/alpha/one.gguf HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            idle.append(s)
+        time.sleep(0.5)
+        for s in idle:
+            s.close()
+        time.sleep(0.3)
+        good = together(5, lambda i: m.get("/models/beta/latest.gguf").body == SMALL)
+        ok(all(x is True for x in good) and len(m.events("keeper")) == 1 and m.process.poll() is None, "with few open files: nothing falls", m.log()[-600:])
+
+
 def swept():
     """What belongs to files that are gone is removed at the start."""
     folder = os.path.join(HOME, "leaves")
@@ -192,6 +213,7 @@ with Mirror("--stall-seconds", "2", home=HOME) as m:
     keeper_falls(m)
     ok(m.stop() == 0, "SIGTERM ends it")
 swept()
+few_files()
 rate()
 keys()
 done()
