@@ -4,6 +4,7 @@
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -207,6 +208,23 @@ def shared(s, c):
         ok(c.pull(r.model, insecure=True).status == "success" and stored(FILE), "and the next one goes on")
 
 
+def encrypted(key):
+    """The same over TLS, where what is halted lies in two buffers."""
+    work = os.path.dirname(HOME)
+    cert, private, path = os.path.join(work, "cert.pem"), os.path.join(work, "key.pem"), os.path.join(work, "large.gguf")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", private, "-out", cert, "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    os.chmod(private, 0o600)
+    with open(path, "rb") as f:
+        large = f.read()
+    context = ssl.create_default_context(cafile=cert)
+    with Server(SMOLLM2, "--tls-certificate", cert, "--tls-key", private, listen=("https://127.0.0.1:0",), tls=context, key=key, env={"MOAT_HOME": HOME}) as s:
+        wait_for(lambda: s.events("keeper"))
+        r = subprocess.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", cert, "-H", f"Authorization: Bearer {key}", "-X", "POST", "-T", path,
+                            f"https://localhost:{s.port}/api/blobs/sha256:{sha256(large)}"], capture_output=True, text=True, timeout=30)
+        ok(r.stdout == "201" and stored(large), "blobs: 48 MiB over TLS", r)
+
+
 fresh()
 plain, key = moat("key", "add", "user").out.strip(), moat("key", "add", "admin", "--operator").out.strip()
 ok(" (operator)" in moat("key", "list").out and json.loads(moat("key", "list", "--json").out)["keys"][1]["role"] == "operator", "moat key add --operator")
@@ -225,4 +243,5 @@ with Server(env={"MOAT_HOME": HOME}) as s:
     broken(c)
     shared(s, c)
     ok(c.generate("smollm2", "Hi", options={"num_predict": 2}).done, "models answer meanwhile")
+encrypted(key)
 done()
