@@ -41,7 +41,7 @@ LIBS = $(PKG_LIBS) -lm -lpthread
 SRC := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 # The kernels of one architecture are left out of the others.
 ARCH := $(or $(firstword $(subst -, ,$(CROSS))),$(shell uname -m))
-KERNELS_x86_64 := avx2 avxvnni avx512 avx512bf16 avx512bf16_attend amx amx_attend
+KERNELS_x86_64 := avx2 avxvnni avx512 avx512bf16 avx512bf16_attend avx512bf16_decode amx amx_attend
 KERNELS_aarch64 := neon dotprod i8mm
 FOREIGN := $(filter-out $(KERNELS_$(ARCH)),$(KERNELS_x86_64) $(KERNELS_aarch64))
 SRC := $(filter-out $(FOREIGN:%=src/compute/kernel/%.c),$(SRC))
@@ -64,7 +64,7 @@ ISA_FLAGS = -O3 -ffp-contract=off -Wno-psabi
 $(BUILD)/obj/compute/kernel/avx2.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c
 $(BUILD)/obj/compute/kernel/avxvnni.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavxvnni
 $(BUILD)/obj/compute/kernel/avx512.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
-$(BUILD)/obj/compute/kernel/avx512bf16.o $(BUILD)/obj/compute/kernel/avx512bf16_attend.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
+$(BUILD)/obj/compute/kernel/avx512bf16.o $(BUILD)/obj/compute/kernel/avx512bf16_attend.o $(BUILD)/obj/compute/kernel/avx512bf16_decode.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
 $(BUILD)/obj/compute/kernel/amx.o $(BUILD)/obj/compute/kernel/amx_attend.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16 -mamx-tile -mamx-bf16
 $(BUILD)/obj/compute/kernel/neon.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -Wno-pass-failed
 $(BUILD)/obj/compute/kernel/dotprod.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -Wno-pass-failed -march=armv8.2-a+dotprod

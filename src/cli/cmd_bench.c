@@ -11,6 +11,7 @@
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
+#include "compute/kv_block.h"
 #include "lab/bench.h"
 
 struct options {
@@ -29,6 +30,9 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
          N_("tokens to write, one by one (default 64; 0: none)"), 0, 1 << 20, NULL},
         {"depth", 'd', OPT_U32, &o->bench.depth, "N",
          N_("tokens of context before writing (default 0)"), 0, 1 << 20, NULL},
+        {"copies", 0, OPT_FLAG, &o->bench.copies, NULL,
+         N_("make the context of --depth of copies of a few tokens: as fast to read, sooner there"),
+         0, 0, NULL},
         {"batch", 'b', OPT_U32, &o->bench.sequences, "N",
          N_("sequences written together (default 1)"), 1, LAB_BATCH, NULL},
         {"runs", 'r', OPT_U32, &o->bench.runs, "N",
@@ -93,11 +97,11 @@ static bool print_json(const struct options *o, const struct lab *l, const struc
                        double load_s, struct err *e)
 {
     json_t *j =
-        json_pack("{s:s, s:o, s:o, s:f, s:I, s:s, s:i}", "model", o->model, "prefill_tps",
+        json_pack("{s:s, s:o, s:o, s:f, s:I, s:s, s:i, s:s}", "model", o->model, "prefill_tps",
                   speeds(r->prefill_tps, o->bench.n_prompt ? o->bench.runs : 0), "decode_tps",
                   speeds(r->decode_tps, o->bench.n_decode ? o->bench.runs : 0), "load_s", load_s,
                   "rss_mib", (json_int_t)(os_rss_bytes() >> 20), "isa", l->f->kernels->isa,
-                  "threads", (int)l->f->p.n_threads);
+                  "threads", (int)l->f->p.n_threads, "kv_type", kv_type_name(o->lab.kv));
     struct buf out;
     buf_init(&out, 1 << 20);
     if (j && o->bench.explain)

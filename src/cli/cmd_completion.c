@@ -19,7 +19,7 @@ static const char bash_script[] =
     "_moat_values() {\n"
     "    case $2 in\n"
     "    MODEL*) _moat_models \"$1\" ;;\n"
-    "    TYPE) printf '%s\\n' f16 f32 ;;\n"
+    "    TYPE) printf '%s\\n' f16 bf16 q8 f32 ;;\n"
     "    SHELL) echo bash ;;\n"
     "    COMMAND) \"$1\" help --words ;;\n"
     "    esac\n"

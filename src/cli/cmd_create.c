@@ -17,6 +17,7 @@
 #include "store/foreign.h"
 #include "store/import.h"
 #include "store/modelfile.h"
+#include "store/thin.h"
 
 static struct {
     const char *file;

@@ -35,7 +35,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
         {"batch", 0, OPT_U32, &o->lab.n_batch, "N", N_("tokens of one pass (default 512)"), 1,
          LAB_BATCH, NULL},
         {"kv", 0, OPT_CALL, &o->lab.kv, "TYPE",
-         N_("store keys and values as f16 (default) or f32 (default with --exact)"), 0, 0,
+         N_("keep keys and values as f16 (default), bf16, q8 or f32 (default with --exact)"), 0, 0,
          parse_kv_type},
         PRECISION_OPTIONS(&o->lab.precision),
         THREADS_OPTION(&o->lab.threads),

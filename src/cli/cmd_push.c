@@ -56,13 +56,11 @@ static bool print(const struct manifest *m, const struct push_result *r, const c
     return ok;
 }
 
-static bool push(struct push_request *q, const char *to, struct err *e)
+static bool send(struct push_request *q, const char *to, struct err *e)
 {
     struct pull_watch watch;
     struct pull_show show;
     struct push_result r;
-    if (!read_target(q, to, e))
-        return false;
     pull_show_start(&show, q->m->name.text, o.json, &watch);
     q->event = watch.event;
     q->arg = watch.arg;
@@ -72,26 +70,29 @@ static bool push(struct push_request *q, const char *to, struct err *e)
     return ok && print(q->m, &r, to, e);
 }
 
-static bool run(const char *name_text, const char *to, struct err *e)
+static bool push(struct push_request *q, const char *name_text, const char *to, struct err *e)
 {
     struct store s;
     struct name name;
     struct manifest m;
-    if (!name_parse(&name, str_of(name_text), e) || !store_open(&s, false, e) ||
-        !manifest_read(&s, &name, &m, e))
+    q->how = o.net.job;
+    if (!q->how.ca)
+        q->how.ca = fetch_private_ca();
+    if (!name_parse(&name, str_of(name_text), e) || !read_target(q, to, e) ||
+        !store_open(&s, false, e) || !manifest_read(&s, &name, &m, e))
         return false;
-    struct push_request *q = mem_new(1, sizeof *q, e);
-    bool ok = q != NULL;
-    if (ok) {
-        q->how = o.net.job;
-        if (!q->how.ca)
-            q->how.ca = fetch_private_ca();
-        q->store = &s;
-        q->m = &m;
-        ok = push(q, to, e);
-    }
-    mem_free(q);
+    q->store = &s;
+    q->m = &m;
+    bool ok = send(q, to, e);
     manifest_clear(&m);
+    return ok;
+}
+
+static bool run(const char *name, const char *to, struct err *e)
+{
+    struct push_request *q = mem_new(1, sizeof *q, e);
+    bool ok = q && push(q, name, to, e);
+    mem_free(q);
     return ok;
 }
 

@@ -32,7 +32,6 @@ static struct run_options {
     uint32_t num_gpu;
     uint64_t memory;
     uint32_t threads;
-    enum kv_type kv;
     enum precision precision;
     bool raw, json, verbose, history, pull, helped;
     const char *system, *config, *state;
@@ -88,7 +87,6 @@ static const struct opt own_options[] = {
     THREADS_OPTION(&o.threads),
     {"num-gpu", 0, OPT_CALL, &o.num_gpu, "N",
      N_("layers on a GPU; only 0, as no GPU backend is built in"), 0, 0, take_num_gpu},
-    KV_OPTION(&o.kv),
     {"draft", 0, OPT_TEXT, &o.draft, "MODEL",
      N_("a smaller model of the same family, which guesses ahead; the answer stays the same"), 0, 0,
      NULL},
@@ -260,7 +258,6 @@ static bool open_generator(struct session *s, struct err *e)
     }
     struct load_options load = {.memory = o.memory,
                                 .threads = o.threads,
-                                .kv = o.kv,
                                 .precision = o.precision,
                                 .pack = &main.packs.params,
                                 .grammar = o.grammar || o.schema || s->tools,
@@ -375,7 +372,7 @@ static int main_run(int argc, char **argv)
 {
     struct err e = {ERR_NONE, ""};
     int status = 0;
-    o = (struct run_options){.history = true, .kv = KV_F16};
+    o = (struct run_options){.history = true};
     struct setting_opts *so = mem_new(1, sizeof *so, &e);
     struct args args = {mem_new((size_t)argc, sizeof(char *), &e), 0};
     bool ok = so && args.v;

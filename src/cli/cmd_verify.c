@@ -10,8 +10,10 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "cli/thin_model.h"
 #include "engine/packed_file.h"
 #include "store/manifest.h"
+#include "store/thin.h"
 
 struct check {
     const struct store *store;
@@ -34,13 +36,18 @@ static bool rehash(struct check *c, const struct manifest *m, struct err *e)
 {
     struct digest d;
     const struct store_progress progress = {on_progress, &c->bar};
+    bool thin = false, ok;
     int fd = blob_open(c->store, &m->digest, e);
-    if (fd < 0)
+    if (fd < 0 && !(thin = thin_exists(c->store, &m->digest)))
         return err_at(e, "%s", m->name.text);
-    progress_start(&c->bar, m->name.text, m->size);
-    bool ok = blob_hash(fd, m->name.text, &progress, &d, e);
-    progress_end(&c->bar);
-    close(fd);
+    if (thin) {
+        ok = thin_model_hash(c->store, m, &d, e) || err_at(e, "%s", m->name.text);
+    } else {
+        progress_start(&c->bar, m->name.text, m->size);
+        ok = blob_hash(fd, m->name.text, &progress, &d, e);
+        progress_end(&c->bar);
+        close(fd);
+    }
     if (ok && strcmp(d.hex, m->digest.hex) != 0)
         return fail(e, ERR_CORRUPT,
                     "%s: the stored bytes are damaged: their SHA-256 is %s, not %s; import the "

@@ -7,6 +7,8 @@
 
 extern const struct command cmd_bench;
 
+extern const struct command cmd_bundle;
+
 extern const struct command cmd_catalog;
 
 extern const struct command cmd_completion;
@@ -16,6 +18,8 @@ extern const struct command cmd_config;
 extern const struct command cmd_cp;
 
 extern const struct command cmd_create;
+
+extern const struct command cmd_doctor;
 
 extern const struct command cmd_embed;
 
@@ -34,6 +38,8 @@ extern const struct command cmd_list;
 extern const struct command cmd_logits;
 
 extern const struct command cmd_mirror;
+
+extern const struct command cmd_pack;
 
 extern const struct command cmd_perplexity;
 

@@ -2,6 +2,8 @@
 /* cli/lab_opts: see lab_opts.h. */
 #include "cli/lab_opts.h"
 
+#include "compute/kv_block.h"
+
 static bool take_precision(enum precision *out, enum precision wanted, struct err *e)
 {
     if (*out != PRECISION_NORMAL && *out != wanted)
@@ -25,8 +27,10 @@ bool take_fast(void *precision, struct str none, struct err *e)
 bool parse_kv_type(void *kv_type, struct str value, struct err *e)
 {
     enum kv_type *out = kv_type;
-    if (!str_is(value, "f16") && !str_is(value, "f32"))
-        return fail(e, ERR_USAGE, "--kv takes f16 or f32, not \"%.*s\"", STR_ARG(value));
-    *out = str_is(value, "f32") ? KV_F32 : KV_F16;
-    return true;
+    for (enum kv_type t = 0; t < KV_TYPES; t++)
+        if (str_is(value, kv_type_name(t))) {
+            *out = t;
+            return true;
+        }
+    return fail(e, ERR_USAGE, "--kv takes f16, bf16, q8 or f32, not \"%.*s\"", STR_ARG(value));
 }

@@ -4,8 +4,8 @@
 #define MOAT_CLI_LAB_OPTS_H
 
 #include "cli/opts.h"
+#include "compute/kv_type.h"
 #include "compute/mat.h"
-#include "engine/kv_type.h"
 
 bool take_exact(void *precision, struct str none, struct err *e); /* for OPT_CALL */
 bool take_fast(void *precision, struct str none, struct err *e);
@@ -13,8 +13,8 @@ bool parse_kv_type(void *kv_type, struct str value, struct err *e); /* for OPT_C
 
 #define KV_OPTION(out)                                                                             \
     {                                                                                              \
-        "kv", 0, OPT_CALL, (out), "TYPE", N_("store keys and values as f16 (default) or f32"), 0,  \
-            0, parse_kv_type                                                                       \
+        "kv", 0, OPT_CALL, (out), "TYPE",                                                          \
+            N_("keep keys and values as f16 (default), bf16, q8 or f32"), 0, 0, parse_kv_type      \
     }
 /* --exact and --fast, of which one may be given. out: enum precision */
 #define PRECISION_OPTIONS(out)                                                                     \

@@ -49,6 +49,8 @@ static const struct row {
 
     {NULL, &cmd_mirror},
 
+    {NULL, &cmd_pack},
+
     {N_("Measuring and testing"), NULL},
     {NULL, &cmd_bench},
 
@@ -62,6 +64,10 @@ static const struct row {
     {NULL, &cmd_template},
 
     {N_("This program"), NULL},
+    {NULL, &cmd_doctor},
+
+    {NULL, &cmd_bundle},
+
     {NULL, &cmd_config},
     {NULL, &cmd_key},
 

@@ -41,7 +41,8 @@ static void overlay(struct kernels *k, const struct kernels *over)
     X(matmul)
     X(gated_matmul)
     X(dot)
-    X(axpy) X(scale) X(gated) X(norm) X(attend) X(attend_run) X(delta) X(from_f16) X(to_f16) X(peak)
+    X(axpy)
+    X(scale) X(gated) X(norm) X(attend) X(attend_prompt) X(delta) X(from_f16) X(to_f16) X(peak)
 #undef X
 }
 

@@ -37,11 +37,13 @@ struct kernels {
     void (*gated)(float *g, const float *u, enum gating act, uint32_t n);
     /* out = x / sqrt(mean(x^2) + eps) * weight; out may be x. */
     void (*norm)(const float *x, const float *weight, float eps, float *out, uint32_t n);
-    void (*attend)(const struct attend_block *b, struct attend_query *q, uint32_t n);
-    /* All keys of a run for n queries, whose out is the weighted mean afterwards; false: this level
-     * has no such kernel for these sizes. scratch: attend_run_floats, 64-byte aligned. */
-    bool (*attend_run)(const struct attend_run *r, struct attend_query *q, uint32_t n,
-                       float *scratch);
+    /* n queries go over the keys of a run; what they hold afterwards is not yet divided by their
+     * sums. scratch: attend_run_floats, 64-byte aligned. */
+    void (*attend)(const struct attend_run *r, struct attend_query *q, uint32_t n, float *scratch);
+    /* The same of a prompt, less exactly, where all keys of the queries are in the run: out is the
+     * weighted mean afterwards. false: this level has no such kernel for this type and sizes. */
+    bool (*attend_prompt)(const struct attend_run *r, struct attend_query *q, uint32_t n,
+                          float *scratch);
     void (*delta)(const struct delta_token *t);
     void (*from_f16)(const uint16_t *h, float *out, uint32_t n);
     void (*to_f16)(const float *x, uint16_t *out, uint32_t n);

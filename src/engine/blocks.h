@@ -82,7 +82,9 @@ void block_keep_wanted(struct task *t, const struct layer *l, float *a, uint32_t
 /* attention.c: the KV write and the attention proper, act.q -> act.a. Its scratch: the state of the
  * queries of a run, then what the kernels want. */
 #define RUN_QUERIES  256u /* queries of one KV head that share its keys and values, about */
-#define QUERY_FLOATS 10u
+#define QUERY_FLOATS 8u
+#define PART_KEYS    256u /* while decoding, keys are cut into parts of so many at least, ... */
+#define ATTEND_PARTS 32u  /* ... and so many parts at most */
 void attend(struct task *t, const struct layer *l);
 
 /* Tokens of a run, when `group` query heads share a KV head. */
@@ -94,6 +96,12 @@ static inline uint32_t run_tokens(uint32_t group)
 static inline uint64_t run_query_floats(uint32_t group)
 {
     return ((uint64_t)run_tokens(group) * group * QUERY_FLOATS + 15) & ~(uint64_t)15;
+}
+
+/* A part's weighted sum of values, maximum and sum of weights. */
+static inline uint64_t attend_part_floats(uint32_t d_v)
+{
+    return ((uint64_t)d_v + 2 + 15) & ~(uint64_t)15;
 }
 
 /* Rows of a matrix handed out at once. */

@@ -37,9 +37,8 @@ static uint64_t scratch_floats(const struct hparams *h)
     uint64_t cols = max_u64(max_u64(h->d_model, h->widest), (uint64_t)h->n_head * h->d_head_v);
     uint64_t matmul = kernel_scratch_floats((uint32_t)max_u64(cols, hparams_widest_ffn(h)));
     uint32_t group = h->n_head / h->n_head_kv;
-    uint64_t blocks = KV_BLOCK * ((uint64_t)h->d_head + h->d_head_v);
     uint64_t run = attend_run_floats((uint64_t)run_tokens(group) * group, h->d_head, h->d_head_v);
-    uint64_t attention = run_query_floats(group) + max_u64(blocks, run);
+    uint64_t attention = run_query_floats(group) + run;
     return (max_u64(matmul, attention) + 15) & ~(uint64_t)15;
 }
 
@@ -80,6 +79,14 @@ static void lay_out_experts(struct layout *l, const struct hparams *h, uint64_t 
     a->px = place(l, rows * h->d_model, sizeof *a->px);
 }
 
+/* What decoding keeps of the parts of a context: none where it is never cut. */
+static uint64_t parts_floats(const struct hparams *h, const struct kv_params *p)
+{
+    uint64_t rows = p->n_batch < DECODE_TOKENS ? p->n_batch : DECODE_TOKENS;
+    return p->n_ctx > PART_KEYS ? rows * h->n_head * ATTEND_PARTS * attend_part_floats(h->d_head_v)
+                                : 0;
+}
+
 static size_t lay_out(struct forward *f, char *base)
 {
     const struct hparams *h = &f->m->h;
@@ -99,7 +106,8 @@ static size_t lay_out(struct forward *f, char *base)
     a->k = place(&l, n * h->n_head_kv * h->d_head, sizeof(float));
     a->v = place(&l, n * h->n_head_kv * h->d_head_v, sizeof(float));
     a->a = place(&l, n * h->n_head * h->d_head_v, sizeof(float));
-    a->g = place(&l, 2 * ffn, sizeof(float));
+    a->g = place(&l, max_u64(2 * ffn, parts_floats(h, &f->p.kv)), sizeof(float));
+    a->parts = a->g;
     a->u = a->g ? a->g + ffn : NULL;
     lay_out_act(&l, max_u64(in, act_values(pairs, h->d_ff_expert)), &a->in);
     lay_out_act(&l, act_values(n, d_ff), &a->mid);

@@ -37,6 +37,8 @@ struct activations {
     float *k; /* [n_batch][n_head_kv * d_head] */
     float *v; /* [n_batch][n_head_kv * d_head_v] */
     float *a; /* [n_batch][n_head * d_head_v] attention, before wo */
+    /* [DECODE_TOKENS][n_head][ATTEND_PARTS][attend_part_floats], where g lies: attention.c */
+    float *parts;
     float *g; /* [n_ffn_rows][d_ff] gate */
     float *u; /* [n_ffn_rows][d_ff] up; right after g, which may hold both: [n_ffn_rows][2 d_ff] */
     /* Room for other forms (compute/act.h) of the rows a multiplication reads; mid is filled with

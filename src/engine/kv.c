@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+#include "base/os.h"
+#include "compute/kv_block.h"
+
 struct pool {
     unsigned char *data; /* [n_blocks][block_bytes] */
     uint64_t block_bytes, layer_bytes;
@@ -44,7 +47,6 @@ static void plan_pools(const struct model *m, const struct kv_params *p,
                        struct pool pool[KV_CLASSES])
 {
     const struct hparams *h = &m->h;
-    uint64_t item = p->type == KV_F16 ? 2 : 4;
     memset(pool, 0, KV_CLASSES * sizeof *pool);
     for (uint32_t i = 0; i < h->n_layer; i++) {
         if (m->layers[i].recurrent)
@@ -61,8 +63,8 @@ static void plan_pools(const struct model *m, const struct kv_params *p,
             uint32_t windowed = need < p->n_ctx ? blocks_for((uint32_t)need) + 4 : per_seq;
             per_seq = windowed < per_seq ? windowed : per_seq;
         }
-        pool[c].layer_bytes =
-            (uint64_t)h->n_head_kv * KV_BLOCK * ((uint64_t)h->d_head + h->d_head_v) * item;
+        pool[c].layer_bytes = h->n_head_kv * (kv_key_bytes(p->type, h->d_head) +
+                                              kv_value_bytes(p->type, h->d_head_v));
         pool[c].block_bytes = pool[c].layer_bytes * pool[c].n_layers;
         uint64_t n_blocks = (uint64_t)per_seq * p->n_seq;
         uint64_t most = (p->n_tokens + KV_BLOCK - 1) / KV_BLOCK;
@@ -91,6 +93,7 @@ static bool alloc_pool(const struct kv *kv, struct pool *c, struct err *e)
     c->owners = mem_new(c->n_blocks, sizeof *c->owners, e);
     if (!c->data || !c->free_list || !c->table || !c->owners)
         return false;
+    os_use_large_pages(c->data, c->n_blocks * c->block_bytes);
     for (size_t i = 0; i < n_table; i++)
         c->table[i] = KV_NONE;
     for (uint32_t i = 0; i < c->n_blocks; i++) /* lowest block first */
@@ -104,11 +107,10 @@ struct kv *kv_new(const struct model *m, const struct kv_params *p, struct err *
     struct kv *kv = mem_new(1, sizeof *kv, e);
     if (!kv)
         return NULL;
-    uint64_t item = p->type == KV_F16 ? 2 : 4;
     kv->p = *p;
     kv->n_head_kv = m->h.n_head_kv;
-    kv->key_bytes = KV_BLOCK * m->h.d_head * item;
-    kv->value_bytes = KV_BLOCK * m->h.d_head_v * item;
+    kv->key_bytes = kv_key_bytes(p->type, m->h.d_head);
+    kv->value_bytes = kv_value_bytes(p->type, m->h.d_head_v);
     kv->blocks_per_seq = blocks_for(p->n_ctx);
     plan_pools(m, p, kv->pool);
     kv->length = mem_new(p->n_seq, sizeof *kv->length, e);
@@ -269,6 +271,23 @@ uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n)
     return n;
 }
 
+bool kv_repeat(struct kv *kv, uint32_t seq, uint32_t n, struct err *e)
+{
+    must(kv->length[seq] && kv->length[seq] % KV_BLOCK == 0);
+    for (uint32_t at = kv->length[seq]; at < n; at = kv->length[seq]) {
+        if (!kv_reserve(kv, seq, at, n - at < KV_BLOCK ? n - at : KV_BLOCK, e))
+            return false;
+        for (int i = 0; i < KV_CLASSES; i++) {
+            struct pool *c = &kv->pool[i];
+            const uint32_t *entry = table_of(kv, c, seq) + at / KV_BLOCK;
+            if (c->n_layers && entry[-1] != KV_NONE)
+                memcpy(c->data + entry[0] * c->block_bytes, c->data + entry[-1] * c->block_bytes,
+                       c->block_bytes);
+        }
+    }
+    return true;
+}
+
 bool kv_share(struct kv *kv, uint32_t to, uint32_t from, uint32_t n, struct err *e)
 {
     must(to != from && kv_place(kv, from, n) == n);
@@ -405,6 +424,12 @@ bool kv_save(const struct kv *kv, uint32_t seq, kv_sink_fn *sink, void *arg, str
 static bool check_saved(const struct kv *kv, const struct saved *s, uint64_t n, struct err *e)
 {
     struct saved empty = saved_of(kv, 0);
+    if (s->magic == SAVED_MAGIC && s->type < KV_TYPES && s->type != empty.type)
+        return fail(e, ERR_CORRUPT,
+                    "the saved sequence keeps keys and values as %s, this context as %s; load the "
+                    "model with --kv-type %s",
+                    kv_type_name((enum kv_type)s->type), kv_type_name((enum kv_type)empty.type),
+                    kv_type_name((enum kv_type)s->type));
     bool ours = s->magic == SAVED_MAGIC && s->type == empty.type && s->n_state == empty.n_state &&
                 memcmp(s->block_bytes, empty.block_bytes, sizeof empty.block_bytes) == 0;
     if (ours && s->length > kv->p.n_ctx)

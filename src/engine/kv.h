@@ -16,7 +16,7 @@
 #ifndef MOAT_ENGINE_KV_H
 #define MOAT_ENGINE_KV_H
 
-#include "engine/kv_type.h"
+#include "compute/kv_type.h"
 #include "engine/model.h"
 #include "engine/state.h"
 
@@ -51,6 +51,11 @@ bool kv_reserve(struct kv *kv, uint32_t seq, uint32_t from, uint32_t n, struct e
  * back to. */
 uint32_t kv_truncate(struct kv *kv, uint32_t seq, uint32_t n);
 uint32_t kv_place(const struct kv *kv, uint32_t seq, uint32_t n); /* what it would return */
+
+/* Lengthens a sequence of whole blocks, one at least, to n tokens whose keys and values are copies
+ * of its last block's: for measuring, as they are as fast to read. Errors are those of kv_reserve.
+ */
+bool kv_repeat(struct kv *kv, uint32_t seq, uint32_t n, struct err *e) MUST_USE;
 
 /* Makes `to` the first n tokens of `from`, n being a kv_place of it; costs a copy of one block at
  * most, and of a recurrent state. ERR_LIMIT, and `to` empty, when no block is free for that. */

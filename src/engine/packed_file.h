@@ -4,7 +4,7 @@
  *   header   4096 bytes, struct below and zeros
  *   entries  [n_entries] struct packed_entry
  *   leaves   [n_leaves] SHA-256 of each leaf of the data
- *   data     at a multiple of 4096
+ *   data     at a multiple of 4096; large ones of a large page, and written in such pieces
  *
  * In the byte order and for the layout of this program: a file of any other is stale. The check
  * covers header and entries, the root covers the leaves, and those the data; opening verifies all

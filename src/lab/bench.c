@@ -87,12 +87,25 @@ static bool time_prefill(struct lab *l, const struct bench_params *p, double *tp
     return true;
 }
 
+/* The context of a sequence, up to n tokens: what an earlier run has left of it counts. */
+static bool reach(struct lab *l, const struct bench_params *p, uint32_t seq, uint32_t n,
+                  struct err *e)
+{
+    uint32_t at = kv_truncate(l->f->kv, seq, n);
+    uint32_t whole = (at / LAB_BATCH + 1) * LAB_BATCH;
+    if (p->copies && whole < n) {
+        if (!prefill(l, seq, at, whole - at, e) || !kv_repeat(l->f->kv, seq, n - 1, e))
+            return false;
+        at = n - 1;
+    }
+    return at == n || prefill(l, seq, at, n - at, e);
+}
+
 static bool time_decode(struct lab *l, const struct bench_params *p, double *tps,
                         struct bench_parts *parts, struct err *e)
 {
-    forget(l);
     for (uint32_t s = 0; s < p->sequences; s++)
-        if (!prefill(l, s, 0, p->depth + 1, e))
+        if (!reach(l, p, s, p->depth + 1, e))
             return false;
     uint64_t t0 = start_clock(l, parts);
     for (uint32_t i = 0; i < p->n_decode; i++)
@@ -112,6 +125,7 @@ bool bench_run(struct lab *l, const struct bench_params *p, struct bench_result 
     for (uint32_t i = 0; p->n_prompt && i < p->runs; i++)
         if (!time_prefill(l, p, &r->prefill_tps[i], p->explain ? &r->prefill : NULL, e))
             return false;
+    forget(l);
     for (uint32_t i = 0; p->n_decode && i < p->runs; i++)
         if (!time_decode(l, p, &r->decode_tps[i], p->explain ? &r->decode : NULL, e))
             return false;

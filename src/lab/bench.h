@@ -12,6 +12,7 @@ struct bench_params {
     uint32_t n_prompt;  /* tokens of prefill, from empty; logits of the last only. 0: none */
     uint32_t n_decode;  /* single forced tokens a sequence. 0: none */
     uint32_t depth;     /* tokens of context (beside the first) before decoding */
+    bool copies;        /* of that context but its beginning repeats one block: kv_repeat */
     uint32_t sequences; /* decoding together; the speed counts all their tokens */
     uint32_t runs;      /* of each, at most BENCH_RUNS */
     bool explain;       /* fills bench_result.prefill, .decode, .reads and .macs */

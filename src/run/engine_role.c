@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "compute/kv_block.h"
 #include "engine/arch.h"
 #include "engine/embedding.h"
 #include "run/desk.h"
@@ -131,9 +132,9 @@ static json_t *facts(const struct loaded *l)
                   "n_vocab", (json_int_t)v->n_tokens, "n_params", (json_int_t)gguf_n_weights(l->g),
                   "bytes", (json_int_t)l->g->file_bytes, "n_parallel", (json_int_t)l->n_parallel,
                   "n_embd", (json_int_t)m->h.d_model, "architecture", m->h.arch->name, "kv_type",
-                  l->f->p.kv.type == KV_F16 ? "f16" : "f32", "generates", !l->embeds, "embeds",
-                  l->embeds, "template", l->chat != NULL, "infill", infill_can(v) && !l->embeds,
-                  "tools", l->chat && toolcall_has_calls(chat_format(l->chat)), "thinks",
+                  kv_type_name(l->f->p.kv.type), "generates", !l->embeds, "embeds", l->embeds,
+                  "template", l->chat != NULL, "infill", infill_can(v) && !l->embeds, "tools",
+                  l->chat && toolcall_has_calls(chat_format(l->chat)), "thinks",
                   str_find(template, STR("enable_thinking")) != SIZE_MAX, "pooling",
                   poolings[m->h.pooling], "quantization", dtype_name(gguf_most_weights(l->g)));
     json_object_set_new(j, "chat_template", text_of(template));

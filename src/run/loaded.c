@@ -141,7 +141,8 @@ static bool open_parts(struct loaded *l, const struct settings *s, const struct 
                        struct memplan *plan, struct err *e)
 {
     struct forward_params p = {
-        .kv = {.type = o->kv, .n_batch = PREFILL_BATCH},
+        .kv = {.type = s->kv_type ? (enum kv_type)(s->kv_type - 1) : o->kv,
+               .n_batch = PREFILL_BATCH},
         .n_threads = o->threads ? o->threads : os_cpu_count(),
         .n_logits = DECODE_TOKENS,
         .precision = o->precision,

@@ -23,7 +23,7 @@ struct load_draft {
 struct load_options {
     uint64_t memory;  /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
     uint32_t threads; /* 0: the CPUs this process may use */
-    enum kv_type kv;
+    enum kv_type kv;  /* where the settings do not say */
     enum precision precision;         /* of sums */
     const struct packed_params *pack; /* NULL: weights stay as the file has them */
     bool grammar;                     /* answers will be bound by one: plan its memory */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/os.h"
+#include "compute/kv_block.h"
 
 #define PROGRAM_BYTES (16ull << 20) /* code, libraries and stacks, measured without a model */
 
@@ -89,8 +90,9 @@ static void advise(const struct memplan *p, struct buf *out)
     }
     if (p->draft)
         buf_cstr(out, gettext("  without --draft  (no draft model)\n"));
-    if (p->kv_type == KV_F32)
-        buf_cstr(out, gettext("  --kv f16  (half the cache)\n"));
+    if (p->kv_type != KV_Q8)
+        buf_fmt(out, gettext("  --kv-type %s  (half the cache)\n"),
+                p->kv_type == KV_F32 ? "f16" : "q8");
     if (p->budget_given)
         buf_fmt(out, gettext("  --memory %.1fG  (if the machine has it)\n"), gib(p->total) + 0.05);
     buf_cstr(out, gettext("  a smaller model, or the same one with fewer bits per weight\n"));
@@ -100,7 +102,7 @@ void memplan_render(const struct memplan *p, struct buf *out)
 {
     char kv[128];
     snprintf(kv, sizeof kv, gettext("KV cache of %u tokens, %s"), p->n_ctx,
-             p->kv_type == KV_F16 ? "f16" : "f32");
+             kv_type_name(p->kv_type));
     line(out, gettext("weights"), p->weights);
     line(out, kv, p->kv);
     if (p->states)

@@ -11,6 +11,7 @@
  *   stop_sequences, dry_sequence_breakers   a list of texts, or one text; on the command line one
  *                   text as it stands, or a JSON list
  *   context_shift   true or false; on the command line the option alone is true
+ *   kv_type         f16, f32, bf16 or q8
  *   rope_scaling    none, linear or yarn
  *   speculation     off or lookup
  *   samplers        a list of stage names; on the command line names with ";" or "," between
@@ -57,6 +58,7 @@ struct settings_strings {
 
 struct settings {
     uint32_t context_window;  /* 0: min(trained, 8192) */
+    uint32_t kv_type;         /* 0: f16; else an enum kv_type and 1 */
     struct rope_options rope; /* for a context beyond the trained one */
     bool context_shift;       /* when the context is full: drop its oldest tokens and go on */
     uint32_t keep;            /* but for the first of them */

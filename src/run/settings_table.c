@@ -22,11 +22,16 @@
 #define F32(key, min, max, help) ROW(key, SETTING_F32, min, max, "X", help)
 
 static const char *const speculations[] = {"off", "lookup", NULL};
+static const char *const kv_types[] = {"f16", "f32", "bf16", "q8", NULL}; /* enum kv_type + 1 */
 static const char *const rope_scalings[] = {"none", "linear", "yarn", NULL};
 
 const struct setting settings_table[] = {
     AT_LOAD(context_window, context_window, SETTING_U32, 0, LIMIT_CONTEXT, "N",
             N_("tokens of context (default: what the model was trained for, 8192 at most)"), NULL),
+    AT_LOAD(kv_type, kv_type, SETTING_CHOICE, 0, 0, "TYPE",
+            N_("how keys and values of the context are kept: f16, q8 (half the memory), bf16 or "
+               "f32 (default f16)"),
+            kv_types),
     AT_LOAD(rope_scaling, rope.scaling, SETTING_CHOICE, 0, 0, "TYPE",
             N_("how positions beyond the trained context are made to fit: none, linear or yarn "
                "(default: as the model says)"),

@@ -12,6 +12,10 @@ void openai_embeddings(struct exchange *x);
 void openai_models(struct exchange *x);
 void openai_model(struct exchange *x);
 
+/* Anthropic */
+void anthropic_messages(struct exchange *x);
+void anthropic_count(struct exchange *x);
+
 /* llama.cpp */
 void llama_completion(struct exchange *x);
 void llama_infill(struct exchange *x);

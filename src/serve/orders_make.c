@@ -132,12 +132,12 @@ bool order_copy(void *arg, int out, struct err *e)
 /* The packed weights go with the model. */
 static void forget_pack(const char *model)
 {
-    char path[STORE_PATH];
+    struct pack_choice pack;
     struct resolved r = {0};
-    bool kept = false;
     struct err ignored;
-    if (resolve_model(model, &r, &ignored) && pack_path(r.gguf, path, &kept, &ignored) && kept)
-        unlink(path);
+    if (resolve_model(model, &r, &ignored) && pack_choose(&pack, r.gguf, &ignored) && pack.kept &&
+        !pack.params.required)
+        unlink(pack.path);
     gguf_close(r.gguf);
     resolved_clear(&r);
 }

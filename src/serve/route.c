@@ -24,6 +24,9 @@ static const struct route model_rows[] = {
     {GET, "/v1/models", DIALECT_OPENAI, openai_models},
     {GET, "/v1/models/*", DIALECT_OPENAI, openai_model},
 
+    {POST, "/v1/messages", DIALECT_ANTHROPIC, anthropic_messages},
+    {POST, "/v1/messages/count_tokens", DIALECT_ANTHROPIC, anthropic_count},
+
     {GET, "/health", DIALECT_LLAMA, llama_health},
     {GET, "/v1/health", DIALECT_LLAMA, llama_health},
     {GET, "/metrics", DIALECT_LLAMA, llama_metrics},
@@ -106,6 +109,8 @@ enum dialect route_dialect(const struct conn *c)
     struct str path = c->http.req.path;
     if (c->server->routes == &route_mirror)
         return DIALECT_MIRROR;
+    if (str_is(path, "/v1/messages") || str_starts(path, STR("/v1/messages/")))
+        return DIALECT_ANTHROPIC;
     if (str_starts(path, STR("/v1/")))
         return DIALECT_OPENAI;
     return str_starts(path, STR("/api/")) ? DIALECT_OLLAMA : DIALECT_LLAMA;

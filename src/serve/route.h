@@ -6,7 +6,7 @@
 #include "serve/conn.h"
 
 /* Whose words an answer uses: each has its own shape of errors. */
-enum dialect { DIALECT_OPENAI, DIALECT_LLAMA, DIALECT_OLLAMA, DIALECT_MIRROR };
+enum dialect { DIALECT_OPENAI, DIALECT_ANTHROPIC, DIALECT_LLAMA, DIALECT_OLLAMA, DIALECT_MIRROR };
 
 struct exchange;
 typedef void route_fn(struct exchange *x);

@@ -13,6 +13,7 @@
 #include "serve/config.h"
 #include "store/foreign.h"
 #include "store/manifest.h"
+#include "store/thin.h"
 
 static bool is_file(const char *path)
 {
@@ -51,7 +52,7 @@ static bool open_stored(struct served *m, const struct name *name, struct err *e
         return false;
     snprintf(m->id, sizeof m->id, "%s", name->text);
     snprintf(m->digest, sizeof m->digest, "sha256:%s", manifest.digest.hex);
-    m->fd = blob_open(&s, &manifest.digest, e);
+    m->fd = thin_or_blob_open(&s, &manifest.digest, e);
     bool ok = m->fd >= 0 && (!manifest.settings ||
                              settings_from_json(&m->settings, manifest.settings, name->text, e));
     m->opening = json_incref(manifest.opening);

@@ -20,6 +20,7 @@ struct digest {
 /* 64 hex digits, or "sha256:" and them; upper case is taken too. */
 bool digest_parse(struct digest *d, struct str text, struct err *e) MUST_USE;
 void digest_from_hash(struct digest *d, const struct hash *h);
+void digest_to_hash(const struct digest *d, struct hash *h);
 bool digest_of(struct digest *d, struct str bytes, struct err *e) MUST_USE;
 
 struct blob_writer {

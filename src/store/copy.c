@@ -6,10 +6,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/thin.h"
+
 /* The bytes must be there: a name for nothing would be found out only when it runs. */
 static bool has_bytes(const struct store *s, const struct manifest *m, struct err *e)
 {
-    int fd = blob_open(s, &m->digest, e);
+    int fd = thin_or_blob_open(s, &m->digest, e);
     if (fd < 0)
         return err_at(e, "%s", m->name.text);
     close(fd);

@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include "store/thin.h"
+
 static json_t *share(const json_t *own, const json_t *base)
 {
     return json_incref((json_t *)(uintptr_t)(own ? own : base));
@@ -31,7 +33,7 @@ static bool change(struct manifest *m, const struct derivation *d, struct err *e
 static bool is_there(void *arg, const struct digest *d, struct err *e)
 {
     const struct store *s = arg;
-    int fd = blob_open(s, d, e);
+    int fd = thin_or_blob_open(s, d, e);
     if (fd >= 0)
         close(fd);
     return fd >= 0;

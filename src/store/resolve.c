@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "store/foreign.h"
+#include "store/thin.h"
 
 static bool is_file(const char *path)
 {
@@ -23,7 +24,7 @@ static bool open_stored(const struct name *name, struct resolved *r, struct err 
     if (!store_open(&s, false, e) || !manifest_read(&s, name, &r->manifest, e))
         return false;
     r->stored = true;
-    int fd = blob_open(&s, &r->manifest.digest, e);
+    int fd = thin_or_blob_open(&s, &r->manifest.digest, e);
     r->gguf = fd >= 0 ? gguf_take_fd(fd, name->text, e) : NULL;
     return r->gguf != NULL;
 }

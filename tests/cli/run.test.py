@@ -155,7 +155,7 @@ def manuals():
     bad = [v for v in verbs if v not in ("help", "version") and (tap.moat("help", v).status or not tap.moat("help", "--man", v).out.startswith(".TH"))]
     tap.ok(not bad, "every command has its help and its manual page", bad)
     script = tap.moat("completion", "bash").out
-    ask = 'COMP_LINE="moat run x --kv f3"; COMP_POINT=${#COMP_LINE}; read -ra COMP_WORDS <<<"$COMP_LINE"; COMP_CWORD=4; _moat moat; echo "${COMPREPLY[*]}"'
+    ask = 'COMP_LINE="moat run x --kv-type f3"; COMP_POINT=${#COMP_LINE}; read -ra COMP_WORDS <<<"$COMP_LINE"; COMP_CWORD=4; _moat moat; echo "${COMPREPLY[*]}"'
     r = subprocess.run(["bash", "-c", script + ask], capture_output=True, text=True, env=dict(os.environ, PATH=os.path.dirname(tap.MOAT) + ":" + os.environ["PATH"]))
     tap.ok(r.stdout.strip() == "f32", "the completion script completes a value", f"{r.stdout!r} {r.stderr!r}")
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "kernel_attend.h"
+#include "kernel_cache.h"
 #include "kernel_expected.h"
 #include "kernel_run.h"
 #include "kernel_speed.h"
@@ -223,6 +224,30 @@ static void activations(void **state)
     }
 }
 
+static void norms(void **state)
+{
+    const struct kernels *k = *state;
+    enum { N = 1537 };
+    static float x[N], weight[N], out[N + 1];
+    problem_seed = 8;
+    for (uint32_t n = 1; n <= N; n += n < 70 ? 1 : 163) {
+        double squares = 0, eps = (double)1e-5f;
+        for (uint32_t i = 0; i < n; i++) {
+            x[i] = (n % 2 ? 100.0f : 1e-3f) * random_float();
+            weight[i] = random_float();
+            squares += (double)x[i] * (double)x[i];
+        }
+        out[n] = 3;
+        memcpy(out, x, n * sizeof *x);
+        k->norm(out, weight, 1e-5f, out, n);
+        for (uint32_t i = 0; i < n; i++) {
+            double want = (double)x[i] * (double)weight[i] / sqrt(squares / n + eps);
+            assert_true(fabs((double)out[i] - want) <= U * (n / 8 + 12) * fabs(want));
+        }
+        assert_true(out[n] == 3);
+    }
+}
+
 /* x sigmoid(z), z = x for SiLU; z = 2 sqrt(2/pi) (x + .044715 x^3) makes it GELU's tanh form. The
  * exact one is x times the normal distribution. */
 static double gate(double x, enum gating g)
@@ -372,15 +397,15 @@ static void unknown_levels(void **state)
 
 static int run_all(void)
 {
-    enum { N_TITLES = 9 };
+    enum { N_TITLES = 11 };
     static struct kernels tables[N_ISA];
     static char names[N_ISA][N_TITLES][40];
-    static void (*const functions[])(void **) = {sums,           plain_rows,  activations,
-                                                 rows_of_floats, half_floats, norms,
-                                                 attention,      runs,        delta_tokens};
-    static const char *const titles[] = {"sums",           "plain_rows",  "activations",
-                                         "rows_of_floats", "half_floats", "norms",
-                                         "attention",      "runs",        "delta_tokens"};
+    static void (*const functions[])(void **) = {
+        sums,      plain_rows, activations,  rows_of_floats, half_floats,   norms,
+        attention, runs,       delta_tokens, cache_types,    cache_extremes};
+    static const char *const titles[] = {
+        "sums",      "plain_rows", "activations",  "rows_of_floats", "half_floats",   "norms",
+        "attention", "runs",       "delta_tokens", "cache_types",    "cache_extremes"};
     struct CMUnitTest tests[N_ISA * N_TITLES + 1] = {cmocka_unit_test(unknown_levels)};
     size_t n = 1;
     for (size_t i = 0; i < N_ISA; i++)

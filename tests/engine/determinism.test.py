@@ -13,7 +13,7 @@ SPLITS = (1, 2, 7, 16)
 for name in NAMES:
     base = os.path.join(DATA, "arch", name)
     ids = (read_ids(base + ".tokens") * 3)[:90]  # longer than gemma3's window and a block of the KV cache many times over
-    for mode in ((), ("--fast",), ("--exact",)):
+    for mode in ((), ("--fast",), ("--exact",), ("--kv", "q8")):
         label = f"{name} {' '.join(mode)}".strip()
         whole, r = logits(base + ".gguf", ids, "--threads", 1, *mode)
         if not ok(whole is not None, f"{label} runs", r):

@@ -3,6 +3,7 @@
  * of one computed from its start, in every architecture there is a model of: those of
  * tests/data/arch and, where present, of the shared set. */
 #include "base/mem.h"
+#include "compute/kv_block.h"
 #include "engine/arch.h"
 #include "engine/timeline.h"
 #include "gguf/gguf.h"
@@ -29,10 +30,10 @@ static void check(bool ok, const struct err *e)
         fail_msg("%s", e->msg);
 }
 
-static void open_model(struct opened *o, const char *path)
+static void open_model(struct opened *o, const char *path, enum kv_type type)
 {
     struct err e;
-    struct forward_params p = {.kv = {.type = KV_F32, .n_ctx = N_CTX, .n_seq = 2, .n_batch = 32},
+    struct forward_params p = {.kv = {.type = type, .n_ctx = N_CTX, .n_seq = 2, .n_batch = 32},
                                .n_threads = 2,
                                .n_logits = 1};
     *o = (struct opened){0};
@@ -192,7 +193,7 @@ static void shares(struct opened *o)
     mem_free(want);
 }
 
-static void for_models(void (*test)(struct opened *o))
+static void for_models(void (*test)(struct opened *o), enum kv_type type)
 {
     const char *shared = getenv("MOAT_SHARED");
     char pattern[512];
@@ -204,7 +205,7 @@ static void for_models(void (*test)(struct opened *o))
     for (size_t i = 0; i < found.gl_pathc; i++) {
         struct opened o;
         print_message("# %s\n", found.gl_pathv[i]);
-        open_model(&o, found.gl_pathv[i]);
+        open_model(&o, found.gl_pathv[i], type);
         test(&o);
         close_model(&o);
     }
@@ -214,25 +215,51 @@ static void for_models(void (*test)(struct opened *o))
 static void a_sequence_goes_back(void **state)
 {
     (void)state;
-    for_models(goes_back);
+    for_models(goes_back, KV_F32);
 }
 
 static void one_token_at_a_time_comes_to_the_same(void **state)
 {
     (void)state;
-    for_models(decodes_alike);
+    for_models(decodes_alike, KV_F32);
 }
 
 static void a_saved_sequence_goes_on(void **state)
 {
     (void)state;
-    for_models(restores);
+    for_models(restores, KV_F32);
+    for_models(restores, KV_Q8);
 }
 
 static void sequences_share_their_beginning(void **state)
 {
     (void)state;
-    for_models(shares);
+    for_models(shares, KV_Q8);
+}
+
+/* What was saved with keys and values of one type is refused by a context of another. */
+static void another_type_of_cache_is_refused(void **state)
+{
+    (void)state;
+    for (enum kv_type to = KV_F16; to < KV_TYPES; to++) {
+        struct opened from, other;
+        struct err e;
+        enum kv_type type = (to + 1) % KV_TYPES;
+        open_model(&from, "tests/data/arch/llama.gguf", type);
+        open_model(&other, "tests/data/arch/llama.gguf", to);
+        sync(&from.t[0], from.token, N);
+        uint64_t n = timeline_saved_bytes(&from.t[0]);
+        unsigned char *bytes = mem_new(n, 1, &e), *end = bytes;
+        assert_non_null(bytes);
+        check(timeline_save(&from.t[0], append, &end, &e), &e);
+        assert_false(timeline_restore(&other.t[0], bytes, n, &e));
+        assert_int_equal(e.code, ERR_CORRUPT);
+        assert_non_null(strstr(e.msg, kv_type_name(type)));
+        assert_int_equal(kv_length(other.f->kv, 0), 0);
+        mem_free(bytes);
+        close_model(&from);
+        close_model(&other);
+    }
 }
 
 /* A state that is its own length: wherever it goes back to, it must say so. */
@@ -277,6 +304,7 @@ int main(void)
         cmocka_unit_test(one_token_at_a_time_comes_to_the_same),
         cmocka_unit_test(a_saved_sequence_goes_on),
         cmocka_unit_test(sequences_share_their_beginning),
+        cmocka_unit_test(another_type_of_cache_is_refused),
         cmocka_unit_test(copies_are_of_the_places_they_say),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -2,7 +2,7 @@
 /* Fuzzes the text of a submitted job, with a small model that has a vocabulary and a chat template:
  * whatever it asks for, it is ready to be computed, answered already, or refused in a sentence that
  * can be told on the line. Runs in the root of the tree, for its model. */
-#include "engine/kv_type.h"
+#include "compute/kv_type.h"
 #include "run/prepared.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *p, size_t n);

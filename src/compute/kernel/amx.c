@@ -278,6 +278,6 @@ const struct kernels kernels_amx = {
     .act = act,
     .matmul = matmul,
     .gated_matmul = matmul_gated,
-    .attend_run = amx_attend_run,
+    .attend_prompt = amx_attend_prompt,
     .peak = peak,
 };

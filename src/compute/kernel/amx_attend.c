@@ -12,17 +12,16 @@
 
 #include "compute/kernel/lanes.h"
 
-#define KEY_BLOCKS (PROMPT_KEYS / ATTEND_KEYS)
-#define QUERIES    16u /* of a tile */
+#define QUERIES 16u /* of a tile */
 
 struct work {
     const struct attend_run *r;
     uint16_t *q;   /* [n/16][d/32][2] tiles: what BF16 keeps of the scaled queries, and the rest */
     float *out;    /* [n/16][d_v/16] tiles of sums */
-    uint16_t *k;   /* [d/32][KEY_BLOCKS][2] tiles */
-    uint16_t *v;   /* [d_v/16][KEY_BLOCKS/2] tiles */
-    float *scores; /* [KEY_BLOCKS] tiles */
-    uint16_t *weight; /* [KEY_BLOCKS/2][2] tiles */
+    uint16_t *k;   /* [d/32][TILE_BLOCKS][2] tiles */
+    uint16_t *v;   /* [d_v/16][TILE_BLOCKS/2] tiles */
+    float *scores; /* [TILE_BLOCKS] tiles */
+    uint16_t *weight; /* [TILE_BLOCKS/2][2] tiles */
 };
 
 static void lay_out(struct work *w, const struct attend_run *r, uint32_t n, float *scratch)
@@ -32,11 +31,11 @@ static void lay_out(struct work *w, const struct attend_run *r, uint32_t n, floa
     w->out = scratch;
     w->q = (uint16_t *)(void *)(w->out + rows * r->d_v);
     w->k = w->q + 2 * rows * r->d;
-    w->v = w->k + (size_t)2 * PROMPT_KEYS * r->d;
-    w->scores = (float *)(void *)(w->v + (size_t)2 * PROMPT_KEYS * r->d_v);
-    w->weight = (uint16_t *)(void *)(w->scores + KEY_BLOCKS * SUM_TILE);
+    w->v = w->k + (size_t)2 * TILE_KEYS * r->d;
+    w->scores = (float *)(void *)(w->v + (size_t)2 * TILE_KEYS * r->d_v);
+    w->weight = (uint16_t *)(void *)(w->scores + TILE_BLOCKS * SUM_TILE);
     memset(w->out, 0, rows * r->d_v * sizeof *w->out);
-    memset(w->weight, 0, KEY_BLOCKS * TILE_HALF * sizeof *w->weight);
+    memset(w->weight, 0, TILE_BLOCKS * TILE_HALF * sizeof *w->weight);
 }
 
 /* 32 numbers -> a row of a tile of what BF16 keeps of them, and the same row of one of the rest. */
@@ -78,7 +77,7 @@ static void pack_queries(const struct work *w, const struct attend_query *q, uin
 static void pack_keys(const struct work *w, const uint16_t *k, uint32_t j)
 {
     for (uint32_t c = 0; c < w->r->d; c += 32) {
-        uint16_t *tile = w->k + ((size_t)(c / 32) * KEY_BLOCKS + j) * 2 * TILE_HALF;
+        uint16_t *tile = w->k + ((size_t)(c / 32) * TILE_BLOCKS + j) * 2 * TILE_HALF;
         for (uint32_t i = 0; i < 32; i += 2)
             split_pair(tile + i * 16, vf_f16(k + (c + i) * ATTEND_KEYS),
                        vf_f16(k + (c + i + 1) * ATTEND_KEYS));
@@ -90,7 +89,7 @@ static void pack_values(const struct work *w, const uint16_t *v, uint32_t j, uin
 {
     const uint32_t d_v = w->r->d_v;
     for (uint32_t c = 0; c < d_v; c += 16) {
-        uint16_t *row = w->v + ((size_t)(c / 16) * (KEY_BLOCKS / 2) + j / 2) * 2 * TILE_HALF +
+        uint16_t *row = w->v + ((size_t)(c / 16) * (TILE_BLOCKS / 2) + j / 2) * 2 * TILE_HALF +
                         j % 2 * (TILE_HALF / 2);
         for (uint32_t i = 0; i < ATTEND_KEYS; i += 2)
             split_pair(row + i * 16, i < n ? vf_f16(v + (size_t)i * d_v + c) : vf_zero(),
@@ -102,11 +101,11 @@ static void pack_values(const struct work *w, const uint16_t *v, uint32_t j, uin
 static void pack_chunk(const struct work *w, uint32_t base)
 {
     const struct attend_run *r = w->r;
-    memset(w->k, 0, (size_t)2 * PROMPT_KEYS * r->d * sizeof *w->k);
-    memset(w->v, 0, (size_t)2 * PROMPT_KEYS * r->d_v * sizeof *w->v);
-    for (uint32_t j = 0; j < KEY_BLOCKS; j++) {
+    memset(w->k, 0, (size_t)2 * TILE_KEYS * r->d * sizeof *w->k);
+    memset(w->v, 0, (size_t)2 * TILE_KEYS * r->d_v * sizeof *w->v);
+    for (uint32_t j = 0; j < TILE_BLOCKS; j++) {
         const uint32_t from = base + j * ATTEND_KEYS;
-        const uint16_t *k, *v;
+        const void *k, *v;
         if (from > r->last || from + ATTEND_KEYS <= r->first)
             continue;
         r->block(r, from / ATTEND_KEYS, &k, &v);
@@ -132,7 +131,7 @@ static void score(const struct work *w, const uint16_t *q)
     _tile_zero(2);
     _tile_zero(3);
     for (uint32_t c = 0; c < w->r->d;
-         c += 32, q += 2 * TILE_HALF, k += 2 * KEY_BLOCKS * TILE_HALF) {
+         c += 32, q += 2 * TILE_HALF, k += 2 * TILE_BLOCKS * TILE_HALF) {
         _tile_loadd(4, q, 64);
         _tile_loadd(5, q + TILE_HALF, 64);
         SCORE_BLOCK(0)
@@ -149,12 +148,12 @@ static void score(const struct work *w, const uint16_t *q)
 
 /* Scores of query i of the tile that it sees, the others -INFINITY; their maximum. */
 INLINE float seen_scores(const struct work *w, const struct attend_query *q, uint32_t i,
-                         uint32_t base, vf s[KEY_BLOCKS])
+                         uint32_t base, vf s[TILE_BLOCKS])
 {
     const vi lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     const vi first = _mm512_set1_epi32((int)q->from), last = _mm512_set1_epi32((int)q->to);
     vf max = vf_all(-INFINITY);
-    UNROLL (j, KEY_BLOCKS) {
+    UNROLL (j, TILE_BLOCKS) {
         vi key = _mm512_add_epi32(lane, _mm512_set1_epi32((int)(base + j * ATTEND_KEYS)));
         __mmask16 seen = _mm512_cmpge_epu32_mask(key, first) & _mm512_cmple_epu32_mask(key, last);
         s[j] = vf_load(w->scores + j * SUM_TILE + i * 16);
@@ -170,7 +169,7 @@ INLINE float seen_scores(const struct work *w, const struct attend_query *q, uin
 static void weigh(const struct work *w, struct attend_query *q, uint32_t i, uint32_t base,
                   float *out)
 {
-    vf s[KEY_BLOCKS], sum = vf_zero();
+    vf s[TILE_BLOCKS], sum = vf_zero();
     float max = fmaxf(q->max, seen_scores(w, q, i, base, s));
     uint16_t *row = w->weight + i * 32;
     if (max == -INFINITY) { /* nothing seen so far */
@@ -178,7 +177,7 @@ static void weigh(const struct work *w, struct attend_query *q, uint32_t i, uint
         split_row(row + 2 * TILE_HALF, vf_zero(), vf_zero());
         return;
     }
-    UNROLL (j, KEY_BLOCKS) {
+    UNROLL (j, TILE_BLOCKS) {
         s[j] = vf_exp(s[j] - vf_all(max));
         sum = vf_add(sum, s[j]);
     }
@@ -202,7 +201,7 @@ static void add_values(const struct work *w, float *out)
     _tile_loadd(3, w->weight + TILE_HALF, 64);
     _tile_loadd(4, w->weight + 2 * TILE_HALF, 64);
     _tile_loadd(5, w->weight + 3 * TILE_HALF, 64);
-    for (uint32_t c = 0; c < w->r->d_v; c += 16, out += SUM_TILE, v += KEY_BLOCKS * TILE_HALF) {
+    for (uint32_t c = 0; c < w->r->d_v; c += 16, out += SUM_TILE, v += TILE_BLOCKS * TILE_HALF) {
         _tile_loadd(0, out, 64);
         _tile_loadd(6, v, 64);
         _tile_dpbf16ps(0, 2, 6);
@@ -226,7 +225,7 @@ static void attend_tile(const struct work *w, struct attend_query *q, uint32_t n
     float *out = w->out + (size_t)tile * QUERIES * r->d_v;
     bool seen = false;
     for (uint32_t i = 0; i < n; i++)
-        seen |= q[i].from < base + PROMPT_KEYS && q[i].to >= base;
+        seen |= q[i].from < base + TILE_KEYS && q[i].to >= base;
     if (!seen)
         return;
     score(w, w->q + (size_t)tile * QUERIES * r->d * 2);
@@ -246,15 +245,18 @@ static void store_means(const struct work *w, struct attend_query *q, uint32_t n
     }
 }
 
-bool amx_attend_run(const struct attend_run *r, struct attend_query *q, uint32_t n, float *scratch)
+bool amx_attend_prompt(const struct attend_run *r, struct attend_query *q, uint32_t n,
+                       float *scratch)
 {
     struct work w;
+    if (r->type != KV_F16) /* what is rounded already gains nothing by being split */
+        return avx512bf16_attend_prompt(r, q, n, scratch);
     if (r->d % 32 != 0 || r->d_v % 16 != 0)
         return false;
     lay_out(&w, r, n, scratch);
     pack_queries(&w, q, n);
     _tile_loadconfig(&tiles_16x64);
-    for (uint32_t base = r->first & ~(PROMPT_KEYS - 1); base <= r->last; base += PROMPT_KEYS) {
+    for (uint32_t base = r->first & ~(TILE_KEYS - 1); base <= r->last; base += TILE_KEYS) {
         pack_chunk(&w, base);
         for (uint32_t i = 0; i < n; i += QUERIES)
             attend_tile(&w, q + i, n - i < QUERIES ? n - i : QUERIES, i / QUERIES, base);

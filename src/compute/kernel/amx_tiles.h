@@ -25,6 +25,7 @@ static const struct {
 };
 
 /* amx_attend.c */
-bool amx_attend_run(const struct attend_run *r, struct attend_query *q, uint32_t n, float *scratch);
+bool amx_attend_prompt(const struct attend_run *r, struct attend_query *q, uint32_t n,
+                       float *scratch);
 
 #endif

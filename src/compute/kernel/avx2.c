@@ -2,7 +2,7 @@
 /* compute/kernel/avx2: AVX2, FMA and F16C. */
 #include "compute/kernel/vec_avx2.h"
 
-#include "compute/kernel/attend.h"
+#include "compute/kernel/attend_types.h"
 #include "compute/kernel/delta.h"
 #include "compute/kernel/dense.h"
 #include "compute/kernel/rows.h"
@@ -22,7 +22,7 @@ const struct kernels kernels_avx2 = {
     .gated = gated_rows,
     .norm = norm_row,
     .delta = delta_rule,
-    .attend = attend_keys,
+    .attend = attend_any,
     .scale = scale,
     .from_f16 = from_f16,
     .to_f16 = to_f16,

@@ -132,6 +132,7 @@ const struct kernels kernels_avx512bf16 = {
     .form = form,
     .act = act,
     .matmul = matmul,
-    .attend_run = avx512bf16_attend_run,
+    .attend = avx512bf16_attend,
+    .attend_prompt = avx512bf16_attend_prompt,
     .peak = peak,
 };

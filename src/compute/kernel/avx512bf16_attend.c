@@ -18,12 +18,12 @@
 #include "compute/attend.h"
 #include "compute/kernel/bf16.h"
 #include "compute/kernel/lanes.h"
+#include "compute/quant.h"
 
-#define TILE_V     2u /* vectors of 16 queries */
-#define TILE_T     8u /* keys, or coordinates of values, whose sums are formed together */
-#define TILE       (16 * TILE_V)
-#define KEY_BLOCKS (PROMPT_KEYS / ATTEND_KEYS)
-#define LOG2_E     1.44269504f
+#define TILE_V 2u /* vectors of 16 queries */
+#define TILE_T 8u /* keys, or coordinates of values, whose sums are formed together */
+#define TILE   (16 * TILE_V)
+#define LOG2_E 1.44269504f
 
 /* Scores of keys that are not seen, and maxima where none was: 2 to their difference is 0, while
  * infinities would make it no number. */
@@ -40,11 +40,11 @@ struct work {
     uint32_t tiles;
     float *out;       /* [tiles][d_v][TILE] sums */
     float *state;     /* [tiles][4][TILE]: maxima, sums of weights, first and last keys as int32 */
-    float *scores;    /* [PROMPT_KEYS][TILE] */
+    float *scores;    /* [TILE_KEYS][TILE] */
     uint16_t *q;      /* [tiles][TILE_V][d/2][16][2] */
-    uint16_t *k;      /* [KEY_BLOCKS][d/2][16][2] */
-    uint16_t *v;      /* [PROMPT_KEYS/2][d_v][2] */
-    uint16_t *weight; /* [TILE_V][PROMPT_KEYS/2][16][2] */
+    uint16_t *k;      /* [TILE_BLOCKS][d/2][16][2] */
+    uint16_t *v;      /* [TILE_KEYS/2][d_v][2] */
+    uint16_t *weight; /* [TILE_V][TILE_KEYS/2][16][2] */
 };
 
 static void lay_out(struct work *w, const struct attend_run *r, uint32_t n, float *scratch)
@@ -54,10 +54,10 @@ static void lay_out(struct work *w, const struct attend_run *r, uint32_t n, floa
     w->out = scratch;
     w->state = w->out + (size_t)w->tiles * TILE * r->d_v;
     w->scores = w->state + (size_t)w->tiles * TILE * 4;
-    w->q = (uint16_t *)(void *)(w->scores + PROMPT_KEYS * TILE);
+    w->q = (uint16_t *)(void *)(w->scores + TILE_KEYS * TILE);
     w->k = w->q + (size_t)w->tiles * TILE * r->d;
-    w->v = w->k + (size_t)PROMPT_KEYS * r->d;
-    w->weight = w->v + (size_t)PROMPT_KEYS * r->d_v;
+    w->v = w->k + (size_t)TILE_KEYS * r->d;
+    w->weight = w->v + (size_t)TILE_KEYS * r->d_v;
     memset(w->out, 0, (size_t)w->tiles * TILE * r->d_v * sizeof *w->out);
 }
 
@@ -121,32 +121,72 @@ static void pack_queries(const struct work *w, const struct attend_query *q, uin
         pack_query(w, &q[i], i);
 }
 
-/* Keys [d][16] of block j of the 64. */
-static void pack_keys(const struct work *w, const uint16_t *k, uint32_t j)
+static const uint16_t *halves_at(const void *p, size_t bytes)
 {
-    uint16_t *to = w->k + (size_t)j * ATTEND_KEYS * w->r->d;
-    for (uint32_t c = 0; c < w->r->d; c += 2, k += 2 * ATTEND_KEYS, to += 2 * ATTEND_KEYS)
-        vi_store(to, bf16_pairs(vf_f16(k), vf_f16(k + ATTEND_KEYS)));
+    return (const uint16_t *)(const void *)((const char *)p + bytes);
 }
 
-/* Values [16][d_v] of block j; keys from n on do not count. */
-static void pack_values(const struct work *w, const uint16_t *v, uint32_t j, uint32_t n)
+/* Block j of the 64 keys -> [d/2][16][2]. */
+static void pack_keys(const struct work *w, const void *block, uint32_t j)
+{
+    const uint32_t d = w->r->d;
+    const char *q8 = block;
+    const uint16_t *f16 = block, *scales = halves_at(block, (size_t)d * ATTEND_KEYS);
+    uint16_t *to = w->k + (size_t)j * ATTEND_KEYS * d;
+    if (w->r->type == KV_BF16) {
+        memcpy(to, block, (size_t)d * ATTEND_KEYS * sizeof *to);
+    } else if (w->r->type == KV_F16) {
+        for (uint32_t c = 0; c < d; c += 2, f16 += 2 * ATTEND_KEYS, to += 2 * ATTEND_KEYS)
+            vi_store(to, bf16_pairs(vf_f16(f16), vf_f16(f16 + ATTEND_KEYS)));
+    } else {
+        for (uint32_t c = 0; c < d; c += 4, q8 += 4 * ATTEND_KEYS, to += 4 * ATTEND_KEYS) {
+            const vf scale = vf_bf16(scales + c / 32 * ATTEND_KEYS);
+            const vi four = vi_load(q8);
+            vf x[4];
+            UNROLL (i, 4)
+                x[i] = vf_mul(vf_of_signed_byte(four, i), scale);
+            vi_store(to, bf16_pairs(x[0], x[1]));
+            vi_store(to + 2 * ATTEND_KEYS, bf16_pairs(x[2], x[3]));
+        }
+    }
+}
+
+/* 16 coordinates from c on of values i of a block; those from n on do not count. */
+INLINE vf values_at(const struct attend_run *r, const void *block, uint32_t i, uint32_t n,
+                    uint32_t c)
+{
+    const uint32_t d_v = r->d_v;
+    if (i >= n)
+        return vf_zero();
+    if (r->type == KV_F16)
+        return vf_f16((const uint16_t *)block + (size_t)i * d_v + c);
+    if (r->type == KV_BF16) {
+        vi two = vi_load((const uint16_t *)block + ((size_t)(i / 2) * d_v + c) * 2);
+        return i % 2 ? vf_second_bf16(two) : vf_first_bf16(two);
+    }
+    float scale = bf16_to_f32(halves_at(block, (size_t)d_v * ATTEND_KEYS)[i]);
+    vi four = vi_load((const char *)block + ((size_t)(i / 4) * d_v + c) * 4);
+    return vf_mul(vf_all(scale), vf_of_signed_byte(four, i % 4));
+}
+
+/* Values of block j -> [16/2][d_v][2]; keys from n on do not count. */
+static void pack_values(const struct work *w, const void *block, uint32_t j, uint32_t n)
 {
     const uint32_t d_v = w->r->d_v;
     uint16_t *to = w->v + (size_t)j * ATTEND_KEYS * d_v;
-    for (uint32_t i = 0; i < ATTEND_KEYS; i += 2, v += 2 * d_v)
+    for (uint32_t i = 0; i < ATTEND_KEYS; i += 2)
         for (uint32_t c = 0; c < d_v; c += 16, to += 32)
-            vi_store(to, bf16_pairs(i < n ? vf_f16(v + c) : vf_zero(),
-                                    i + 1 < n ? vf_f16(v + d_v + c) : vf_zero()));
+            vi_store(to, bf16_pairs(values_at(w->r, block, i, n, c),
+                                    values_at(w->r, block, i + 1, n, c)));
 }
 
 /* The keys from `base` on, as far as they are in the run. */
 static void pack_chunk(const struct work *w, uint32_t base)
 {
     const struct attend_run *r = w->r;
-    for (uint32_t j = 0; j < KEY_BLOCKS; j++) {
+    for (uint32_t j = 0; j < TILE_BLOCKS; j++) {
         const uint32_t from = base + j * ATTEND_KEYS;
-        const uint16_t *k, *v;
+        const void *k, *v;
         if (from > r->last || from + ATTEND_KEYS <= r->first)
             continue;
         r->block(r, from / ATTEND_KEYS, &k, &v);
@@ -226,7 +266,7 @@ static void weigh(const struct work *w, float *state, uint32_t j0, uint32_t j1,
     const __m512bh ones = (__m512bh)_mm512_set1_epi32(0x3f803f80);
     UNROLL (v, TILE_V) {
         const float *s = w->scores + v * 16;
-        uint16_t *to = w->weight + (size_t)v * PROMPT_KEYS * 16;
+        uint16_t *to = w->weight + (size_t)v * TILE_KEYS * 16;
         vf sum = vf_zero();
         for (uint32_t j = j0; j < j1; j += 2) {
             vf a = exp2_short(vf_sub(vf_load(s + (size_t)j * TILE), max[v]));
@@ -251,7 +291,7 @@ static void add_values(const struct work *w, float *out, uint32_t j0, uint32_t j
         UNROLL (t, TILE_T)
             UNROLL (v, TILE_V)
                 a[v][t] = vf_mul(shrink[v], vf_load(out + t * TILE + v * 16));
-        add_pairs(a, w->weight + (size_t)j0 * 16, (size_t)PROMPT_KEYS * 16,
+        add_pairs(a, w->weight + (size_t)j0 * 16, (size_t)TILE_KEYS * 16,
                   w->v + (size_t)j0 * d_v + (size_t)2 * c, (size_t)2 * d_v, (j1 - j0) / 2);
         UNROLL (t, TILE_T)
             UNROLL (v, TILE_V)
@@ -278,12 +318,11 @@ static void attend_tile(const struct work *w, const struct attend_query *q, uint
     const struct seen seen = seen_by(q, n);
     float *state = w->state + (size_t)tile * 4 * TILE;
     vf max[TILE_V], shrink[TILE_V];
-    if (seen.some_from >= base + PROMPT_KEYS || seen.some_to < base)
+    if (seen.some_from >= base + TILE_KEYS || seen.some_to < base)
         return;
     uint32_t j0 = seen.some_from > base ? (seen.some_from - base) / TILE_T * TILE_T : 0;
-    uint32_t j1 = seen.some_to - base < PROMPT_KEYS
-                      ? (seen.some_to - base) / TILE_T * TILE_T + TILE_T
-                      : PROMPT_KEYS;
+    uint32_t j1 = seen.some_to - base < TILE_KEYS ? (seen.some_to - base) / TILE_T * TILE_T + TILE_T
+                                                  : TILE_KEYS;
     UNROLL (v, TILE_V)
         max[v] = vf_load(state + v * 16);
     score(w, tile, base, j0, j1, &seen, max);
@@ -302,15 +341,15 @@ static void store_means(const struct work *w, struct attend_query *q, uint32_t n
     }
 }
 
-bool avx512bf16_attend_run(const struct attend_run *r, struct attend_query *q, uint32_t n,
-                           float *scratch)
+bool avx512bf16_attend_prompt(const struct attend_run *r, struct attend_query *q, uint32_t n,
+                              float *scratch)
 {
     struct work w;
-    if (r->d % 16 != 0 || r->d_v % 16 != 0)
+    if (r->type == KV_F32 || r->d % 16 != 0 || r->d_v % 16 != 0)
         return false;
     lay_out(&w, r, n, scratch);
     pack_queries(&w, q, n);
-    for (uint32_t base = r->first & ~(PROMPT_KEYS - 1); base <= r->last; base += PROMPT_KEYS) {
+    for (uint32_t base = r->first & ~(TILE_KEYS - 1); base <= r->last; base += TILE_KEYS) {
         pack_chunk(&w, base);
         for (uint32_t i = 0; i < n; i += TILE)
             attend_tile(&w, q + i, n - i < TILE ? n - i : TILE, i / TILE, base);

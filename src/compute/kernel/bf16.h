@@ -28,8 +28,12 @@ INLINE void store_pair(uint16_t *tile_row, vf first, vf second)
     _mm512_store_si512(tile_row, b);
 }
 
+/* avx512bf16_decode.c */
+void avx512bf16_attend(const struct attend_run *r, struct attend_query *q, uint32_t n,
+                       float *scratch);
+
 /* avx512bf16_attend.c */
-bool avx512bf16_attend_run(const struct attend_run *r, struct attend_query *q, uint32_t n,
-                           float *scratch);
+bool avx512bf16_attend_prompt(const struct attend_run *r, struct attend_query *q, uint32_t n,
+                              float *scratch);
 
 #endif

@@ -2,7 +2,7 @@
 /* compute/kernel/neon: NEON as every AArch64 has it. */
 #include "compute/kernel/vec_neon.h"
 
-#include "compute/kernel/attend.h"
+#include "compute/kernel/attend_types.h"
 #include "compute/kernel/delta.h"
 #include "compute/kernel/dense.h"
 #include "compute/kernel/rows.h"
@@ -22,7 +22,7 @@ const struct kernels kernels_neon = {
     .gated = gated_rows,
     .norm = norm_row,
     .delta = delta_rule,
-    .attend = attend_keys,
+    .attend = attend_any,
     .scale = scale,
     .from_f16 = from_f16,
     .to_f16 = to_f16,

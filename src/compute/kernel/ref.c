@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "compute/kernel.h"
+#include "compute/kv_block.h"
 #include "compute/ops.h"
 #include "compute/pack.h"
 #include "compute/quant.h"
@@ -72,27 +73,51 @@ static void gated(float *g, const float *u, enum gating act, uint32_t n)
                                    : gate_one(g[i], act) * (u ? u[i] : 1.0f);
 }
 
-/* One key after the other; the weights relative to the block's own maximum. */
-static void attend_one(const struct attend_block *b, struct attend_query *q)
+static float score_of(const struct attend_run *r, const void *k, uint32_t slot, const float *q)
 {
-    float s[ATTEND_KEYS], max = q->max;
-    for (uint32_t j = q->first; j <= q->last; j++) {
-        double sum = 0;
-        for (uint32_t c = 0; c < b->d; c++)
-            sum += (double)q->q[c] * (double)b->k[(size_t)c * ATTEND_KEYS + j];
-        s[j] = (float)sum * b->scale;
-        s[j] = b->softcap > 0 ? b->softcap * tanhf(s[j] / b->softcap) : s[j];
-        max = fmaxf(max, s[j]);
+    double sum = 0;
+    for (uint32_t c = 0; c < r->d; c++)
+        sum += (double)q[c] * (double)kv_key_at(r->type, k, r->d, slot, c);
+    float s = (float)sum * r->scale;
+    return r->softcap > 0 ? r->softcap * tanhf(s / r->softcap) : s;
+}
+
+/* Keys from..to of a tile, one after the other; weights relative to the tile's own maximum. */
+static void attend_tile(const struct attend_run *r, struct attend_query *q, uint32_t from,
+                        uint32_t to)
+{
+    float s[TILE_KEYS], max = q->max;
+    const void *k, *v;
+    for (uint32_t j = from; j <= to; j++) {
+        r->block(r, j / ATTEND_KEYS, &k, &v);
+        s[j - from] = score_of(r, k, j % ATTEND_KEYS, q->q);
+        max = fmaxf(max, s[j - from]);
     }
     float shrink = q->max == max ? 1.0f : expf(q->max - max);
     q->sum *= shrink;
-    scale(q->out, shrink, b->d_v);
-    for (uint32_t j = q->first; j <= q->last; j++) {
-        float p = expf(s[j] - max);
+    scale(q->out, shrink, r->d_v);
+    for (uint32_t j = from; j <= to; j++) {
+        float p = expf(s[j - from] - max);
         q->sum += p;
-        axpy(q->out, p, b->v + (size_t)j * b->d_v, b->d_v);
+        r->block(r, j / ATTEND_KEYS, &k, &v);
+        for (uint32_t c = 0; c < r->d_v; c++)
+            q->out[c] += p * kv_value_at(r->type, v, r->d_v, j % ATTEND_KEYS, c);
     }
     q->max = max;
+}
+
+static void attend(const struct attend_run *r, struct attend_query *q, uint32_t n, float *scratch)
+{
+    (void)scratch;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t from = q[i].from > r->first ? q[i].from : r->first;
+        uint32_t to = q[i].to < r->last ? q[i].to : r->last;
+        for (uint32_t end; from <= to; from = end + 1) {
+            end = from / TILE_KEYS * TILE_KEYS + TILE_KEYS - 1;
+            end = end < to ? end : to;
+            attend_tile(r, &q[i], from, end);
+        }
+    }
 }
 
 static void delta(const struct delta_token *t)
@@ -102,13 +127,6 @@ static void delta(const struct delta_token *t)
         kq += t->k[i] * t->q[i];
     for (uint32_t at = 0; at < t->d; at++)
         delta_value(t, at, kq);
-}
-
-static void attend(const struct attend_block *b, struct attend_query *q, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        if (q[i].first <= q[i].last)
-            attend_one(b, &q[i]);
 }
 
 const struct kernels kernels_ref = {

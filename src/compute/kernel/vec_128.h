@@ -17,6 +17,9 @@
 #define SIGNED_OFFSET 0
 
 #define ATTEND_QUERIES 6u
+#define ATTEND_SUMS    24u
+#define STAY(v)        __asm__("" : "+w"(v)) /* in a register, and sums in their order */
+#define PREFETCH_AHEAD 4096u
 
 typedef uint8x16_t vi;
 typedef float32x4_t vf;
@@ -147,6 +150,11 @@ INLINE void vf_store(float *p, vf v)
 INLINE vf vf_f16(const void *p) /* one F16 a row */
 {
     return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
+}
+
+INLINE vf vf_bf16(const void *p) /* one BF16 a row */
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16));
 }
 
 INLINE void vf_store_f16(uint16_t *p, vf v) /* to nearest even */

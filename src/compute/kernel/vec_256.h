@@ -18,6 +18,10 @@
 #define TILE_F32        6u
 
 #define ATTEND_QUERIES 6u
+#define ATTEND_SUMS    12u
+#define STAY(v)        __asm__("" : "+x"(v)) /* in a register, and sums in their order */
+
+#define PREFETCH_AHEAD (__builtin_cpu_is("amd") ? 0u : 4096u) /* see vec_avx512.h */
 
 typedef __m256i vi;
 typedef __m256 vf;
@@ -136,6 +140,12 @@ INLINE void vf_store(float *p, vf v)
 INLINE vf vf_f16(const void *p) /* one F16 a row */
 {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+
+INLINE vf vf_bf16(const void *p) /* one BF16 a row */
+{
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
 }
 
 INLINE __m128i bytes_of(const uint8_t *p, unsigned shift,
