@@ -54,6 +54,9 @@ const char *os_first_line(const char *path, char *line, size_t cap);
 uint64_t os_now_ns(void); /* monotonic */
 bool os_random(void *p, size_t n, struct err *e) MUST_USE;
 
+/* As many open files as this process may have; some systems give fewer until they are asked. */
+void os_allow_files(void);
+
 /* Threads that compute best here: base/cpus of this process's affinity, at least 1. */
 uint32_t os_cpu_count(void);
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "cli/pull_parts.h"
 #include "cli/pull_show.h"
 #include "cli/term.h"
 #include "fetch/role.h"
@@ -86,6 +87,9 @@ bool pull_run(struct pull_source *s, const struct pull_options *o, struct pull_r
               struct pull_result *r, struct err *e)
 {
     struct pull_show show;
+    struct split split;
+    if (split_find(&split, o->what))
+        return pull_parts(s, o, &split, q, r, e);
     if (!pull_source_find(s, o, q, e))
         return false;
     struct err local = {0};

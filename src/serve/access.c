@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -201,11 +202,10 @@ bool access_from_json(struct access *a, const json_t *j, struct err *e)
 /* --- requests -----------------------------------------------------------------------------------
  */
 
-/* "Bearer KEY", the scheme in any letters' case. */
-static struct str bearer(struct str value)
+/* What follows a scheme, in any letters' case; empty for another one. */
+static struct str after_scheme(struct str value, const char *scheme)
 {
-    static const char scheme[] = "bearer ";
-    size_t n = sizeof scheme - 1;
+    size_t n = strlen(scheme);
     if (value.n < n)
         return STR("");
     for (size_t i = 0; i < n; i++)
@@ -214,7 +214,32 @@ static struct str bearer(struct str value)
     return str_trim(str_from(value, n));
 }
 
+enum { BASIC_MOST = 256 }; /* characters of base64: a user of any name, and a key */
+
+/* The password of "Basic base64(USER:PASSWORD)", for clients that know nothing else: curl -u, those
+ * of registries. The user may be anybody. */
+static struct str password(struct str value, char out[BASIC_MOST])
+{
+    struct str text = after_scheme(value, "basic ");
+    if (text.n == 0 || text.n > BASIC_MOST || text.n % 4 != 0)
+        return STR("");
+    int n = EVP_DecodeBlock((unsigned char *)out, (const unsigned char *)text.p, (int)text.n);
+    struct str plain = {out, n > 0 ? (size_t)n : 0};
+    for (size_t i = text.n; plain.n && text.p[i - 1] == '=' && text.n - i < 2; i--)
+        plain.n--;
+    size_t colon = str_find(plain, STR(":"));
+    return colon == SIZE_MAX ? STR("") : str_from(plain, colon + 1);
+}
+
 const struct key *access_key(const struct keys *keys, struct str authorization, struct str api_key)
 {
-    return keys_match(keys, authorization.n ? bearer(authorization) : api_key);
+    char room[BASIC_MOST];
+    if (!authorization.n)
+        return keys_match(keys, api_key);
+    struct str text = after_scheme(authorization, "bearer ");
+    if (text.n)
+        return keys_match(keys, text);
+    const struct key *key = keys_match(keys, password(authorization, room));
+    OPENSSL_cleanse(room, sizeof room);
+    return key;
 }

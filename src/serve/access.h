@@ -37,8 +37,8 @@ bool access_from_json(struct access *a, const json_t *j, struct err *e) MUST_USE
 struct tls_server *access_tls(const struct access *a, const struct config *c,
                               struct err *e) MUST_USE;
 
-/* The key that a request gives in these headers ("Bearer KEY" in the first, or KEY in the second),
- * or NULL. */
+/* The key that a request gives in these headers ("Bearer KEY" in the first, or Basic with KEY as
+ * the password; or KEY in the second), or NULL. */
 const struct key *access_key(const struct keys *keys, struct str authorization, struct str api_key);
 
 #endif

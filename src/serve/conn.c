@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serve/conn: see conn.h. */
-#include "serve/conn.h"
-
+/* serve/conn: see conn.h; the life of a connection, and what comes in. */
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "serve/conn_private.h"
 #include "serve/exchange.h"
 #include "serve/loop.h"
 #include "serve/reply.h"
@@ -52,7 +50,7 @@ void conn_close(struct conn *c)
 
 static void on_deadline(uv_timer_t *timer);
 
-static void set_deadline(struct conn *c, uint64_t ms)
+void conn_deadline(struct conn *c, uint64_t ms)
 {
     if (c->phase == CONN_CLOSED || c->broken)
         return;
@@ -75,33 +73,6 @@ void conn_break(struct conn *c)
     c->broken = true;
 }
 
-/* --- the pace of a reader ------------------------------------------------------------------------
- */
-
-/* Bytes that the client's side has acknowledged: what waits here or in the kernel is not. */
-static uint64_t taken(const struct conn *c)
-{
-    uv_os_fd_t fd = -1;
-    int queued = 0;
-    if (uv_fileno(&c->io.handle, &fd) != 0 || ioctl(fd, TIOCOUTQ, &queued) != 0 || queued < 0)
-        queued = 0;
-    uint64_t left = conn_pending(c) + (uint64_t)queued;
-    return c->given > left ? c->given - left : 0;
-}
-
-/* Until it has nothing more to read, or `idle_ms` when it has nothing now (0: no deadline). */
-static void watch_reader(struct conn *c, uint64_t idle_ms)
-{
-    c->taken_before = taken(c);
-    set_deadline(c, c->writes ? c->server->config.stall_seconds * 1000ull : idle_ms);
-}
-
-static bool keeps_pace(const struct conn *c)
-{
-    uint64_t least = (uint64_t)CONN_PACE * c->server->config.stall_seconds;
-    return c->writes && taken(c) - c->taken_before >= least;
-}
-
 /* --- refusals ------------------------------------------------------------------------------------
  */
 
@@ -112,8 +83,6 @@ static void on_shut(uv_shutdown_t *req, int status)
     if (status != 0 || c->eof)
         conn_close(c);
 }
-
-static void flush_tls(struct conn *c);
 
 /* No more answers: the client may still read what is under way, but not for long. */
 static void linger(struct conn *c)
@@ -126,7 +95,7 @@ static void linger(struct conn *c)
     buf_clear(&c->http.body);
     if (c->tls) {
         tls_end(c->tls);
-        flush_tls(c);
+        conn_flush_tls(c);
     }
     if (c->phase == CONN_CLOSED)
         return;
@@ -139,7 +108,7 @@ static void linger(struct conn *c)
         conn_close(c);
         return;
     }
-    watch_reader(c, CONN_LINGER_MS);
+    conn_watch_reader(c, CONN_LINGER_MS);
 }
 
 static void refuse(struct conn *c, int status, const struct err *why)
@@ -148,122 +117,32 @@ static void refuse(struct conn *c, int status, const struct err *why)
     linger(c);
 }
 
+/* A body that is streamed must come on, or wait for us. */
+static void watch_upload(struct conn *c)
+{
+    uint64_t seconds = c->server->config.stall_seconds;
+    bool moved = c->halted || c->http.body_total - c->body_seen >= CONN_PACE * seconds;
+    c->body_seen = c->http.body_total;
+    if (moved)
+        conn_deadline(c, seconds * 1000);
+    else
+        conn_close(c);
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
     struct conn *c = timer->data;
     struct err e;
-    if (c->phase == CONN_HEAD || c->phase == CONN_BODY) {
+    if (c->phase == CONN_BODY && c->x) {
+        watch_upload(c);
+    } else if (c->phase == CONN_HEAD || c->phase == CONN_BODY) {
         fail(&e, ERR_USAGE, "the request did not come whole in time");
         refuse(c, 408, &e);
-    } else if (keeps_pace(c)) {
-        watch_reader(c, 0);
+    } else if (conn_keeps_pace(c)) {
+        conn_watch_reader(c, 0);
     } else {
         conn_close(c);
     }
-}
-
-/* --- what goes out ------------------------------------------------------------------------------
- */
-
-struct write {
-    uv_write_t req;
-    struct conn *c;
-    char bytes[];
-};
-
-static void on_written(uv_write_t *req, int status)
-{
-    struct write *w = req->data;
-    struct conn *c = w->c;
-    mem_free(w);
-    if (c->phase == CONN_CLOSED)
-        return;
-    if (status < 0) {
-        conn_close(c);
-        return;
-    }
-    if (--c->writes == 0 && c->phase != CONN_HEAD && c->phase != CONN_BODY)
-        watch_reader(c, c->phase == CONN_ANSWER ? 0
-                        : c->phase == CONN_IDLE ? CONN_IDLE_MS
-                                                : CONN_LINGER_MS);
-    if (c->x && c->x->paused && conn_pending(c) < CONN_LOW) {
-        c->x->paused = false;
-        c->x->flow(c->x);
-    }
-}
-
-static void write_later(struct conn *c, struct str bytes)
-{
-    struct write *w = mem_new(sizeof *w + bytes.n, 1, NULL);
-    if (!w) {
-        conn_break(c);
-        return;
-    }
-    memcpy(w->bytes, bytes.p, bytes.n);
-    w->c = c;
-    w->req.data = w;
-    uv_buf_t b = uv_buf_init(w->bytes, (unsigned)bytes.n);
-    if (uv_write(&w->req, &c->io.stream, &b, 1, on_written) != 0) {
-        mem_free(w);
-        conn_break(c);
-        return;
-    }
-    if (c->writes++ == 0 && c->phase == CONN_ANSWER)
-        watch_reader(c, 0);
-}
-
-/* As it stands. */
-static void send_bytes(struct conn *c, struct str bytes)
-{
-    c->given += bytes.n;
-    if (c->writes == 0) {
-        uv_buf_t b = uv_buf_init((char *)(uintptr_t)bytes.p, (unsigned)bytes.n);
-        int n = uv_try_write(&c->io.stream, &b, 1);
-        if (n > 0)
-            bytes = str_from(bytes, (size_t)n);
-        else if (n != UV_EAGAIN) {
-            conn_break(c);
-            return;
-        }
-    }
-    if (bytes.n)
-        write_later(c, bytes);
-}
-
-/* What the TLS library has to say: what was encrypted, and its own messages. */
-static void flush_tls(struct conn *c)
-{
-    char *out = c->server->tls_bytes;
-    for (size_t n; !c->broken && (n = tls_take(c->tls, out, sizeof c->server->tls_bytes)) > 0;)
-        send_bytes(c, (struct str){out, n});
-}
-
-static void encrypt(struct conn *c, struct str bytes)
-{
-    while (bytes.n && !c->broken) {
-        struct str piece = str_sub(bytes, 0, TLS_PIECE);
-        if (!tls_write(c->tls, piece)) {
-            conn_break(c);
-            return;
-        }
-        flush_tls(c);
-        bytes = str_from(bytes, piece.n);
-    }
-}
-
-void conn_write(struct conn *c, struct str bytes)
-{
-    if (c->phase == CONN_CLOSED || c->shut || c->broken || bytes.n == 0)
-        return;
-    if (c->tls)
-        encrypt(c, bytes);
-    else
-        send_bytes(c, bytes);
-}
-
-size_t conn_pending(const struct conn *c)
-{
-    return uv_stream_get_write_queue_size(&c->io.stream);
 }
 
 /* --- what comes in ------------------------------------------------------------------------------
@@ -290,26 +169,46 @@ static void head_complete(struct conn *c)
 {
     struct err e;
     c->phase = CONN_BODY;
-    set_deadline(c, CONN_BODY_MS);
+    bool streamed = c->http.streaming;
+    conn_deadline(c, streamed ? c->server->config.stall_seconds * 1000ull : CONN_BODY_MS);
     int status = route_check(c, &e);
-    if (!status)
+    if (!status && !streamed)
         status = check_room(c, c->http.req.content_length, &e);
+    if (!status && c->http.req.expect_continue && c->http.state == HTTP_STATE_BODY)
+        conn_write(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
     if (status)
         refuse(c, status, &e);
-    else if (c->http.req.expect_continue && c->http.state == HTTP_STATE_BODY)
-        conn_write(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    else if (streamed)
+        route_dispatch(c);
 }
 
 static void begin(struct conn *c)
 {
     c->phase = CONN_ANSWER;
-    watch_reader(c, 0); /* what is left of the answer before */
+    conn_watch_reader(c, 0); /* what is left of the answer before */
     route_dispatch(c);
+}
+
+/* What has come of a body that is streamed goes on at once. */
+static void take_stream(struct conn *c)
+{
+    if (c->http.body.n)
+        c->x->body_part(c->x, buf_view(&c->http.body));
+    buf_reset(&c->http.body);
+    if (c->phase != CONN_BODY || c->http.state != HTTP_STATE_COMPLETE)
+        return;
+    c->phase = CONN_ANSWER;
+    conn_watch_reader(c, 0);
+    c->x->body_end(c->x);
 }
 
 static void take_body(struct conn *c)
 {
     struct err e;
+    if (c->x) {
+        take_stream(c);
+        return;
+    }
     int status = check_room(c, c->http.body.n, &e);
     if (status) {
         refuse(c, status, &e);
@@ -325,8 +224,10 @@ static void next_request(struct conn *c)
     hold(c, 0);
     http_next(&c->http, c->server->config.max_body);
     c->key_id[0] = '\0';
+    c->halted = false;
+    c->body_seen = 0;
     c->phase = CONN_IDLE;
-    watch_reader(c, CONN_IDLE_MS);
+    conn_watch_reader(c, CONN_IDLE_MS);
 }
 
 /* One step of reading; how many bytes it took. */
@@ -334,7 +235,7 @@ static size_t step(struct conn *c, struct str in)
 {
     if (c->phase == CONN_IDLE) {
         c->phase = CONN_HEAD;
-        set_deadline(c, CONN_HEAD_MS);
+        conn_deadline(c, CONN_HEAD_MS);
     }
     size_t n = http_feed(&c->http, in);
     if (c->http.state == HTTP_STATE_BAD) {
@@ -350,7 +251,8 @@ static size_t step(struct conn *c, struct str in)
 
 static bool wants_bytes(const struct conn *c)
 {
-    return !c->broken && (c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY);
+    return !c->broken && !c->halted &&
+           (c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY);
 }
 
 static struct str take(struct conn *c, struct str in)
@@ -396,7 +298,7 @@ static void at_end(struct conn *c, bool whole)
 static void take_plain(struct conn *c, struct str in)
 {
     struct str rest = take(c, in);
-    if (c->phase != CONN_ANSWER || !rest.n)
+    if ((c->phase != CONN_ANSWER && !c->halted) || !rest.n)
         return;
     buf_str(&c->ahead, rest);
     if (c->ahead.bad)
@@ -421,7 +323,7 @@ static bool decrypt(struct conn *c, struct str in)
     enum tls_state state = tls_feed(c->tls, in) ? TLS_DATA : TLS_FAILED;
     while (state == TLS_DATA) {
         state = tls_read(c->tls, c->server->plain_bytes, sizeof c->server->plain_bytes, &n);
-        flush_tls(c);
+        conn_flush_tls(c);
         if (state == TLS_DATA)
             take_plain(c, (struct str){c->server->plain_bytes, n});
         if (c->phase == CONN_CLOSED || c->shut || c->broken)
@@ -455,26 +357,43 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
             in = str_from(in, TLS_PIECE);
 }
 
-void conn_answered(struct conn *c, bool keep)
+/* What was sent ahead, and then what is still to come. */
+static void go_on(struct conn *c)
 {
-    if (c->phase == CONN_CLOSED)
-        return;
-    c->x = NULL;
-    if (!keep || c->server->draining) {
-        set_reading(c, true);
-        linger(c);
-        return;
-    }
-    next_request(c);
-    if (c->taking || c->phase == CONN_CLOSED)
-        return;
     while (c->ahead.n && wants_bytes(c)) {
         struct str rest = take(c, buf_view(&c->ahead));
         if (c->phase == CONN_CLOSED)
             return;
         buf_drop_front(&c->ahead, c->ahead.n - (rest.n < c->ahead.n ? rest.n : c->ahead.n));
     }
-    set_reading(c, c->ahead.n < CONN_AHEAD);
+    set_reading(c, !c->halted && c->ahead.n < CONN_AHEAD);
+}
+
+void conn_halt(struct conn *c, bool on)
+{
+    if (c->phase == CONN_CLOSED || c->halted == on)
+        return;
+    c->halted = on;
+    if (on)
+        set_reading(c, false);
+    else if (!c->taking)
+        go_on(c);
+}
+
+void conn_answered(struct conn *c, bool keep)
+{
+    if (c->phase == CONN_CLOSED)
+        return;
+    c->x = NULL;
+    c->halted = false;
+    if (!keep || c->server->draining) {
+        set_reading(c, true);
+        linger(c);
+        return;
+    }
+    next_request(c);
+    if (!c->taking && c->phase != CONN_CLOSED)
+        go_on(c);
 }
 
 void conn_drain(struct server *s)
@@ -512,7 +431,7 @@ static bool start(struct conn *c, const struct listener_handle *l)
         uv_tcp_nodelay(&c->io.tcp, 1);
     int kernel = (int)CONN_KERNEL;
     uv_send_buffer_size(&c->io.handle, &kernel);
-    set_deadline(c, CONN_HEAD_MS);
+    conn_deadline(c, CONN_HEAD_MS);
     set_reading(c, true);
     return true;
 }
@@ -526,6 +445,7 @@ void conn_accept(struct server *s, const struct listener_handle *l)
     c->local = l->local;
     c->keyed = l->tls || (s->config.require_key && !l->local);
     http_init(&c->http, s->config.max_body);
+    c->http.streams = route_streams;
     buf_init(&c->ahead, CONN_AHEAD + sizeof s->read_bytes + TLS_PIECE);
     if (!start(c, l)) {
         http_clear(&c->http);

@@ -15,6 +15,9 @@
  * Bodies count together, from their first byte until their answer has ended: what would be more
  * than the configuration's max_bodies is refused (503).
  *
+ * A body that is streamed (an upload) is not kept: it has no deadline but must come as fast as a
+ * reader reads, and is not taken while the exchange cannot have it.
+ *
  * A request is handed to route_dispatch when it is whole; until its answer has ended, what the
  * client sends meanwhile waits (CONN_AHEAD bytes at most, then reading stops). A client that goes
  * away takes its exchange with it (exchange_gone). */
@@ -65,11 +68,12 @@ struct conn {
     bool keyed;              /* asks for a key */
     struct tls *tls;         /* NULL: plain text */
     char key_id[KEY_ID + 1]; /* of the key that came with the request, or "" */
-    bool reading, taking, shut, eof, broken;
+    bool reading, taking, shut, eof, broken, halted;
     unsigned open_handles, writes; /* writes under way */
     uint64_t given, taken_before;  /* of all writes; acknowledged at the last look */
     struct http http;
-    uint64_t held; /* bytes of its body, as counted in server.body_bytes */
+    uint64_t held;      /* bytes of its body, as counted in server.body_bytes */
+    uint64_t body_seen; /* of one that is streamed, at the last look */
     struct buf ahead;
     struct exchange *x;
     struct conn *prev, *next;
@@ -78,6 +82,8 @@ struct conn {
 /* Takes a client that waits at the listener. */
 void conn_accept(struct server *s, const struct listener_handle *l);
 
+/* No more of a body that is streamed, until whoever takes it has caught up. */
+void conn_halt(struct conn *c, bool on);
 void conn_write(struct conn *c, struct str bytes);
 size_t conn_pending(const struct conn *c); /* bytes accepted by conn_write that have not left */
 /* The exchange has ended and is gone; keep: the connection may take another request. */

@@ -44,6 +44,7 @@ void ollama_create(struct exchange *x);
 void ollama_copy(struct exchange *x);
 void ollama_delete(struct exchange *x);
 void ollama_blob(struct exchange *x);
+void ollama_upload(struct exchange *x);
 
 /* moat mirror */
 void mirror_root(struct exchange *x);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve/exchange: one request and its answer.
  *
- * Made when a request is whole, gone when its answer has ended or its client has left: then `gone`
- * is called once, to cancel what still works for it. The body is parsed JSON (or NULL without one).
- * The id stands in the X-Request-Id header, in errors and in the log. */
+ * Made when a request is whole (where its body is streamed: when its head is), gone when its answer
+ * has ended or its client has left: then `gone` is called once, to cancel what still works for it.
+ * The body is parsed JSON (or NULL without one). The id stands in the X-Request-Id header, in
+ * errors and in the log. */
 #ifndef MOAT_SERVE_EXCHANGE_H
 #define MOAT_SERVE_EXCHANGE_H
 
@@ -32,6 +33,10 @@ struct exchange {
     uint32_t n_prompt, n_cached, n_generated;
     uint64_t n_bytes;  /* of a file, handed to the connection */
     const char *error; /* the code of the error the client got, or NULL */
+
+    /* Of a body that is streamed (route_streams): its parts as they come, and its end. */
+    void (*body_part)(struct exchange *x, struct str part);
+    void (*body_end)(struct exchange *x);
 
     void *work; /* of the dialect */
     void (*gone)(struct exchange *x);

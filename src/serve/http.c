@@ -37,7 +37,8 @@ static int on_body(llhttp_t *p, const char *at, size_t n)
 {
     struct http *h = p->data;
     buf_add(&h->body, at, n);
-    return h->body.bad ? -1 : 0;
+    h->body_total += n;
+    return h->body.bad || h->body_total > LIMIT_PULL_BYTES ? -1 : 0;
 }
 
 static int on_message_complete(llhttp_t *p)
@@ -96,8 +97,10 @@ bool http_started(const struct http *h)
 
 void http_next(struct http *h, uint64_t max_body)
 {
+    bool (*streams)(const struct http_request *r) = h->streams;
     http_clear(h);
     http_init(h, max_body);
+    h->streams = streams;
 }
 
 /* Runs llhttp over n bytes; how many it took. */
@@ -108,7 +111,7 @@ static size_t execute(struct http *h, const char *p, size_t n)
         return n;
     if (status == HPE_PAUSED && h->message_done)
         return (size_t)(llhttp_get_error_pos(&h->parser) - p);
-    if (h->body.bad)
+    if (h->body.bad || h->body_total > LIMIT_PULL_BYTES)
         http_refuse(h, 413, ERR_LIMIT, N_("the body is larger than the server takes"));
     else if (h->state != HTTP_STATE_BAD)
         http_refuse(h, 400, ERR_USAGE, N_("the request is not well-formed HTTP/1.1"));
@@ -144,7 +147,9 @@ static void head_complete(struct http *h)
     if (h->state != HTTP_STATE_BAD && !h->head_done)
         http_refuse(h, 400, ERR_USAGE, N_("the request is not well-formed HTTP/1.1"));
     h->req.keep_alive = llhttp_should_keep_alive(&h->parser);
-    if (h->state == HTTP_STATE_BODY && h->req.content_length > h->body.max)
+    h->streaming = h->streams && h->streams(&h->req);
+    uint64_t most = h->streaming ? LIMIT_PULL_BYTES : h->body.max;
+    if (h->state == HTTP_STATE_BODY && h->req.content_length > most)
         http_refuse(h, 413, ERR_LIMIT, N_("the body is larger than the server takes"));
 }
 
@@ -178,7 +183,8 @@ static size_t feed_body(struct http *h, struct str in)
     h->body_wire += taken;
     if (h->state == HTTP_STATE_BODY && h->message_done)
         h->state = HTTP_STATE_COMPLETE;
-    else if (h->state == HTTP_STATE_BODY && h->body_wire / 8 > h->body.n + 8192) /* idle framing */
+    else if (h->state == HTTP_STATE_BODY &&
+             h->body_wire / 8 > h->body_total + 8192) /* idle framing */
         http_refuse(h, 400, ERR_USAGE, N_("the chunks of the body are too small"));
     return taken;
 }

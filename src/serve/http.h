@@ -13,7 +13,8 @@
  *  (H4) Content-Length once at most, digits only; Transfer-Encoding only "chunked", once, in
  *       HTTP/1.1, and never with Content-Length
  *  (H5) no chunk extensions and no trailers
- *  (H6) sizes: LIMIT_HTTP_LINE, LIMIT_HTTP_HEAD, LIMIT_HTTP_HEADERS, and of the body max_body
+ *  (H6) sizes: LIMIT_HTTP_LINE, LIMIT_HTTP_HEAD, LIMIT_HTTP_HEADERS, and of the body max_body, but
+ *       where it is streamed: LIMIT_PULL_BYTES
  *
  * No sockets and no clock here: serve/conn has them. */
 #ifndef MOAT_SERVE_HTTP_H
@@ -66,6 +67,11 @@ struct http {
     char *path;         /* owned: the decoded path */
     uint64_t body_wire; /* bytes taken for the body, framing included */
     bool head_done, message_done;
+    /* Whose body comes in pieces of any number, which the owner takes out of `body` as they come
+     * (NULL: nobody's); and whether this request's does. */
+    bool (*streams)(const struct http_request *r);
+    bool streaming;
+    uint64_t body_total; /* bytes of the body so far */
 };
 
 void http_init(struct http *h, uint64_t max_body);

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "serve/keeper_answer.h"
+#include "serve/keeper_private.h"
 #include "serve/log.h"
 #include "serve/orders.h"
 #include "serve/packet.h"
@@ -101,6 +102,7 @@ int keeper_main(int line, const struct config *config)
         log_event("keeper-failed", "%s", e.msg);
         return err_exit_status(e.code);
     }
+    keeper_sweep(&k.shelf.store);
     while (turn(&k))
         ;
     while (k.errands.n)

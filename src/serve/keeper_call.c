@@ -43,7 +43,7 @@ static void take_answer(struct keeper_line *k, const json_t *j, int fd)
     }
     const json_t *said = json_object_get(j, "progress");
     if (said && q->progress) {
-        q->progress(q, said);
+        q->progress(q, said, fd);
         return;
     }
     take_out(k, q);

@@ -21,7 +21,8 @@ struct keeper_ask {
     /* The answer and its file (-1: none), which is the receiver's; or j NULL and a problem. */
     void (*answer)(struct keeper_ask *q, const json_t *j, int fd, const struct problem *p);
     void (*waiting)(struct keeper_ask *q);
-    void (*progress)(struct keeper_ask *q, const json_t *said); /* of an order */
+    /* Of an order; a file that comes with it (-1: none) is the receiver's. */
+    void (*progress)(struct keeper_ask *q, const json_t *said, int fd);
     uint64_t asked_ns;
     struct keeper_ask *prev, *next;
 };

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve/keeper_leaves: the hashes of a file's leaves; see keeper_private.h. One pass makes them all
  * and checks the SHA-256 of the whole, so leaves of a damaged blob never come to be. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "serve/keeper_private.h"
+#include "store/partial.h"
 
 #define FOLDER "leaves"
 
@@ -121,4 +125,40 @@ bool need_leaves(const struct asked *a, const struct digest *d, int *fd, struct 
     if (!r)
         r = errand_start(&a->k->errands, key, leaves_make, &q, a->k->line, e);
     return r && errand_join(r, a->id, a->w, e);
+}
+
+/* --- what nobody needs any more ------------------------------------------------------------------
+ */
+
+static void sweep(const struct store *s, const char *folder,
+                  bool (*useless)(const struct store *s, const char *file, const struct stat *st))
+{
+    char path[STORE_PATH];
+    struct stat st;
+    DIR *dir = opendir(store_path(s, path, "%s", folder));
+    for (struct dirent *d; dir && (d = readdir(dir));)
+        if (d->d_name[0] != '.' && fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(st.st_mode) && useless(s, d->d_name, &st))
+            unlinkat(dirfd(dir), d->d_name, 0);
+    if (dir)
+        closedir(dir);
+}
+
+static bool has_no_blob(const struct store *s, const char *file, const struct stat *st)
+{
+    char path[STORE_PATH];
+    (void)st;
+    return strlen(file) > 80 || access(store_path(s, path, "blobs/%s", file), F_OK) != 0;
+}
+
+static bool is_old(const struct store *s, const char *file, const struct stat *st)
+{
+    (void)s, (void)file;
+    return time(NULL) - st->st_mtime > (time_t)PARTIAL_DAYS * 86400;
+}
+
+void keeper_sweep(const struct store *s)
+{
+    sweep(s, FOLDER, has_no_blob);
+    sweep(s, LISTING_FOLDER, is_old);
 }

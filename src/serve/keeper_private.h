@@ -40,6 +40,9 @@ bool need_leaves(const struct asked *a, const struct digest *d, int *fd, struct 
 /* Their root as 64 digits. */
 bool leaves_root(int fd, char hex[2 * HASH_BYTES + 1], struct err *e) MUST_USE;
 
+/* Removes hashes of files that are gone, and what upstream said long ago. */
+void keeper_sweep(const struct store *s);
+
 /* --- keeper_through: from upstream --- */
 /* What upstream has at this repository and revision. *waits: the client does. False without *waits:
  * it has nothing, or is not asked. */

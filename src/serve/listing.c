@@ -18,8 +18,6 @@
 #include "serve/upstream_job.h"
 #include "store/upstream.h"
 
-#define FOLDER "mirror"
-
 enum { LISTING_FILES = 4096, LISTING_SCAN = 4096 };
 
 static const char *const kind_names[] = {"hf", "registry"};
@@ -82,7 +80,7 @@ static bool path_of(const struct store *s, enum listing_kind kind, const char *r
         return false;
     for (size_t i = 0; i < HASH_BYTES; i++)
         snprintf(hex + 2 * i, 3, "%02x", h.b[i]);
-    store_path(s, out, FOLDER "/%.32s.json", hex);
+    store_path(s, out, LISTING_FOLDER "/%.32s.json", hex);
     return true;
 }
 
@@ -137,7 +135,7 @@ static bool keep(const struct store *s, const struct listing *l, struct err *e)
     buf_init(&text, LIMIT_HTTP_DOCUMENT);
     json_t *j = to_json(l);
     bool ok = j ? json_write(j, JSON_COMPACT, &text, e) : fail(e, ERR_LIMIT, "memory is short");
-    ok = ok && os_mkdirs(store_path(s, path, FOLDER), e) &&
+    ok = ok && os_mkdirs(store_path(s, path, LISTING_FOLDER), e) &&
          path_of(s, l->kind, l->repository, l->revision, path) && os_atomic_open(&f, path, e) &&
          os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
     os_atomic_close(&f);
@@ -152,14 +150,14 @@ static bool keep(const struct store *s, const struct listing *l, struct err *e)
 bool listing_find(struct listing *l, const struct store *s, listing_match_fn *is_it, void *arg)
 {
     char folder[STORE_PATH], path[STORE_PATH];
-    DIR *dir = opendir(store_path(s, folder, FOLDER));
+    DIR *dir = opendir(store_path(s, folder, LISTING_FOLDER));
     bool found = false;
     int most = LISTING_SCAN;
     *l = (struct listing){0};
     for (struct dirent *d; dir && !found && most-- > 0 && (d = readdir(dir));) {
         if (!str_ends(str_of(d->d_name), STR(".json")) || strlen(d->d_name) > 64)
             continue;
-        if (read_at(l, store_path(s, path, FOLDER "/%s", d->d_name)))
+        if (read_at(l, store_path(s, path, LISTING_FOLDER "/%s", d->d_name)))
             found = is_it(arg, l);
         if (!found)
             listing_clear(l);

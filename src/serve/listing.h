@@ -14,6 +14,7 @@
 #include "serve/errand.h"
 #include "serve/hub.h"
 
+#define LISTING_FOLDER  "mirror"
 #define LISTING_FRESH_S 300
 
 enum listing_kind { LISTING_HF, LISTING_REGISTRY };

@@ -222,6 +222,7 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
     uv_prepare_t prepare;
     struct server *s = mem_new(1, sizeof *s, &e);
     signal(SIGPIPE, SIG_IGN);
+    os_allow_files(); /* a connection has a socket, and perhaps a file */
     if (!s || !config_copy(&s->config, config, &e) || uv_loop_init(&s->loop) != 0) {
         log_event("front-failed", "%s", e.msg);
         mem_free(s);

@@ -77,12 +77,12 @@ static void send_answer(struct exchange *x, const json_t *j, int fd)
 static void on_answer(struct keeper_ask *q, const json_t *j, int fd, const struct problem *p)
 {
     struct exchange *x = take_exchange(q);
-    struct err e;
+    struct problem full = {.status = 503};
     if (p) {
         reply_problem(x, p);
     } else if (fd < 0 && x->conn->http.req.method != HTTP_METHOD_HEAD) {
-        fail(&e, ERR_INTERNAL, "the store gave no file");
-        reply_error(x, &e);
+        fail(&full.err, ERR_BUSY, "the server has no room for another open file; try again");
+        reply_problem(x, &full);
     } else {
         send_answer(x, j, fd);
     }

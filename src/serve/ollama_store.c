@@ -9,6 +9,7 @@
 #include "serve/dialects.h"
 #include "serve/fields.h"
 #include "serve/loop.h"
+#include "serve/orders.h"
 #include "serve/reply.h"
 #include "serve/sse.h"
 
@@ -39,9 +40,10 @@ static void on_gone(struct exchange *x)
     mem_free(o);
 }
 
-static void on_progress(struct keeper_ask *q, const json_t *said)
+static void on_progress(struct keeper_ask *q, const json_t *said, int fd)
 {
     const struct ordering *o = (const struct ordering *)(const void *)q;
+    (void)fd; /* only an upload gets one */
     if (!o->stream)
         return;
     if (!o->x->status)
@@ -133,6 +135,27 @@ void ollama_push(struct exchange *x)
     transfer(x, "push");
 }
 
+/* "files" names one that was uploaded before: it is what the model is made from. */
+static bool take_files(json_t *body, struct problem *p)
+{
+    const json_t *files = json_object_get(body, "files");
+    const char *name;
+    json_t *digest;
+    struct digest d;
+    if (!files)
+        return true;
+    if (json_object_size(files) != 1 || json_object_get(body, "from"))
+        return fail(&p->err, ERR_UNSUPPORTED, "files: must be one GGUF file, without \"from\"");
+    json_object_foreach((json_t *)(uintptr_t)files, name, digest)
+    {
+        if (!digest_parse(&d, str_of(json_string_value(digest)), &p->err))
+            return err_at(&p->err, "files: %s", name);
+    }
+    json_object_set_new(body, "from", json_sprintf(ORDER_UPLOAD ":%s", d.hex));
+    json_object_del(body, "files");
+    return true;
+}
+
 /* What it is made of is read by the errand (store/modelfile); here only what is not of the model.
  */
 static bool create_text(const json_t *body, struct buf *text, struct problem *p)
@@ -144,15 +167,12 @@ static bool create_text(const json_t *body, struct buf *text, struct problem *p)
     void *next;
     if (field_any(body, "quantize"))
         return fail(&p->err, ERR_UNSUPPORTED, "quantize: moat takes models as they are");
-    if (field_any(body, "files"))
-        return fail(&p->err, ERR_UNSUPPORTED,
-                    "files: import the file with moat import, then name it in \"from\"");
     json_object_foreach_safe(copy, next, key, value)
     {
         if (json_is_null(value) || strcmp(key, others[0]) == 0 || strcmp(key, others[1]) == 0)
             json_object_del(copy, key);
     }
-    bool ok = json_write(copy, JSON_COMPACT, text, &p->err);
+    bool ok = take_files(copy, p) && json_write(copy, JSON_COMPACT, text, &p->err);
     json_decref(copy);
     return ok;
 }

@@ -2,8 +2,11 @@
 /* serve/orders: see orders.h. */
 #include "serve/orders.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "serve/keeper_answer.h"
@@ -22,7 +25,8 @@ static const struct {
              {"delete", "model", NULL, order_delete, false},
              {"find", "digest", NULL, order_find, false},
              {"create", "model", NULL, order_create, false},
-             {"push", "model", NULL, order_push, true}};
+             {"push", "model", NULL, order_push, true},
+             {"put", "digest", NULL, order_put, false}};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static bool read_text(const json_t *order, const char *field, char out[ORDER_TEXT], struct err *e)
@@ -35,13 +39,59 @@ static bool read_text(const json_t *order, const char *field, char out[ORDER_TEX
     return true;
 }
 
+/* Joins the errand with this key, or starts it. */
+static bool begin(struct keeper *k, json_int_t id, const char *key, errand_fn *fn, struct order *o,
+                  struct err *e)
+{
+    struct errand *w = errand_find(&k->errands, key);
+    if (!w)
+        w = errand_start(&k->errands, key, fn, o, k->line, e);
+    if (!w)
+        return false;
+    w->is_order = true;
+    return errand_join(w, id, NULL, e);
+}
+
+/* --- a file that comes from a client ---------------------------------------------------------- */
+
+static bool make_socket(struct order *o, struct err *e)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return fail(e, ERR_INTERNAL, "cannot make a line between two processes: %s",
+                    strerror(errno));
+    o->fd = ends[0];
+    o->other_fd = ends[1];
+    return true;
+}
+
+static void give_socket(struct keeper *k, json_int_t id, const struct order *o)
+{
+    struct err e;
+    json_t *j = json_pack("{sI s{ss}}", "id", id, "progress", "status", "ready");
+    if (!packet_send(k->line, j, o->other_fd, true, &e))
+        log_event("keeper-line", "%s", e.msg);
+    json_decref(j);
+}
+
+static void close_both(const struct order *o)
+{
+    if (o->fd >= 0)
+        close(o->fd);
+    if (o->other_fd >= 0)
+        close(o->other_fd);
+}
+
 static bool take(struct keeper *k, json_int_t id, const json_t *order, struct err *e)
 {
     const char *word = json_string_value(json_object_get(order, "do"));
     struct order o = {.config = k->config,
                       .store = &k->shelf.store,
                       .text = json_string_value(json_object_get(order, "text")),
-                      .insecure = json_is_true(json_object_get(order, "insecure"))};
+                      .insecure = json_is_true(json_object_get(order, "insecure")),
+                      .size = (uint64_t)json_integer_value(json_object_get(order, "size")),
+                      .fd = -1,
+                      .other_fd = -1};
     char key[ERRAND_KEY];
     size_t i = 0;
     while (i < N_KINDS && (!word || strcmp(kinds[i].word, word) != 0))
@@ -60,13 +110,12 @@ static bool take(struct keeper *k, json_int_t id, const json_t *order, struct er
         n += snprintf(key + n, sizeof key - (size_t)n, "%02x", h.b[b]);
     if (!kinds[i].shared)
         snprintf(key + n, sizeof key - (size_t)n, "%lld", (long long)id);
-    struct errand *w = errand_find(&k->errands, key);
-    if (!w)
-        w = errand_start(&k->errands, key, kinds[i].fn, &o, k->line, e);
-    if (!w)
-        return false;
-    w->is_order = true;
-    return errand_join(w, id, NULL, e);
+    bool put = kinds[i].fn == order_put;
+    bool ok = (!put || make_socket(&o, e)) && begin(k, id, key, kinds[i].fn, &o, e);
+    if (put && ok)
+        give_socket(k, id, &o);
+    close_both(&o);
+    return ok;
 }
 
 void orders_take(struct keeper *k, json_int_t id, const json_t *order)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve/orders_make: what an operator's orders do, each in an errand's process; see orders.h. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 #include "store/push.h"
 #include "store/resolve.h"
 #include "store/upstream.h"
+
+enum { PUT_CHUNK = 1 << 20 };
 
 /* --- pull ----------------------------------------------------------------------------------------
  */
@@ -177,6 +180,18 @@ bool order_find(void *arg, int out, struct err *e)
 /* --- create --------------------------------------------------------------------------------------
  */
 
+/* An upload has served its purpose. */
+static bool forget(const struct name *name, struct err *e)
+{
+    struct store s;
+    struct os_lock lock;
+    if (!store_open(&s, false, e) || !store_lock(&s, &lock, e))
+        return false;
+    bool ok = manifest_remove(&s, name, e);
+    os_lock_close(&lock);
+    return ok;
+}
+
 static bool create(const struct modelfile *m, const struct name *name, const json_t *settings,
                    int out, struct err *e)
 {
@@ -188,7 +203,7 @@ static bool create(const struct modelfile *m, const struct name *name, const jso
                                json_sprintf("using existing layer sha256:%s", d.digest.hex)));
     errand_tell(out, json_pack("{ss}", "status", "writing manifest"));
     log_event("created", "%s from %s", name->text, d.base.text);
-    return true;
+    return strcmp(d.base.model, ORDER_UPLOAD) != 0 || forget(&d.base, e);
 }
 
 bool order_create(void *arg, int out, struct err *e)
@@ -205,6 +220,64 @@ bool order_create(void *arg, int out, struct err *e)
         modelfile_clear(&m);
     }
     json_decref(settings);
+    return ok;
+}
+
+/* --- put -----------------------------------------------------------------------------------------
+ */
+
+static bool receive(struct blob_writer *w, const struct order *o, struct err *e)
+{
+    char *chunk = mem_new(PUT_CHUNK, 1, e);
+    ssize_t n = 1;
+    bool ok = chunk != NULL;
+    while (ok && n > 0) {
+        n = read(o->fd, chunk, PUT_CHUNK);
+        if (n < 0 && errno == EINTR)
+            n = 1;
+        else if (n < 0)
+            ok = fail(e, ERR_IO, "the line to the front is broken: %s", strerror(errno));
+        else if (n > 0)
+            ok = blob_write(w, chunk, (size_t)n, e);
+    }
+    mem_free(chunk);
+    if (ok && o->size && w->n != o->size)
+        return fail(e, ERR_USAGE, "the body ended after %llu of %llu bytes",
+                    (unsigned long long)w->n, (unsigned long long)o->size);
+    return ok;
+}
+
+static bool place_put(void *arg, const struct digest *d, struct err *e)
+{
+    return blob_commit(arg, d, e);
+}
+
+static bool keep_put(struct blob_writer *w, const struct order *o, struct err *e)
+{
+    struct digest want, got;
+    char architecture[PUBLISH_ARCHITECTURE], source[] = "upload over the API";
+    struct publication p = {.store = o->store, .place = place_put, .arg = w};
+    if (!digest_parse(&want, str_of(o->model), e) || !receive(w, o, e) || !blob_digest(w, &got, e))
+        return false;
+    if (strcmp(want.hex, got.hex) != 0)
+        return fail(e, ERR_CORRUPT, "the SHA-256 of what came is %s, not %s", got.hex, want.hex);
+    char text[2 * NAME_PART];
+    snprintf(text, sizeof text, ORDER_UPLOAD ":%s", got.hex);
+    p.m.digest = got;
+    p.m.size = w->n;
+    p.m.source = source;
+    return name_parse(&p.m.name, str_of(text), e) &&
+           publish_check(w->file.fd, text, NULL, architecture, e) && publish_model(&p, e);
+}
+
+bool order_put(void *arg, int out, struct err *e)
+{
+    const struct order *o = arg;
+    struct blob_writer w;
+    (void)out;
+    close(o->other_fd); /* so that its end is seen here */
+    bool ok = blob_begin(&w, o->store, o->size, e) && keep_put(&w, o, e);
+    blob_abort(&w);
     return ok;
 }
 

@@ -81,7 +81,7 @@ enum packet_state packet_take(int line, json_t **j, int *fd)
         return PACKET_NONE;
     if (n > 0)
         *fd = descriptor_of(&m);
-    if (n > 0 && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+    if (n > 0 && !(m.msg_flags & MSG_TRUNC))
         *j = json_parse((struct str){text, (size_t)n}, "packet", NULL);
     if (json_is_object(*j))
         return PACKET_GOT;

@@ -15,7 +15,8 @@ bool packet_pair(int line[2], struct err *e) MUST_USE;
 bool packet_send(int line, const json_t *j, int fd, bool wait, struct err *e) MUST_USE;
 
 enum packet_state { PACKET_GOT, PACKET_NONE, PACKET_END };
-/* Does not wait. *j and *fd (-1: none) become the caller's; what is no packet of ours ends it. */
+/* Does not wait. *j and *fd (-1: none, or no room for another open file) become the caller's; what
+ * is no packet of ours ends it. */
 enum packet_state packet_take(int line, json_t **j, int *fd) MUST_USE;
 
 #endif

@@ -34,6 +34,7 @@ struct head {
     const char *lines; /* of the head of a file; NULL: nothing of this may be kept by caches */
     bool until_close;
     uint32_t retry_s;
+    bool basic;       /* of 401: a password is taken too */
     const char *word; /* of an error, for clients of Hugging Face; or NULL */
 };
 
@@ -51,6 +52,8 @@ static void add_head(struct buf *out, const struct head *h)
         buf_fmt(out, "Retry-After: %u\r\n", h->retry_s ? h->retry_s : 1);
     if (h->status == 401)
         buf_cstr(out, "WWW-Authenticate: Bearer\r\n");
+    if (h->status == 401 && h->basic)
+        buf_cstr(out, "WWW-Authenticate: Basic realm=\"moat\"\r\n");
     if (h->word)
         buf_fmt(out, "X-Error-Code: %s\r\n", h->word);
     if (h->close)
@@ -265,6 +268,7 @@ void reply_refusal(struct conn *c, int status, const struct err *e)
                                       .type = "application/json",
                                       .id = id,
                                       .close = true,
+                                      .basic = route_dialect(c) == DIALECT_MIRROR,
                                       .length = text.n});
         if (c->http.req.method != HTTP_METHOD_HEAD)
             buf_str(&out, buf_view(&text));

@@ -15,6 +15,8 @@
 #define POST HTTP_METHOD_POST
 #define HEAD HTTP_METHOD_HEAD
 
+#define UPLOADS "/api/blobs/"
+
 static const struct route model_rows[] = {
     {POST, "/v1/chat/completions", DIALECT_OPENAI, openai_chat},
     {POST, "/v1/completions", DIALECT_OPENAI, openai_completion},
@@ -55,8 +57,9 @@ static const struct route model_rows[] = {
     {POST, "/api/copy", DIALECT_OLLAMA, ollama_copy},
     {HTTP_METHOD_DELETE, "/api/delete", DIALECT_OLLAMA, ollama_delete},
     {HEAD, "/api/blobs/*", DIALECT_OLLAMA, ollama_blob},
+    {POST, UPLOADS "*", DIALECT_OLLAMA, ollama_upload},
 };
-enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_STORE_ROWS = 6 };
+enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_STORE_ROWS = 7 };
 const struct routes route_models = {model_rows, N_MODEL_ROWS, N_MODEL_ROWS - N_STORE_ROWS};
 
 static const struct route mirror_rows[] = {
@@ -67,6 +70,11 @@ static const struct route mirror_rows[] = {
 };
 enum { N_MIRROR_ROWS = sizeof mirror_rows / sizeof *mirror_rows };
 const struct routes route_mirror = {mirror_rows, N_MIRROR_ROWS, N_MIRROR_ROWS};
+
+bool route_streams(const struct http_request *r)
+{
+    return r->method == POST && str_starts(r->path, STR(UPLOADS));
+}
 
 /* --- finding the row -----------------------------------------------------------------------------
  */
@@ -208,7 +216,7 @@ int route_check(struct conn *c, struct err *e)
     status = r >= all->v + all->n_open ? check_operator(c, e) : 0;
     if (status)
         return status;
-    if (takes_body(r) && !type_allowed(req->content_type))
+    if (takes_body(r) && !c->http.streaming && !type_allowed(req->content_type))
         return refuse(e, 415, ERR_UNSUPPORTED, N_("the body must be application/json"));
     return 0;
 }
@@ -219,7 +227,7 @@ int route_check(struct conn *c, struct err *e)
 static bool parse_body(struct exchange *x, struct problem *p)
 {
     struct str body = buf_view(&x->conn->http.body);
-    if (!takes_body(x->route))
+    if (!takes_body(x->route) || x->conn->http.streaming)
         return true;
     if (!str_utf8_valid(body))
         return fail(&p->err, ERR_USAGE, "the body is not valid UTF-8");

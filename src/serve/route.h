@@ -27,6 +27,8 @@ extern const struct routes route_models, route_mirror;
 
 /* The dialect that a client of this path expects, known or not. */
 enum dialect route_dialect(const struct conn *c);
+/* Is the body of this request handed on as it comes, rather than kept until it is whole? */
+bool route_streams(const struct http_request *r);
 /* After the head: 0, or the status to refuse with and why (a foreign Host or Origin, no key, no
  * such path or method, a body that is no JSON). Notes the key's id in the connection. */
 int route_check(struct conn *c, struct err *e) MUST_USE;

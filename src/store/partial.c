@@ -88,6 +88,16 @@ void partial_discard(struct partial *p)
     partial_close(p);
 }
 
+bool partial_keep(struct partial *p, const char *path, struct err *e)
+{
+    char from[STORE_PATH];
+    store_path(p->store, from, FOLDER "/%s.data", p->key);
+    if (!os_place(p->data_fd, from, path, 0600, e))
+        return false;
+    unlink(store_path(p->store, from, FOLDER "/%s.journal", p->key));
+    return true;
+}
+
 bool partial_place(struct partial *p, const struct digest *d, struct err *e)
 {
     char from[STORE_PATH], to[STORE_PATH];

@@ -25,6 +25,8 @@ bool partial_open(struct partial *p, const struct store *s, const char *key,
                   bool (*waiting)(void *arg), void *arg, struct err *e) MUST_USE;
 void partial_close(struct partial *p); /* it stays for the next time */
 void partial_discard(struct partial *p);
+/* At another path of the same file system. */
+bool partial_keep(struct partial *p, const char *path, struct err *e) MUST_USE;
 /* Among the blobs, under its digest; with the store locked. */
 bool partial_place(struct partial *p, const struct digest *d, struct err *e) MUST_USE;
 /* Removes what nobody touched for so many days and nobody works at: the bytes it had. */

@@ -3,6 +3,7 @@
 #include "store/pull.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,14 +83,17 @@ static bool publish(struct pull *p, struct err *e)
 static bool use_present(struct pull *p, struct err *e)
 {
     bool same = false;
-    int fd = p->q->expected ? blob_open(&p->store, p->q->expected, NULL) : -1;
+    int fd = p->q->keep       ? open(p->q->keep, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+             : p->q->expected ? blob_open(&p->store, p->q->expected, NULL)
+                              : -1;
     if (fd < 0)
         return true;
     bool ok = check(p, fd, &same, e);
     if (ok && same) {
         p->r->present = true;
-        ok = publish_check(fd, p->q->name.text, p->q->template_digest, p->r->architecture, e) &&
-             publish(p, e);
+        ok = p->q->keep != NULL ||
+             (publish_check(fd, p->q->name.text, p->q->template_digest, p->r->architecture, e) &&
+              publish(p, e));
     }
     close(fd);
     return ok;
@@ -173,7 +177,9 @@ static bool from_network(struct pull *p, struct err *e)
         return false;
     bool ok = p->r->present || fetch_right(p, e);
     bool useless = !ok && e->code == ERR_CORRUPT && !q->job.root; /* pieces of a tree are good */
-    if (ok && !p->r->present) {
+    if (ok && !p->r->present && q->keep) {
+        ok = partial_keep(&p->partial, q->keep, e);
+    } else if (ok && !p->r->present) {
         ok = publish_check(p->partial.data_fd, q->name.text, q->template_digest, p->r->architecture,
                            e);
         useless = !ok;

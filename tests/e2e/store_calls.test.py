@@ -3,6 +3,9 @@
 """The calls of Ollama's API that change the store, by the real ollama SDK: pull, create, push, copy, delete, blobs; for an operator's key only."""
 import json
 import os
+import socket
+import ssl
+import subprocess
 import sys
 import time
 
@@ -52,11 +55,11 @@ def raises(work):
 def roles(s, plain):
     nobody = ollama.Client(host=f"http://127.0.0.1:{s.port}")
     somebody = ollama.Client(host=f"http://127.0.0.1:{s.port}", headers={"Authorization": f"Bearer {plain}"})
-    for name, call in (("pull", lambda c: c.pull("tiny")), ("push", lambda c: c.push("h.x/a")), ("create", lambda c: c.create("a", from_="b")), ("copy", lambda c: c.copy("a", "b")), ("delete", lambda c: c.delete("a"))):
+    for name, call in (("pull", lambda c: c.pull("tiny")), ("push", lambda c: c.push("h.x/a")), ("create", lambda c: c.create("a", from_="b")), ("copy", lambda c: c.copy("a", "b")), ("delete", lambda c: c.delete("a")), ("blobs", lambda c: c.create_blob(__file__))):
         e, f = raises(lambda: call(nobody)), raises(lambda: call(somebody))
         ok(e and e.status_code == 401 and "--operator" in e.error, f"{name} without a key: 401", e)
         ok(f and f.status_code == 403 and "operator" in f.error, f"{name} with the key of a user: 403", f)
-    ok(s.ask("HEAD", "/api/blobs/sha256:" + SUM).status == 401, "blobs without a key: 401")
+    ok(s.ask("HEAD", "/api/blobs/sha256:" + SUM).status == 401, "HEAD of a blob without a key: 401")
     ok(somebody.list().models[0].model == "smollm2" and nobody.list(), "which may still use models")
 
 
@@ -126,6 +129,52 @@ def pushes(c):
         ok(e and e.status_code == 404, "push: of none", e)
 
 
+def front_rss(s):
+    pid = next(p for p in s.children() if p not in (s.keeper(), s.engine()))
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS")) / 1024
+
+
+def uploads(s, c):
+    large = model(48, 8)
+    path = os.path.join(os.path.dirname(HOME), "large.gguf")
+    with open(path, "wb") as f:
+        f.write(large)
+    before = front_rss(s)
+    digest = c.create_blob(path)
+    ok(digest == "sha256:" + sha256(large) and s.ask("HEAD", "/api/blobs/" + digest).status == 200, "blobs: a file of 48 MiB comes", digest)
+    ok(front_rss(s) - before < 8, f"the front has grown by {front_rss(s) - before:.1f} MiB")
+    ok(c.create("up:1", files={"large.gguf": digest}, parameters={"top_k": 3}).status == "success" and stored(large), "create: from it")
+    with open(os.path.join(HOME, "manifests/up/1.json")) as f:
+        made = json.load(f)
+    ok(made["digest"] == digest and made["settings"] == {"top_k": 3} and "upload" not in moat("list").out, "create: and the upload is no model of its own any more", made)
+    c.delete("up:1")
+    auth = ["-H", f"Authorization: Bearer {s.key}"]
+    url = f"http://127.0.0.1:{s.port}/api/blobs/sha256:"
+
+    def curl(*args):
+        r = subprocess.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", *auth, *args], capture_output=True, text=True, timeout=30)
+        return r.stdout
+    ok(curl("-X", "POST", "-T", path, "-H", "Expect: 100-continue", url + sha256(large)) == "201" and stored(large), "curl: with Expect")
+    c.delete("upload:" + sha256(large))
+    ok(curl("-X", "POST", "-T", path, "-H", "Transfer-Encoding: chunked", url + sha256(large)) == "201" and stored(large), "curl: in chunks")
+    c.delete("upload:" + sha256(large))
+    ok(curl("-X", "POST", "-T", path, url + "0" * 64) == "422", "blobs: another digest than it has")
+    ok(curl("-X", "POST", "--data-binary", "no model", url + sha256(b"no model")) == "422", "blobs: what is no GGUF file")
+    ok(curl("-X", "POST", "-T", path, url + "xyz") == "400", "blobs: what is no digest")
+    ok(curl("-X", "POST", "--data-binary", "", url + "0" * 64) in ("400", "422"), "blobs: nothing")
+    half = socket.create_connection(("127.0.0.1", s.port))
+    half.sendall((f"POST /api/blobs/sha256:{sha256(large)} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {s.key}\r\n"
+                  f"Content-Length: {len(large)}\r\n\r\n").encode() + large[:20_000_000])
+    half.close()
+    time.sleep(0.5)
+    ok(not stored(large) and store_is_clean() and "upload" not in moat("list").out, "blobs: a client that leaves in the middle leaves nothing")
+    got = together(6, lambda i: curl("-X", "POST", "-T", path, url + sha256(large)))
+    ok(got == ["201"] * 6 and front_rss(s) - before < 16, f"six at once ({front_rss(s) - before:.1f} MiB)", got)
+    c.delete("upload:" + sha256(large))
+    ok(not stored(large), "and it can be deleted again")
+
+
 def broken(c):
     with Registry() as r:
         r.options = {"flip": {3_000_000}}
@@ -159,6 +208,23 @@ def shared(s, c):
         ok(c.pull(r.model, insecure=True).status == "success" and stored(FILE), "and the next one goes on")
 
 
+def encrypted(key):
+    """The same over TLS, where what is halted lies in two buffers."""
+    work = os.path.dirname(HOME)
+    cert, private, path = os.path.join(work, "cert.pem"), os.path.join(work, "key.pem"), os.path.join(work, "large.gguf")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", private, "-out", cert, "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    os.chmod(private, 0o600)
+    with open(path, "rb") as f:
+        large = f.read()
+    context = ssl.create_default_context(cafile=cert)
+    with Server(SMOLLM2, "--tls-certificate", cert, "--tls-key", private, listen=("https://127.0.0.1:0",), tls=context, key=key, env={"MOAT_HOME": HOME}) as s:
+        wait_for(lambda: s.events("keeper"))
+        r = subprocess.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", cert, "-H", f"Authorization: Bearer {key}", "-X", "POST", "-T", path,
+                            f"https://localhost:{s.port}/api/blobs/sha256:{sha256(large)}"], capture_output=True, text=True, timeout=30)
+        ok(r.stdout == "201" and stored(large), "blobs: 48 MiB over TLS", r)
+
+
 fresh()
 plain, key = moat("key", "add", "user").out.strip(), moat("key", "add", "admin", "--operator").out.strip()
 ok(" (operator)" in moat("key", "list").out and json.loads(moat("key", "list", "--json").out)["keys"][1]["role"] == "operator", "moat key add --operator")
@@ -173,7 +239,9 @@ with Server(env={"MOAT_HOME": HOME}) as s:
     c.delete("pirate:1")
     c.delete("pirate:2")
     names(c)
+    uploads(s, c)
     broken(c)
     shared(s, c)
     ok(c.generate("smollm2", "Hi", options={"num_predict": 2}).done, "models answer meanwhile")
+encrypted(key)
 done()

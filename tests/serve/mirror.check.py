@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""moat mirror with 50 clients and half a GiB each way: byte for byte, by ranges and by HTTP/1.1 and TLS, little memory, one
+"""moat mirror with 50 clients and 128 MiB for each: byte for byte, by ranges and by HTTP/1.1 and TLS, little memory, one
 download from upstream; and a disk that stalls holds up nobody who does not read from it."""
 import hashlib
 import http.client
@@ -20,7 +20,7 @@ from pull_lib import HOME, MIB, fresh, sha256  # noqa: E402
 from serving import Mirror, together  # noqa: E402
 from tap import *  # noqa: E402,F403
 
-SIZE = int(os.environ.get("MIRROR_CHECK_MIB", "512"))
+SIZE = int(os.environ.get("MIRROR_CHECK_MIB", "128"))
 WORK = os.path.dirname(HOME)
 
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """moat mirror over its store: paths, ranges, entity tags, leaves, many clients, slow clients, a rate, keys, a keeper that falls."""
+import base64
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -161,7 +163,42 @@ def keys():
         m.key = None
         r = m.get("/models/beta/latest.gguf")
         ok(r.status == 401 and SMALL[:100] not in r.body, "without one: 401", r)
+        basic = {"Authorization": "Basic " + base64.b64encode(f"anybody:{key}".encode()).decode()}
+        ok("Basic" in r.headers["www-authenticate"] and m.get("/v2/", headers=basic).status == 200 and
+           m.get("/v2/", headers={"Authorization": "Basic " + base64.b64encode(b"anybody:x").decode()}).status == 401, "a key as a password", r)
         ok(m.get("/v2/").status == 401 and m.get("/stats").status == 401 and m.get("/health").status == 200, "everywhere but at /health")
+
+
+def few_files():
+    """More clients than there may be open files: some are told so, nothing falls, and afterwards all is well."""
+    with Mirror(home=HOME) as m:
+        front = next(p for p in m.children() if p != m.keeper())
+        resource.prlimit(front, resource.RLIMIT_NOFILE, (64, 64))
+        idle = []
+        for _ in range(40):
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.connect(("127.0.0.1", m.port))
+            s.sendall(b"GET /models/alpha/one.gguf HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            idle.append(s)
+        time.sleep(0.5)
+        for s in idle:
+            s.close()
+        time.sleep(0.3)
+        good = together(5, lambda i: m.get("/models/beta/latest.gguf").body == SMALL)
+        ok(all(x is True for x in good) and len(m.events("keeper")) == 1 and m.process.poll() is None, "with few open files: nothing falls", m.log()[-600:])
+
+
+def swept():
+    """What belongs to files that are gone is removed at the start."""
+    folder = os.path.join(HOME, "leaves")
+    there = os.listdir(folder)
+    for name in ("sha256-" + "0" * 64, "x" * 200):
+        with open(os.path.join(folder, name), "w") as f:
+            f.write("old")
+    with Mirror(home=HOME) as m:
+        m.get("/models")
+        ok(there and sorted(os.listdir(folder)) == sorted(there), "hashes of files that are gone are removed, others stay", os.listdir(folder))
 
 
 store()
@@ -175,6 +212,8 @@ with Mirror("--stall-seconds", "2", home=HOME) as m:
     slow(m)
     keeper_falls(m)
     ok(m.stop() == 0, "SIGTERM ends it")
+swept()
+few_files()
 rate()
 keys()
 done()

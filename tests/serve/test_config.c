@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration: keys, ranges, which source wins; addresses; which hosts and origins are ours.
  */
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -287,6 +288,19 @@ static void test_key(void **state)
         snprintf(value, sizeof value, "%.*s%s%s", (int)n, bad[i], at ? text : "", at ? at + 2 : "");
         if (access_key(&k, str_of(value), STR("")))
             fail_msg("%s", value);
+    }
+    static const char *const users[] = {"", "u", "us", "use", "a:", "somebody@example.org"};
+    for (size_t i = 0; i < sizeof users / sizeof *users; i++) {
+        char plain[200], basic[400] = "basic ";
+        int n = snprintf(plain, sizeof plain, "%s:%s", users[i], text);
+        EVP_EncodeBlock((unsigned char *)basic + 6, (const unsigned char *)plain, n);
+        bool right = !strchr(users[i], ':'); /* the user ends at the first colon */
+        if ((access_key(&k, str_of(basic), STR("")) != NULL) != right)
+            fail_msg("%s", plain);
+        basic[strlen(basic) - 1] = '!';
+        assert_null(access_key(&k, str_of(basic), STR("")));
+        memset(basic + 6, 'A', sizeof basic - 6);
+        assert_null(access_key(&k, (struct str){basic, sizeof basic}, STR("")));
     }
     assert_non_null(access_key(&k, STR(""), str_of(text)));
     assert_null(access_key(&k, STR(""), STR("")));
