@@ -12,7 +12,7 @@
 #include "cli/open_model.h"
 #include "cli/term.h"
 #include "ops/remedy.h"
-#include "store/store.h"
+#include "store/manifest.h"
 
 struct options {
     const char *root;
@@ -114,8 +114,37 @@ static bool examine(const struct options *o, struct doctor *d, struct err *e)
     return ok;
 }
 
+static struct name stored[DOCTOR_FILES]; /* names of the list */
+
+/* One of the store goes into the list; one that cannot be read is left to moat verify. */
+static bool add_stored(void *arg, const struct name *name, const struct manifest *m,
+                       const struct err *why)
+{
+    struct doctor *d = arg;
+    struct err ignored;
+    (void)why;
+    if (d->n_files == DOCTOR_FILES)
+        return false;
+    stored[d->n_files] = *name;
+    struct gguf *g = m ? open_model(name->text, &ignored) : NULL;
+    if (g && forecast_file(&d->files[d->n_files], stored[d->n_files].text, g, &ignored))
+        d->n_files++;
+    gguf_close(g);
+    return true;
+}
+
+static void read_stored(struct doctor *d)
+{
+    struct store s;
+    struct err ignored;
+    if (store_open(&s, false, &ignored))
+        (void)!manifest_each(&s, add_stored, d, &ignored);
+}
+
 static bool read_models(const struct options *o, struct doctor *d, struct err *e)
 {
+    if (o->models.n == 0 && !o->root && !o->fix)
+        read_stored(d);
     for (uint32_t i = 0; i < o->models.n; i++) {
         struct gguf *g = open_model(o->models.v[i], e);
         bool ok = g && forecast_file(&d->files[d->n_files++], o->models.v[i], g, e);
@@ -203,8 +232,8 @@ const struct command cmd_doctor = {
     .args = "[MODEL...]",
     .summary = N_("say which models this machine runs, how fast, and what is missing"),
     .detail = N_("Reads what the machine is, measures memory and disk for about ten seconds, and "
-                 "says which sizes of models run and how fast they write. A MODEL, stored or a "
-                 "file, is added to that list.\n\n"
+                 "says which sizes of models run and how fast they write: first the models of the "
+                 "store, or the MODEL that is named, then common sizes.\n\n"
                  "--fix sets up what is safe and shows it first; --undo takes it back. The record "
                  "of it is in /var/lib/moat-doctor."),
     .run = main_doctor,

@@ -92,11 +92,10 @@ static json_t *forecast_json(const struct forecast *f)
 {
     static const char *const fits[] = {
         [FITS_NOW] = "now", [FITS_FREED] = "when-freed", [FITS_NOT] = "no"};
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:s}", "model", f->size, "format",
-                     f->quant ? f->quant : "", "weight_bytes", (json_int_t)f->weights,
-                     "memory_bytes", (json_int_t)f->memory, "bytes_per_token",
-                     (json_int_t)decode_work_bytes(&f->work), "tokens_per_s", f->tokens_per_s,
-                     "runs", fits[f->fits]);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:s}", "model", f->size, "format", f->quant,
+                     "weight_bytes", (json_int_t)f->weights, "memory_bytes", (json_int_t)f->memory,
+                     "bytes_per_token", (json_int_t)decode_work_bytes(&f->work), "tokens_per_s",
+                     f->tokens_per_s, "runs", fits[f->fits]);
 }
 
 static json_t *verdict_json(const struct doctor *d)

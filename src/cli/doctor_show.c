@@ -141,7 +141,7 @@ static void add_forecast(struct table *t, const struct forecast *f)
     char size[16];
     bool slow = f->tokens_per_s > 0 && f->tokens_per_s < FORECAST_SLOW;
     table_cell(t, str_of(f->size));
-    table_cell(t, str_of(f->quant ? f->quant : ""));
+    table_cell(t, str_of(f->quant));
     table_cell(t, str_of(term_size(f->memory, size)));
     if (f->tokens_per_s > 0)
         table_fmt(t, "%.1f", f->tokens_per_s);

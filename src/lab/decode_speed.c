@@ -25,9 +25,11 @@ struct shape {
 };
 static const struct shape wide = {2048, 8192, 32, 8, 0}, narrow = {512, 1536, 8, 2, 0};
 
+enum size { OF_MODEL, OF_KV, OF_FF };
+
 static const struct part {
     const char *name;
-    enum { OF_MODEL, OF_KV, OF_FF } rows, cols;
+    enum size rows, cols;
 } parts[] = {
     {"attn_q", OF_MODEL, OF_MODEL},      {"attn_k", OF_KV, OF_MODEL},   {"attn_v", OF_KV, OF_MODEL},
     {"attn_output", OF_MODEL, OF_MODEL}, {"ffn_gate", OF_FF, OF_MODEL}, {"ffn_up", OF_FF, OF_MODEL},
@@ -35,7 +37,7 @@ static const struct part {
 };
 enum { N_PARTS = sizeof parts / sizeof *parts };
 
-static uint32_t size_of(const struct shape *s, int which)
+static uint32_t size_of(const struct shape *s, enum size which)
 {
     return which == OF_FF ? s->d_ff : which == OF_KV ? s->n_head_kv * D_HEAD : s->d_model;
 }

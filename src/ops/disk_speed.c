@@ -26,12 +26,14 @@
 #define RANDOM_NS   700000000ull
 #define MIN_FREE    (2ull << 30)
 
+enum request { WRITE, READ, RANDOM };
+
 struct job {
     int fd;
     unsigned char *buffer; /* [N_THREADS][BLOCK] */
     uint32_t n_blocks;     /* of the file that are there */
     uint64_t deadline;
-    enum { WRITE, READ, RANDOM } what;
+    enum request what;
     atomic_uint next;
     atomic_uint done;
     atomic_int failed; /* errno of the first failure */
@@ -77,8 +79,8 @@ static void run_requests(void *arg, uint32_t id)
 }
 
 /* Requests a second; the time of a write goes on until the disk has it. */
-static bool time_requests(struct job *j, struct workers *team, int what, uint64_t ns, double *rate,
-                          struct err *e)
+static bool time_requests(struct job *j, struct workers *team, enum request what, uint64_t ns,
+                          double *rate, struct err *e)
 {
     uint64_t t0 = os_now_ns();
     j->what = what;

@@ -5,7 +5,7 @@
 
 #include "ops/verdict.h"
 
-enum { DOCTOR_FILES = 8 };
+enum { DOCTOR_FILES = 64 };
 
 struct doctor_params {
     const char *root; /* "", or a folder with the files of another machine */

@@ -103,6 +103,15 @@ const struct forecast *forecast_best(const struct forecast f[FORECASTS], double 
     return best;
 }
 
+/* The format of most bytes. */
+static const char *main_format(const struct decode_work *w)
+{
+    int most = 0;
+    for (int t = 1; t < DTYPE_COUNT; t++)
+        most = w->bytes[t] > w->bytes[most] ? t : most;
+    return dtype_name((enum dtype)most);
+}
+
 bool forecast_file(struct forecast *f, const char *name, const struct gguf *g, struct err *e)
 {
     struct memplan plan = {0};
@@ -119,6 +128,7 @@ bool forecast_file(struct forecast *f, const char *name, const struct gguf *g, s
             .n_logits = 1};
         memplan_of(&plan, g, m, &p);
         memplan_sum(&plan);
+        f->quant = main_format(&f->work);
         f->weights = plan.weights;
         f->memory = plan.total;
     }

@@ -17,7 +17,7 @@ enum fits {
 };
 
 struct forecast {
-    const char *size, *quant; /* "7B", "Q4_K_M"; of a file its name and NULL */
+    const char *size, *quant; /* "7B", "Q4_K_M"; of a file its name and the format of most bytes */
     uint64_t weights;         /* bytes of the file, nearly */
     uint64_t memory;          /* bytes with a context of 8192 tokens */
     struct decode_work work;

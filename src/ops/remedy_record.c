@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +55,8 @@ bool remedy_write_whole(const struct remedy_work *w, const char *path, struct st
     struct os_atomic_file f;
     if (!full_path(w, path, to, e) || !remedy_make_parent(to, e) || !os_atomic_open(&f, to, e))
         return false;
+    struct stat st; /* who may read it stays as it is */
+    f.mode = stat(to, &st) == 0 ? st.st_mode & 0777 : f.mode;
     bool ok = os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
     os_atomic_close(&f);
     return ok;

@@ -136,9 +136,22 @@ static void both_bound(void **state)
 
 #define ON_A_ROOT(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
 
+static void lists(void **state)
+{
+    static const char *const bad[] = {"", "x", "3-1", "4096", "0-99999999999", "1,,x", "-1"};
+    struct cpus c = {0};
+    (void)state;
+    assert_true(cpus_add_list(&c, STR("0-3,8,10-11\n")));
+    assert_int_equal(cpus_count(&c), 7);
+    assert_true(cpus_has(&c, 8) && cpus_has(&c, 11) && !cpus_has(&c, 9));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(cpus_add_list(&c, str_of(bad[i])));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists),
         ON_A_ROOT(threads_of_a_core_count_once),
         ON_A_ROOT(strange_lists_are_survived),
         ON_A_ROOT(quota_of_v2_bounds_at_every_level),

@@ -48,8 +48,8 @@ def parts(text):
 def reasons():
     if not os.path.exists(os.path.join(MODELS, "smollm2.gguf")):
         return "the model is not here"
-    if not os.path.exists(BUSYBOX):
-        return "busybox is not installed: scripts/setup test"
+    if not os.path.exists(BUSYBOX) or subprocess.run(["ldd", BUSYBOX], capture_output=True).returncode == 0:
+        return "busybox-static is not installed: scripts/setup test"
     if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "-n", "-p", "--fork", "true"], capture_output=True).returncode:
         return "needs root and namespaces"
     if os.environ.get("MOAT_SANITIZED"):

@@ -216,6 +216,10 @@ def here():
         isa = json.loads(moat("doctor", "--root", "/", "--json").out)["cpu"]["isa"]
         ok(isa == bench["isa"], "the words of /proc/cpuinfo say the same level", isa)
     f = os.path.join(DATA, "arch", "llama.gguf")
+    home = {"MOAT_HOME": os.path.join(WORK.name, "home")}
+    moat("import", f, "--name", "tiny:one", env=home)
+    mine = json.loads(moat("doctor", "--no-measure", "--json", env=home).out)["models"]
+    ok((mine[0]["model"], mine[0]["bytes_per_token"], mine[1]["model"]) == ("tiny:one", d["models"][0]["bytes_per_token"], "0.6B"), "the models of the store come first", mine[:2])
     ok(d["models"][0]["model"] == f and 0 < d["models"][0]["bytes_per_token"] < os.path.getsize(f), "a model that is named is in the list", d["models"][0])
 
 

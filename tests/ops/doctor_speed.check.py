@@ -34,10 +34,19 @@ def forecast(paths):
     return {m["model"]: m["tokens_per_s"] for m in listed[:len(paths)]}
 
 
+def count(path):
+    """The list's 1.5B is this very shape: what its weights and memory are counted to is what the file has."""
+    listed = json.loads(moat("doctor", "--json", "--no-measure", path).out)["models"]
+    f, l = listed[0], next(m for m in listed[1:] if (m["model"], m["format"]) == ("1.5B", "Q4_K_M"))
+    ok(f["bytes_per_token"] == l["bytes_per_token"] and abs(f["memory_bytes"] / l["memory_bytes"] - 1) < 0.02, "1.5B: bytes and memory are those of a file", (f, l))
+
+
 if os.environ.get("MOAT_SANITIZED"):
     skip("forecast against measurement", "instrumented code has another speed")
     done()
 paths = list(models())
+if paths and "1.5b" in paths[-1]:
+    count(paths[-1])
 ratios = {p: [] for p in paths}
 for _ in range(ROUNDS if paths else 0):
     said = forecast(paths)

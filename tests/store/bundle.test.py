@@ -114,6 +114,18 @@ def cutting():
     with_parts("a part is too long: named", lambda: file(WORK.name, parts[2], keep[parts[2]] + b"x"), "p.moat.003")
     with_parts("two parts are swapped: seen", lambda: (file(WORK.name, parts[1], keep[parts[2]].ljust(36 << 10, b"\0")[:36 << 10]), len(parts) > 3 and file(WORK.name, parts[2], keep[parts[1]])), "damaged")
 
+    wrong = []
+    for _ in range(FLIPS // 5):
+        p = rng.choice(parts)
+        bad = bytearray(keep[p])
+        bad[rng.randrange(len(bad))] ^= 1 << rng.randrange(8)
+        file(WORK.name, p, bytes(bad))
+        r = install("p.moat", "never")
+        if r.status != 4 or os.path.exists(at("never")):
+            wrong.append((p, str(r)))
+        file(WORK.name, p, keep[p])
+    ok(not wrong, f"{FLIPS // 5} flipped bits in any part: refused, nothing written", wrong)
+
 
 def flipping():
     """Any byte of any region, to any other value; ends cut, bytes added."""
