@@ -35,7 +35,7 @@ def real(name):
                           ("cut by max_tokens", ["--temperature", 0, "--max-tokens", 37]), ("ended by a stop", ["--temperature", 0, "--stop-sequences", "sub"]),
                           ("at the end of the context", ["--temperature", 0, "--context", 230, "--max-tokens", 0]),
                           ("over the end of the context", ["--temperature", 0, "--context", 200, "--context-shift", "--max-tokens", 100]),
-                          ("in F32", ["--temperature", 0, "--exact", "--kv", "f32"]), ("on one thread", ["--temperature", 0, "--threads", 1])):
+                          ("in F32", ["--temperature", 0, "--exact", "--kv-type", "f32"]), ("on one thread", ["--temperature", 0, "--threads", 1])):
         same, on, off = alike(name_path(name), CODE, "--max-tokens", 80, *options)
         ok(same, f"{name}, {what}: the same answer", f"{on}\n{off}")
     same, on, off = alike(name_path(name), CODE, "--temperature", 0, "--max-tokens", 80)
