@@ -101,7 +101,9 @@ static bool run(char **argv, struct err *e)
                             ? grammar_from_schema(buf_view(&text), &as, e)
                             : NULL;
     struct walk w = {.v = v, .random = 1, .us = mem_new(MOST, sizeof *w.us, e)};
-    struct mask_set *set = g && w.us ? mask_set_new(g, v, tree, v->n_tokens, e) : NULL;
+    struct mask_plain json = {0};
+    bool made = g && w.us && mask_plain_json(&json, tree, (v->n_tokens + 31) / 32, e);
+    struct mask_set *set = made ? mask_set_new(g, v, tree, &json, v->n_tokens, e) : NULL;
     w.mask = set ? token_mask_new(set, e) : NULL;
     uint32_t answers = (uint32_t)atol(argv[3]), tokens = (uint32_t)atol(argv[4]), first = 0;
     bool ok = w.mask != NULL;
@@ -116,6 +118,7 @@ static bool run(char **argv, struct err *e)
     }
     token_mask_free(w.mask);
     mask_set_free(set);
+    mask_plain_clear(&json);
     mem_free(w.us);
     grammar_free(g);
     token_tree_free(tree);

@@ -4,7 +4,7 @@
 
 usage: bench/serve.py [--rounds 3] [--only SUBSTRING] [--peers DIR] [--models DIR] [--dry]
 Through HTTP, turn by turn with `moat bench` or the peer: one stream against `moat bench` decode (greedy, and with
-temperature 0.8, top_k 40, top_p 0.95); eight streams at once against llama.cpp's decode of eight sequences; the second
+temperature 0.8, top_k 40, top_p 0.95), both without guessing ahead; eight streams at once against llama.cpp's decode of eight sequences; the second
 turn over a history of 4,000 tokens; a cancel amid a long prompt; the wait of a newcomer behind one. --dry, --only: prints only.
 Tokens are counted from the first event of a stream to its last. Run it on a machine that does nothing else.
 """
@@ -101,7 +101,7 @@ def row(o, what, pairs):
 
 def single(o, label, path, n, bodies):
     lines = []
-    with Server(path, "--context", 1024, "--parallel", 8) as s:
+    with Server(path, "--context", 1024, "--parallel", 8, "--speculation", "off") as s:
         for kind, body in bodies:
             one_stream(s, body, 16)
             depth = s.post("/completion", dict(body, n_predict=1)).json()["tokens_evaluated"]
@@ -116,7 +116,7 @@ def single(o, label, path, n, bodies):
 def eight(o):
     pairs, own = [], []
     bodies = [{"prompt": STORY + f" said {i}", "temperature": 0, "logit_bias": {"2": -100}} for i in range(8)]
-    with Server(SMOLLM2, "--context", 512, "--parallel", 8) as s:
+    with Server(SMOLLM2, "--context", 512, "--parallel", 8, "--speculation", "off") as s:
         many_streams(s, bodies, 16)
         for _ in range(o.rounds):
             r = last_json([os.path.join(o.peers, "bin", "python"), os.path.join(ROOT, "bench", "peer_batch.py"), SMOLLM2, "-b", "8", "-n", "96", "-d", "18"])

@@ -7,9 +7,12 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/self.h"
 
 enum { IN_READ, IN_WRITE, OUT_READ, OUT_WRITE, N_PIPE, ABOVE = 16 };
 
@@ -31,11 +34,38 @@ static bool lift(const int *fds, size_t n, int *out)
     return true;
 }
 
+enum { MOST_WORDS = 16 };
+
+/* What starts this program anew with argv: through the loader where it was started so. */
+static bool command_of(const char *const argv[], struct self *self, char folder[PATH_MAX],
+                       const char *words[MOST_WORDS])
+{
+    struct err ignored;
+    size_t n = 0;
+    if (self_find(self, &ignored) && self->by_loader) {
+        snprintf(folder, PATH_MAX, "%s", self->program);
+        *strrchr(folder, '/') = '\0';
+        const char *const before[] = {argv[0],   "--library-path", folder,
+                                      "--argv0", argv[0],          self->program};
+        for (; n < sizeof before / sizeof *before; n++)
+            words[n] = before[n];
+        argv++;
+    }
+    while (*argv && n + 1 < MOST_WORDS)
+        words[n++] = *argv++;
+    words[n] = NULL;
+    return *argv == NULL;
+}
+
 static int spawn(struct child *c, const char *const argv[], const int *pipes, const int *fds,
                  size_t n)
 {
     posix_spawn_file_actions_t actions;
+    struct self self;
+    char folder[PATH_MAX];
+    const char *words[MOST_WORDS];
     pid_t pid = 0;
+    must(command_of(argv, &self, folder, words)); /* commands of ours are short */
     int rc = posix_spawn_file_actions_init(&actions);
     if (rc != 0)
         return rc;
@@ -45,7 +75,7 @@ static int spawn(struct child *c, const char *const argv[], const int *pipes, co
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = posix_spawn_file_actions_adddup2(&actions, fds[i], CHILD_FDS + (int)i);
     if (rc == 0)
-        rc = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, (char *const *)(uintptr_t)argv,
+        rc = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, (char *const *)(uintptr_t)words,
                          environ);
     posix_spawn_file_actions_destroy(&actions);
     c->pid = rc == 0 ? pid : 0;

@@ -7,7 +7,6 @@
 
 #include "base/cgroup.h"
 #include "base/os.h"
-#include "base/str.h"
 
 /* A part of a list of CPUs: "7", or "4-7". */
 static bool read_range(struct str part, uint64_t *from, uint64_t *to)
@@ -17,6 +16,27 @@ static bool read_range(struct str part, uint64_t *from, uint64_t *to)
         return false;
     *to = *from;
     return part.n == 0 || str_to_u64(part, to);
+}
+
+bool cpus_add_list(struct cpus *c, struct str list)
+{
+    struct str rest = str_trim(list), part;
+    uint64_t from, to;
+    while (str_cut(&rest, ',', &part)) {
+        if (!read_range(part, &from, &to) || to < from || to >= CPUS_MAX)
+            return false;
+        for (uint64_t cpu = from; cpu <= to; cpu++)
+            cpus_add(c, (uint32_t)cpu);
+    }
+    return true;
+}
+
+uint32_t cpus_count(const struct cpus *c)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < sizeof c->bit / sizeof *c->bit; i++)
+        n += (uint32_t)__builtin_popcountll(c->bit[i]);
+    return n;
 }
 
 /* Whether an allowed CPU of a lower number is a thread of the same core. */

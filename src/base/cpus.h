@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 #define CPUS_MAX 4096u
 
 /* The CPUs a process may use. Zeroed: none. */
@@ -26,6 +28,10 @@ static inline bool cpus_has(const struct cpus *c, uint32_t cpu)
 {
     return cpu < CPUS_MAX && (c->bit[cpu / 64] >> cpu % 64 & 1);
 }
+
+/* Adds those of a list such as "0-3,8,10-11", as the kernel writes it; false: it is none. */
+bool cpus_add_list(struct cpus *c, struct str list);
+uint32_t cpus_count(const struct cpus *c);
 
 /* Distinct cores among them; a CPU whose core is not known is one of its own. root: "", or a folder
  * that holds /sys and /proc for a test. */

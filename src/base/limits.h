@@ -66,5 +66,10 @@
 #define LIMIT_HTTP_DOCUMENT    (8u << 20)     /* a manifest or list read over HTTP */
 #define LIMIT_LINE_BYTES       (16u << 20)    /* one message between the roles */
 #define LIMIT_RETRY_S          600u           /* a pause that a server may ask for */
+#define LIMIT_BUNDLE_BYTES     (4ull << 40)   /* a bundle, and each file in it */
+#define LIMIT_BUNDLE_LIST      (32u << 20)    /* its list of files */
+#define LIMIT_BUNDLE_HEAD      (34u << 20)    /* the list with header and signature */
+#define LIMIT_BUNDLE_FILES     4096u          /* files in it */
+#define LIMIT_BUNDLE_PARTS     999u           /* parts it is cut into */
 
 #endif

@@ -32,8 +32,13 @@ void os_map_forget(const void *p, uint64_t n);
 
 /* Starts reading a part of a file mapping, without waiting for it. */
 void os_map_prefetch(const void *p, uint64_t n);
-/* Asks for large pages, on anonymous memory that will be used as a whole. */
-void os_use_large_pages(void *p, uint64_t n);
+/* Asks for large pages, where all of it will be used. For anonymous memory; for a file mapping it
+ * says in what pieces the file is to be read, and what already is in the cache stays as it is. */
+void os_use_large_pages(const void *p, uint64_t n);
+#define OS_LARGE_PAGE ((uint64_t)2 << 20) /* of most systems; a file is aligned and written so */
+/* Has the memory of these pages (from mem_new_lazy) made now, rather than one by one at first use.
+ */
+void os_touch(void *p, uint64_t n);
 
 /* Which file it is and when it last changed: differs after any write to it. */
 struct os_file_id {

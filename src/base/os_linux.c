@@ -93,9 +93,20 @@ void os_map_prefetch(const void *p, uint64_t n)
         madvise((void *)from, (uintptr_t)p + n - from, MADV_WILLNEED);
 }
 
-void os_use_large_pages(void *p, uint64_t n)
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* since Linux 5.14; an older one refuses it */
+#endif
+
+void os_touch(void *p, uint64_t n)
 {
-    madvise(p, n, MADV_HUGEPAGE); /* no harm where there are none */
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    if (n)
+        madvise(p, (n + page - 1) / page * page, MADV_POPULATE_WRITE);
+}
+
+void os_use_large_pages(const void *p, uint64_t n)
+{
+    madvise((void *)(uintptr_t)p, n, MADV_HUGEPAGE); /* no harm where there are none */
 }
 
 static int64_t ns_of(struct timespec t)

@@ -10,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/pull_opts.h"
 #include "cli/table.h"
+#include "fetch/role.h"
 #include "fetch/url.h"
 
 static struct {
@@ -66,36 +67,52 @@ static bool network(const struct catalog_source *s, struct fetch_job *job, struc
     struct url u;
     *job = o.net.job;
     if (!job->ca)
-        job->ca = pull_private_ca();
+        job->ca = fetch_private_ca();
     if (!url_is(s->origin))
         return true;
     return url_parse(&u, s->origin, e) && pull_auth(&o.net, &u, job, e);
 }
 
-/* Fetches and checks one; what is kept of it is raised in *s. */
-static bool renew(struct catalog_source *s, const struct store *store, struct err *e)
+/* A catalogue on its way. It is fetched before the store is locked: a slow network holds up nobody
+ * else. */
+struct fetched {
+    struct buf document, signatures;
+};
+
+static void fetched_clear(struct fetched *f)
+{
+    buf_clear(&f->document);
+    buf_clear(&f->signatures);
+}
+
+static bool bring(const struct catalog_source *s, struct fetched *f, struct err *e)
 {
     struct fetch_job *job = mem_new(1, sizeof *job, e);
-    struct buf document = {0}, signatures = {0};
-    struct catalog c;
+    *f = (struct fetched){0};
     if (!job)
         return false;
     interrupt_begin();
-    bool ok =
-        network(s, job, e) && catalog_fetch(s, job, interrupt_flag(), &document, &signatures, e);
+    bool ok = network(s, job, e) &&
+              catalog_fetch(s, job, interrupt_flag(), &f->document, &f->signatures, e);
     interrupt_end();
-    ok = ok &&
-         catalog_accept(s, buf_view(&document), buf_view(&signatures), (int64_t)time(NULL), &c, e);
-    if (ok) {
-        ok = catalog_keep(s, store, buf_view(&document), buf_view(&signatures), e);
-        s->seen = c.terms.version;
+    mem_free(job);
+    return ok;
+}
+
+/* Checks it and keeps it, and notes its version; with the store locked. */
+static bool take(struct catalog_source *s, const struct fetched *f, const struct store *store,
+                 struct err *e)
+{
+    struct catalog c;
+    struct str document = buf_view(&f->document), signatures = buf_view(&f->signatures);
+    if (!catalog_accept(s, document, signatures, (int64_t)time(NULL), &c, e))
+        return false;
+    bool ok = catalog_keep(s, store, document, signatures, e);
+    s->seen = c.terms.version;
+    if (ok)
         printf(_("catalogue %s: version %llu, %zu models\n"), s->name,
                (unsigned long long)c.terms.version, c.n);
-        catalog_clear(&c);
-    }
-    buf_clear(&document);
-    buf_clear(&signatures);
-    mem_free(job);
+    catalog_clear(&c);
     return ok;
 }
 
@@ -150,67 +167,111 @@ static bool take_name(struct catalog_source *s, struct err *e)
     return true;
 }
 
-static bool add(const char *origin, struct err *e)
+/* The list, changed by fn while nobody else changes it. */
+static bool change(bool (*fn)(struct catalogs *list, const struct store *s, void *arg,
+                              struct err *e),
+                   void *arg, struct err *e)
 {
     struct store store;
     struct catalogs list = {0};
     struct os_lock lock = {.fd = -1};
-    struct catalog_source s = {0};
-    if (strcmp(origin, CATALOG_BUILT_IN) != 0 &&
-        (!take_name(&s, e) || !take_keys(&s, e) || !take_origin(&s, origin, e))) {
-        mem_free(s.key);
-        return false;
-    }
     bool ok = store_open(&store, true, e) && store_lock(&store, &lock, e) &&
-              catalogs_read(&list, &store, e);
-    if (ok && !s.origin)
-        list.no_built_in = false;
-    else if (ok)
-        ok = catalogs_add(&list, &s, e) && renew(&list.v[list.n - 1], &store, e);
-    ok = ok && catalogs_write(&list, &store, e);
+              catalogs_read(&list, &store, e) && fn(&list, &store, arg, e) &&
+              catalogs_write(&list, &store, e);
     os_lock_close(&lock);
     catalogs_clear(&list);
+    return ok;
+}
+
+struct addition {
+    struct catalog_source s;
+    struct fetched f;
+};
+
+static bool add_one(struct catalogs *list, const struct store *s, void *arg, struct err *e)
+{
+    struct addition *a = arg;
+    struct catalog_source source = a->s;
+    a->s = (struct catalog_source){0}; /* the list has it now, or it is freed */
+    return catalogs_add(list, &source, e) && take(&list->v[list->n - 1], &a->f, s, e);
+}
+
+static bool add_built_in(struct catalogs *list, const struct store *s, void *arg, struct err *e)
+{
+    (void)s;
+    (void)arg;
+    (void)e;
+    list->no_built_in = false;
+    return true;
+}
+
+static bool add(const char *origin, struct err *e)
+{
+    struct addition a = {0};
+    if (strcmp(origin, CATALOG_BUILT_IN) == 0)
+        return change(add_built_in, NULL, e);
+    bool ok = take_name(&a.s, e) && take_keys(&a.s, e) && take_origin(&a.s, origin, e) &&
+              bring(&a.s, &a.f, e) && change(add_one, &a, e);
+    mem_free(a.s.key);
+    mem_free(a.s.origin);
+    fetched_clear(&a.f);
     return ok;
 }
 
 /* --- update, remove -----------------------------------------------------------------------------
  */
 
+struct renewal {
+    const char *name;
+    struct fetched f;
+};
+
+static bool renew_one(struct catalogs *list, const struct store *s, void *arg, struct err *e)
+{
+    struct renewal *r = arg;
+    struct catalog_source *source = catalogs_get(list, str_of(r->name));
+    return source ? take(source, &r->f, s, e)
+                  : fail(e, ERR_NOT_FOUND, "there is no catalogue %s; moat catalog list shows them",
+                         r->name);
+}
+
+static bool renew(const struct catalog_source *s, struct err *e)
+{
+    struct renewal r = {.name = s->name};
+    bool ok = bring(s, &r.f, e) && change(renew_one, &r, e);
+    fetched_clear(&r.f);
+    return ok;
+}
+
 /* All of them are tried; the first error counts. */
 static bool update(const char *name, struct err *e)
 {
     struct store store;
     struct catalogs list = {0};
-    struct os_lock lock = {.fd = -1};
-    bool ok = store_open(&store, true, e) && store_lock(&store, &lock, e) &&
-              catalogs_read(&list, &store, e);
+    bool ok = store_open(&store, false, e) && catalogs_read(&list, &store, e);
     if (ok && name && !catalogs_get(&list, str_of(name)))
         ok = fail(e, ERR_NOT_FOUND, "there is no catalogue %s; moat catalog list shows them", name);
     for (size_t i = 0; ok && i < list.n; i++) {
         struct err why = {0};
-        if ((name && strcmp(name, list.v[i].name) != 0) || renew(&list.v[i], &store, &why))
+        if ((name && strcmp(name, list.v[i].name) != 0) || renew(&list.v[i], &why))
             continue;
         if (!e->code)
             *e = why;
         else
             opts_report(&why);
     }
-    ok = ok && catalogs_write(&list, &store, e);
-    os_lock_close(&lock);
     catalogs_clear(&list);
     return ok && !e->code;
 }
 
+static bool drop_one(struct catalogs *list, const struct store *s, void *arg, struct err *e)
+{
+    return catalogs_remove(list, s, str_of(arg), e);
+}
+
 static bool remove_one(const char *name, struct err *e)
 {
-    struct store store;
-    struct catalogs list = {0};
-    struct os_lock lock = {.fd = -1};
-    bool ok = store_open(&store, true, e) && store_lock(&store, &lock, e) &&
-              catalogs_read(&list, &store, e) && catalogs_remove(&list, &store, str_of(name), e) &&
-              catalogs_write(&list, &store, e);
-    os_lock_close(&lock);
-    catalogs_clear(&list);
+    bool ok = change(drop_one, (void *)(uintptr_t)name, e);
     if (ok)
         printf(_("catalogue %s is no longer used\n"), name);
     return ok;

@@ -12,7 +12,7 @@
 
 struct options {
     const char *verb, *which;
-    bool json, helped;
+    bool is_operator, json, helped;
 };
 
 static bool parse(struct options *o, int argc, char **argv, struct err *e)
@@ -20,7 +20,11 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     const char *words[2] = {NULL, NULL};
     struct args args = {words, 0};
     const struct opt table[] = {
-        {"json", 0, OPT_FLAG, &o->json, NULL, N_("print one JSON object"), 0, 0, NULL}, {0}};
+        {"operator", 0, OPT_FLAG, &o->is_operator, NULL,
+         N_("of add: who has the key may also pull, copy and delete models over the API"), 0, 0,
+         NULL},
+        {"json", 0, OPT_FLAG, &o->json, NULL, N_("print one JSON object"), 0, 0, NULL},
+        {0}};
     if (!opts_parse(&cmd_key, (const struct opt *const[]){table, NULL}, argc, argv, &args, 1, 2,
                     &o->helped, e))
         return false;
@@ -34,6 +38,8 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
                     o->verb);
     if (list && o->which)
         return fail(e, ERR_USAGE, "moat key list takes no name");
+    if (o->is_operator && strcmp(o->verb, "add") != 0)
+        return fail(e, ERR_USAGE, "--operator is of moat key add");
     return list || o->which || fail(e, ERR_USAGE, "moat key %s needs a name", o->verb);
 }
 
@@ -65,7 +71,8 @@ static json_t *object(const struct key *k)
 {
     char when[32];
     iso(k->created, when);
-    return json_pack("{ss ss ss}", "id", k->id, "name", k->name, "created", when);
+    return json_pack("{ss ss ss ss*}", "id", k->id, "name", k->name, "created", when, "role",
+                     k->is_operator ? "operator" : NULL);
 }
 
 static bool list(const struct options *o, const struct keys *k, struct err *e)
@@ -81,7 +88,8 @@ static bool list(const struct options *o, const struct keys *k, struct err *e)
     for (uint32_t i = 0; i < k->n; i++) {
         char when[32];
         iso(k->v[i].created, when);
-        printf("%s  %s  %s\n", k->v[i].id, when, k->v[i].name);
+        printf("%s  %s  %s%s\n", k->v[i].id, when, k->v[i].name,
+               k->v[i].is_operator ? _(" (operator)") : "");
     }
     return true;
 }
@@ -110,8 +118,8 @@ static bool change(const struct options *o, struct keys *k, const char *path, st
     char text[KEY_TEXT + 1];
     struct key gone;
     bool add = strcmp(o->verb, "add") == 0;
-    bool ok =
-        add ? keys_add(k, str_of(o->which), text, e) : keys_remove(k, str_of(o->which), &gone, e);
+    bool ok = add ? keys_add(k, str_of(o->which), o->is_operator, text, e)
+                  : keys_remove(k, str_of(o->which), &gone, e);
     if (!ok || !keys_write(k, path, e))
         return false;
     if (add)

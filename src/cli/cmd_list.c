@@ -8,12 +8,13 @@
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "cli/term.h"
+#include "store/foreign.h"
 #include "store/manifest.h"
 
 enum { SHORT_DIGEST = 12 };
 
 struct options {
-    bool json, helped;
+    bool all, json, helped;
 };
 
 struct listing {
@@ -51,6 +52,30 @@ static bool add_model(void *arg, const struct name *name, const struct manifest 
     return true;
 }
 
+/* Of other programs: run where they lie. */
+static bool add_foreign(void *arg, const struct foreign *f)
+{
+    struct listing *l = arg;
+    char size[16], when[32] = "", iso[32] = "", digest[DIGEST_HEX + 8] = "";
+    struct tm t;
+    time_t at = (time_t)f->modified;
+    if (localtime_r(&at, &t))
+        strftime(when, sizeof when, "%Y-%m-%d %H:%M", &t);
+    if (gmtime_r(&at, &t))
+        strftime(iso, sizeof iso, "%Y-%m-%dT%H:%M:%SZ", &t);
+    if (f->has_digest)
+        snprintf(digest, sizeof digest, "sha256:%s", f->digest.hex);
+    l->n++;
+    table_cell(&l->table, str_of(f->name));
+    table_cell(&l->table, str_of(term_size(f->size, size)));
+    table_fmt(&l->table, "%.*s", SHORT_DIGEST, f->has_digest ? f->digest.hex : "");
+    table_cell(&l->table, str_of(when));
+    json_array_append_new(l->models, json_pack("{s:s, s:I, s:s, s:s, s:s}", "name", f->name, "size",
+                                               (json_int_t)f->size, "digest", digest, "modified",
+                                               iso, "source", f->path));
+    return true;
+}
+
 static bool print_json(json_t *models, struct err *e)
 {
     struct buf out;
@@ -73,6 +98,8 @@ static bool run(const struct options *o, int *status, struct err *e)
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         table_cell(&l.table, str_of(_(heads[i])));
     bool ok = store_open(&s, false, e) && manifest_each(&s, add_model, &l, e);
+    if (ok && o->all)
+        foreign_each(add_foreign, &l);
     if (ok && o->json)
         ok = print_json(l.models, e);
     else if (ok && l.n)
@@ -93,6 +120,9 @@ static int main_list(int argc, char **argv)
     struct err e = {0};
     int status = 0;
     const struct opt table[] = {
+        {"all", 'a', OPT_FLAG, &o.all, NULL,
+         N_("also what Ollama, Hugging Face's libraries and LM Studio keep on this machine"), 0, 0,
+         NULL},
         {"json", 0, OPT_FLAG, &o.json, NULL, N_("print one JSON object"), 0, 0, NULL},
         {0},
     };
@@ -108,6 +138,9 @@ const struct command cmd_list = {
     .name = "list",
     .args = "",
     .summary = N_("list the models there are"),
-    .detail = N_("Also called moat ls."),
+    .detail =
+        N_("Also called moat ls. What --all shows can be run by the name shown, where it lies: "
+           "moat run ollama:qwen3:8b, moat run hf:ORG/REPO/FILE.gguf, moat run "
+           "lmstudio:PUBLISHER/REPO/FILE.gguf."),
     .run = main_list,
 };

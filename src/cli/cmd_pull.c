@@ -111,7 +111,7 @@ static int main_pull(int argc, char **argv)
 
 const struct command cmd_pull = {
     .name = "pull",
-    .args = "NAME[:TAG]|URL|hf:...|ms:...|ollama:...|oci:...",
+    .args = "NAME[:TAG]|URL|hf:...|ms:...|ollama:...|oci:...|moat:...",
     .summary = N_("fetch a model from the network and keep it"),
     .detail =
         N_("The file is fetched over several connections, checked, and kept in $MOAT_HOME "
@@ -122,8 +122,9 @@ const struct command cmd_pull = {
            "NAME[:TAG] is looked up in the catalogues: the one that is part of moat and those "
            "that moat catalog add brought; moat catalog search shows what there is.\n\n"
            "Besides addresses it takes hf:ORG/REPO/FILE.gguf (Hugging Face), "
-           "ms:ORG/REPO/FILE.gguf (ModelScope), ollama:MODEL[:TAG] and "
-           "oci:HOST/REPOSITORY[:TAG]; these say themselves which SHA-256 the file has. "
+           "ms:ORG/REPO/FILE.gguf (ModelScope), ollama:MODEL[:TAG], "
+           "oci:HOST/REPOSITORY[:TAG] and moat:HOST/NAME[:TAG] (a moat mirror); these say "
+           "themselves which SHA-256 the file has. "
            "HF_ENDPOINT, MODELSCOPE_DOMAIN and HF_TOKEN are honoured.\n\n"
            "Proxies are taken from https_proxy, http_proxy, all_proxy and no_proxy, a private "
            "CA also from SSL_CERT_FILE. A user and password may stand in the address; they "

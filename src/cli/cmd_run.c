@@ -260,7 +260,8 @@ static bool open_generator(struct session *s, struct err *e)
                                 .threads = o.threads,
                                 .precision = o.precision,
                                 .pack = &main.packs.params,
-                                .grammar = o.grammar || o.schema || s->tools};
+                                .grammar = o.grammar || o.schema || s->tools,
+                                .opening = s->opening};
     if (draft.file)
         load.draft = (struct load_draft){draft.file, &draft.packs.params};
     s->generator = generator_open(main.file, &s->settings, &load, &s->plan, e);
@@ -351,7 +352,7 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
     bool chat = !o.prompt && term_is(STDIN_FILENO);
     settings_init(&s.settings);
     bool ok = check_options(chat, e) && pull_offer(o.model, o.pull, e) && read_tools(&s, e) &&
-              open_model_settings(o.model, &s.settings, e) &&
+              open_model_settings(o.model, &s.settings, &s.opening, e) &&
               setting_opts_apply(so, o.config, &s.settings, e);
     if (ok && chat) {
         signal(SIGPIPE, SIG_IGN); /* the terminal is put in order before leaving */
@@ -362,6 +363,7 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
     generator_close(s.generator);
     grammar_free(s.grammar);
     json_decref(s.tools);
+    json_decref(s.opening);
     settings_clear(&s.settings);
     return ok;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* moat verify: are the stored bytes still those that were imported? */
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,12 +10,15 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "cli/thin_model.h"
+#include "engine/packed_file.h"
 #include "store/manifest.h"
+#include "store/thin.h"
 
 struct check {
     const struct store *store;
     struct progress bar;
-    json_t *models; /* NULL: text */
+    json_t *models, *packs; /* NULL: text */
     int status;
     struct err *e; /* of a check that was stopped */
     bool stopped;
@@ -32,13 +36,18 @@ static bool rehash(struct check *c, const struct manifest *m, struct err *e)
 {
     struct digest d;
     const struct store_progress progress = {on_progress, &c->bar};
+    bool thin = false, ok;
     int fd = blob_open(c->store, &m->digest, e);
-    if (fd < 0)
+    if (fd < 0 && !(thin = thin_exists(c->store, &m->digest)))
         return err_at(e, "%s", m->name.text);
-    progress_start(&c->bar, m->name.text, m->size);
-    bool ok = blob_hash(fd, m->name.text, &progress, &d, e);
-    progress_end(&c->bar);
-    close(fd);
+    if (thin) {
+        ok = thin_model_hash(c->store, m, &d, e) || err_at(e, "%s", m->name.text);
+    } else {
+        progress_start(&c->bar, m->name.text, m->size);
+        ok = blob_hash(fd, m->name.text, &progress, &d, e);
+        progress_end(&c->bar);
+        close(fd);
+    }
     if (ok && strcmp(d.hex, m->digest.hex) != 0)
         return fail(e, ERR_CORRUPT,
                     "%s: the stored bytes are damaged: their SHA-256 is %s, not %s; import the "
@@ -68,6 +77,32 @@ static bool check_one(void *arg, const struct name *name, const struct manifest 
     return true;
 }
 
+/* --- packed weights ------------------------------------------------------------------------ */
+
+static void check_pack(struct check *c, const char *path)
+{
+    struct err e = {0};
+    if (packed_file_check(path, &e) || e.code == ERR_UNSUPPORTED || e.code == ERR_NOT_FOUND)
+        return;
+    c->status = opts_report(&e);
+    if (c->packs)
+        json_array_append_new(c->packs, json_pack("{s:s, s:s}", "file", path, "error", e.msg));
+}
+
+/* A pack that is damaged would make wrong answers of a model that is whole. */
+static void check_packs(struct check *c)
+{
+    char folder[STORE_PATH], path[STORE_PATH];
+    DIR *dir = opendir(store_path(c->store, folder, "packs"));
+    for (struct dirent *d; dir && !atomic_load(interrupt_flag()) && (d = readdir(dir));)
+        if (str_ends(str_of(d->d_name), STR(".pack")) && strlen(d->d_name) < 64)
+            check_pack(c, store_path(c->store, path, "packs/%s", d->d_name));
+    if (dir)
+        closedir(dir);
+}
+
+/* --- all of them --------------------------------------------------------------------------- */
+
 static bool check_named(struct check *c, const char *text, struct err *e)
 {
     struct name name;
@@ -79,11 +114,11 @@ static bool check_named(struct check *c, const char *text, struct err *e)
     return true;
 }
 
-static bool print_json(json_t *models, struct err *e)
+static bool print_json(json_t *models, json_t *packs, struct err *e)
 {
     struct buf out;
     buf_init(&out, LIMIT_JSON_BYTES);
-    json_t *j = json_pack("{s:O}", "models", models);
+    json_t *j = json_pack("{s:O, s:O}", "models", models, "damaged_packs", packs);
     bool ok = json_write(j, 0, &out, e);
     if (ok)
         puts(buf_c(&out));
@@ -95,16 +130,22 @@ static bool print_json(json_t *models, struct err *e)
 static bool run(const char *name, bool json, int *status, struct err *e)
 {
     struct store s;
-    struct check c = {.store = &s, .models = json ? json_array() : NULL, .e = e};
+    struct check c = {.store = &s,
+                      .models = json ? json_array() : NULL,
+                      .packs = json ? json_array() : NULL,
+                      .e = e};
     bool ok = store_open(&s, false, e);
     interrupt_begin();
     if (ok && name)
         ok = check_named(&c, name, e);
     else if (ok)
         ok = manifest_each(&s, check_one, &c, e);
+    if (ok && !name && !c.stopped)
+        check_packs(&c);
     interrupt_end();
-    ok = ok && !c.stopped && (!json || print_json(c.models, e));
+    ok = ok && !c.stopped && (!json || print_json(c.models, c.packs, e));
     json_decref(c.models);
+    json_decref(c.packs);
     *status = c.status;
     return ok;
 }
@@ -130,5 +171,8 @@ const struct command cmd_verify = {
     .name = "verify",
     .args = "[NAME[:TAG]]",
     .summary = N_("check the stored bytes of models against their SHA-256"),
+    .detail =
+        N_("Without a name all models are checked, and with them what is said of each and all "
+           "packed weights."),
     .run = main_verify,
 };

@@ -7,6 +7,8 @@
 
 extern const struct command cmd_bench;
 
+extern const struct command cmd_bundle;
+
 extern const struct command cmd_catalog;
 
 extern const struct command cmd_completion;
@@ -15,7 +17,15 @@ extern const struct command cmd_config;
 
 extern const struct command cmd_cp;
 
+extern const struct command cmd_create;
+
+extern const struct command cmd_doctor;
+
 extern const struct command cmd_embed;
+
+extern const struct command cmd_export;
+
+extern const struct command cmd_gc;
 
 extern const struct command cmd_grammar;
 
@@ -29,9 +39,13 @@ extern const struct command cmd_logits;
 
 extern const struct command cmd_mirror;
 
+extern const struct command cmd_pack;
+
 extern const struct command cmd_perplexity;
 
 extern const struct command cmd_pull;
+
+extern const struct command cmd_push;
 
 extern const struct command cmd_rm;
 

@@ -31,6 +31,12 @@ static const struct row {
     {NULL, &cmd_pull},
     {NULL, &cmd_import},
 
+    {NULL, &cmd_create},
+
+    {NULL, &cmd_export},
+
+    {NULL, &cmd_push},
+
     {NULL, &cmd_catalog},
 
     {NULL, &cmd_cp},
@@ -39,7 +45,11 @@ static const struct row {
 
     {NULL, &cmd_verify},
 
+    {NULL, &cmd_gc},
+
     {NULL, &cmd_mirror},
+
+    {NULL, &cmd_pack},
 
     {N_("Measuring and testing"), NULL},
     {NULL, &cmd_bench},
@@ -54,6 +64,10 @@ static const struct row {
     {NULL, &cmd_template},
 
     {N_("This program"), NULL},
+    {NULL, &cmd_doctor},
+
+    {NULL, &cmd_bundle},
+
     {NULL, &cmd_config},
     {NULL, &cmd_key},
 

@@ -14,11 +14,12 @@ struct gguf *open_model(const char *model, struct err *e)
     return ok ? r.gguf : NULL;
 }
 
-bool open_model_settings(const char *model, struct settings *s, struct err *e)
+bool open_model_settings(const char *model, struct settings *s, json_t **opening, struct err *e)
 {
     struct store store;
     struct name name;
     struct manifest m;
+    *opening = NULL;
     if (name_is_path(str_of(model)) || !name_parse(&name, str_of(model), NULL))
         return true;
     if (!store_open(&store, false, e))
@@ -28,6 +29,7 @@ bool open_model_settings(const char *model, struct settings *s, struct err *e)
     if (!manifest_read(&store, &name, &m, e))
         return false;
     bool ok = !m.settings || settings_from_json(s, m.settings, name.text, e);
+    *opening = json_incref(m.opening);
     manifest_clear(&m);
     return ok;
 }

@@ -9,9 +9,11 @@
 
 /* A path to a GGUF file, or the NAME[:TAG] of an imported model. */
 struct gguf *open_model(const char *model, struct err *e) MUST_USE;
-/* The settings an imported model was given (moat import --config) go into s; a file has none. An
+/* The settings a model of the store was given (moat import --config, moat create) go into s, the
+ * messages its conversations begin with into *opening (the caller's, or NULL); a file has none. An
  * absent model is left for open_model to report. */
-bool open_model_settings(const char *model, struct settings *s, struct err *e) MUST_USE;
+bool open_model_settings(const char *model, struct settings *s, json_t **opening,
+                         struct err *e) MUST_USE;
 
 /* The sum of memory on stderr, with what would make it fit. */
 void open_model_show_plan(const struct memplan *plan);

@@ -6,7 +6,6 @@
 
 #include "cli/open_model.h"
 #include "cli/opts.h"
-#include "serve/pack_path.h"
 
 static void show_progress(void *arg, uint64_t done, uint64_t total)
 {
@@ -19,11 +18,12 @@ static void show_progress(void *arg, uint64_t done, uint64_t total)
 
 bool packs_init(struct packs *p, const struct gguf *g, struct err *e)
 {
-    bool kept = false;
-    *p = (struct packs){.params = {.progress = show_progress, .progress_arg = p}};
-    if (!pack_path(g, p->path, &kept, e))
+    *p = (struct packs){0};
+    if (!pack_choose(&p->choice, g, e))
         return false;
-    p->params.path = kept ? p->path : NULL;
+    p->params = p->choice.params;
+    p->params.progress = show_progress;
+    p->params.progress_arg = p;
     return true;
 }
 
@@ -38,7 +38,7 @@ void packs_forget(const char *model)
     struct packs p;
     struct err ignored;
     struct gguf *g = open_model(model, &ignored);
-    if (g && packs_init(&p, g, &ignored) && p.params.path)
+    if (g && packs_init(&p, g, &ignored) && p.params.path && !p.params.required)
         unlink(p.params.path);
     gguf_close(g);
 }

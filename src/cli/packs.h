@@ -7,10 +7,10 @@
 
 #include "cli/progress.h"
 #include "lab/lab.h"
-#include "store/store.h"
+#include "serve/pack_path.h"
 
 struct packs {
-    char path[STORE_PATH];
+    struct pack_choice choice;
     struct progress progress;
     bool started;
     struct packed_params

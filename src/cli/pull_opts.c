@@ -3,10 +3,10 @@
 #include "cli/pull_opts.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "fetch/role.h"
 #include "store/blob.h"
 
 enum { CONNECTIONS = 16, MOST_CONNECTIONS = 32, STALL_S = 30 };
@@ -20,18 +20,6 @@ static bool add_mirror(void *out, struct str value, struct err *e)
     return true;
 }
 
-const char *pull_private_ca(void)
-{
-    static const char *const variables[] = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
-                                            "CURL_CA_BUNDLE"};
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        const char *file = getenv(variables[i]);
-        if (file && *file)
-            return file;
-    }
-    return NULL;
-}
-
 void pull_options_init(struct pull_options *o)
 {
     *o = (struct pull_options){.job = {.connections = CONNECTIONS, .stall_s = STALL_S}};
@@ -41,7 +29,7 @@ static bool check(struct pull_options *o, struct err *e)
 {
     struct digest d;
     if (!o->job.ca)
-        o->job.ca = pull_private_ca();
+        o->job.ca = fetch_private_ca();
     if (o->job.root && !digest_parse(&d, str_of(o->job.root), NULL))
         return fail(e, ERR_USAGE, "the root of a hash tree has 64 hexadecimal digits");
     return true;

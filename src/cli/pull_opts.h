@@ -17,8 +17,6 @@ struct pull_options {
 
 /* As without any option. */
 void pull_options_init(struct pull_options *o);
-/* The file of CA certificates that a variable names (SSL_CERT_FILE and others), or NULL. */
-const char *pull_private_ca(void);
 
 bool pull_options_parse(struct pull_options *o, const struct command *cmd, int argc, char **argv,
                         bool *helped, struct err *e) MUST_USE;

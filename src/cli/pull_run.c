@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "cli/pull_show.h"
 #include "cli/term.h"
+#include "fetch/role.h"
 #include "store/manifest.h"
 
 bool pull_run(struct pull_source *s, const struct pull_options *o, struct pull_request *q,
@@ -59,7 +60,7 @@ static bool fetch(const char *model, struct err *e)
     struct pull_source *s = mem_new(1, sizeof *s, e);
     pull_options_init(&o);
     o.what = model;
-    o.job.ca = pull_private_ca();
+    o.job.ca = fetch_private_ca();
     bool ok = s && pull_run(s, &o, &q, &r, e);
     if (s)
         pull_source_clear(s);

@@ -9,37 +9,6 @@
 #include "fetch/url.h"
 #include "store/upstream.h"
 
-/* "SmolLM2-135M.Q4_K_M.gguf" -> "SmolLM2-135M.Q4_K_M" */
-static bool name_of_file(const char *file, struct name *name, struct err *e)
-{
-    char text[NAME_PART + 1];
-    struct str s = str_of(file);
-    if (str_ends(s, STR(".gguf")))
-        s.n -= 5;
-    size_t n = 0;
-    for (size_t i = 0; i < s.n && n < NAME_PART; i++) {
-        char c = s.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     c == '.' || c == '_';
-        if (plain || n)
-            text[n++] = plain ? c : '-';
-    }
-    text[n] = '\0';
-    return name_parse(name, (struct str){text, n}, NULL) ||
-           fail(e, ERR_USAGE, "moat pull needs --name NAME[:TAG], what to call the model");
-}
-
-/* A model of a registry keeps its name and tag. */
-static bool name_of_ref(const struct upstream_ref *r, const char *file, struct name *name,
-                        struct err *e)
-{
-    char text[2 * NAME_PART + 300];
-    if (!r->name[0])
-        return name_of_file(file, name, e);
-    snprintf(text, sizeof text, "%s:%s", r->name, r->revision);
-    return name_parse(name, str_of(text), e);
-}
-
 bool pull_source_agree(struct pull_source *s, const char *text, const struct upstream *u,
                        struct err *e)
 {
@@ -66,11 +35,17 @@ static bool find(struct pull_source *s, struct pull_request *q, const char *text
             !pull_source_agree(s, text, u, e))
             return false;
         snprintf(out, LIMIT_URL_BYTES, "%s", u->url);
+        if (!q->renew)
+            q->renew = text;
+        if (u->root[0] && !q->job.root) { /* the first that names one */
+            snprintf(s->root, sizeof s->root, "%s", u->root);
+            q->job.root = s->root;
+        }
     } else if (!url_is(text)) {
         return fail(e, ERR_USAGE,
                     "\"%s\" is no address: write NAME[:TAG] of a catalogue, "
                     "https://HOST/FILE.gguf, hf:ORG/REPO/FILE.gguf, ms:ORG/REPO/FILE.gguf, "
-                    "ollama:MODEL[:TAG] or oci:HOST/REPOSITORY[:TAG]",
+                    "ollama:MODEL[:TAG], oci:HOST/REPOSITORY[:TAG] or moat:HOST/NAME[:TAG]",
                     text);
     } else if (url_parse(&parsed, text, e)) {
         snprintf(out, LIMIT_URL_BYTES, "%s", text);
@@ -106,7 +81,7 @@ static bool find_first(struct pull_source *s, const struct pull_options *o, stru
     snprintf(s->shown, sizeof s->shown, "%s", u->url[0] ? o->what : parsed.shown);
     q->source = s->shown;
     return o->name ? name_parse(&q->name, str_of(o->name), e)
-                   : name_of_ref(&u->ref, parsed.file, &q->name, e);
+                   : upstream_name(&u->ref, parsed.file, &q->name, e);
 }
 
 bool pull_source_find(struct pull_source *s, const struct pull_options *o, struct pull_request *q,

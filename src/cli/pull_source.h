@@ -11,6 +11,7 @@
 struct pull_source {
     char url[LIMIT_PULL_SOURCES][LIMIT_URL_BYTES];
     char shown[LIMIT_URL_BYTES]; /* of the first, for the manifest */
+    char root[DIGEST_HEX + 1];   /* of the hash tree, where a mirror names it */
     struct digest digest;
     bool has_digest, from_hub; /* from_hub: nobody but the hub vouches for the digest */
     struct catalog_hit hit;    /* hit.entry: the model of a catalogue, or NULL */

@@ -12,6 +12,7 @@ struct session {
     struct settings settings;
     struct grammar *grammar; /* the settings' */
     json_t *tools;           /* that a model may call; NULL: none */
+    json_t *opening;         /* messages that conversations begin with; NULL: none */
     const char *tool_choice; /* NULL: auto */
     bool said_unbound;       /* what of the tools cannot be bound has been said */
     struct memplan plan;

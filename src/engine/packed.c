@@ -16,6 +16,7 @@ static bool open_file(struct packed *p, const char *path, const struct packed_he
 {
     if (!packed_file_open(&p->map, &p->root, path, want, plan, NULL))
         return false;
+    os_use_large_pages(p->map.p, p->map.n);
     p->state = PACKED_FILE;
     p->leaves = packed_file_leaves(&p->map, want);
     p->data = p->map.p + want->data_at;
@@ -108,6 +109,20 @@ static bool open_planned(struct packed *p, const struct gguf *g, const struct pa
     return true;
 }
 
+/* (I1) The matrices of a thin file are holes: it is used with its pack or not at all. */
+static bool open_thin(struct packed *p, const struct gguf *g, const struct packed_params *params,
+                      const struct packed_plan *plan, struct err *e)
+{
+    struct packed_header want;
+    if (params && params->required && params->path &&
+        packed_header_init(&want, plan, g, params->digest, e) &&
+        open_file(p, params->path, &want, plan))
+        return true;
+    return fail(e, ERR_CORRUPT,
+                "the packed weights of this model are not there or damaged, and its file has none "
+                "of its own; pull or import it again");
+}
+
 bool packed_open(struct packed *p, struct model *m, const struct gguf *g,
                  const struct packed_params *params, struct workers *team, struct err *e)
 {
@@ -116,7 +131,9 @@ bool packed_open(struct packed *p, struct model *m, const struct gguf *g,
     if (!plan_init(&plan, m, e))
         return false;
     p->bytes = plan.bytes;
-    bool ok = plan.bytes == 0 || open_planned(p, g, params, &plan, team);
+    bool ok = g->thin           ? open_thin(p, g, params, &plan, e)
+              : plan.bytes == 0 ? true
+                                : open_planned(p, g, params, &plan, team);
     plan_clear(&plan);
     return ok;
 }
@@ -194,7 +211,7 @@ bool packed_open_threads(struct packed *p, struct model *m, const struct gguf *g
                          const struct packed_params *params, uint32_t n_threads, struct err *e)
 {
     *p = (struct packed){0};
-    if (!params)
+    if (!params && !g->thin)
         return true;
     struct workers *team = workers_new(n_threads, e);
     bool ok = team && packed_open(p, m, g, params, team, e);

@@ -32,6 +32,7 @@ enum packed_state {
 struct packed_params {
     const char *path;          /* of the pack, in an existing directory; NULL: pack into memory */
     const struct hash *digest; /* SHA-256 of the model file where it is known, or NULL */
+    bool required;             /* the file is thin: this very pack, or an error */
     /* Called by this thread while packing; may be NULL. */
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
@@ -49,7 +50,7 @@ struct packed {
     void *memory;
 };
 
-/* Fails only for lack of memory for its own small tables. */
+/* Fails only for lack of memory for its own small tables, and for a thin file without its pack. */
 bool packed_open(struct packed *p, struct model *m, const struct gguf *g,
                  const struct packed_params *params, struct workers *team, struct err *e) MUST_USE;
 /* The same with a team of its own for the time. params NULL: leaves the model as it is. */

@@ -8,8 +8,14 @@
 #include "base/mem.h"
 #include "compute/pack.h"
 
-#define VERSION      1
+#define VERSION      2
 #define HEADER_BYTES 4096u
+/* What is made and written at once: whole leaves, and a large page, so that the file is in the
+ * cache in large pages from the start. Small data are not worth the room that this takes. */
+#define PIECE_BYTES OS_LARGE_PAGE
+#define LARGE_DATA  (32 * PIECE_BYTES)
+
+_Static_assert(PIECE_BYTES % HASH_LEAF_BYTES == 0, "a leaf is in one piece");
 
 _Static_assert(sizeof(struct packed_header) <= HEADER_BYTES, "the header fits its page");
 _Static_assert(sizeof(struct packed_entry) == 40 && sizeof(struct packed_header) == 152,
@@ -36,7 +42,8 @@ bool packed_header_init(struct packed_header *h, const struct packed_plan *p, co
 {
     uint64_t n_leaves = plan_leaves(p);
     uint64_t index = p->n * sizeof *p->entry + n_leaves * sizeof(struct hash);
-    uint64_t data_at = HEADER_BYTES + (index + 4095) / 4096 * 4096;
+    uint64_t align = p->bytes < LARGE_DATA ? 4096 : PIECE_BYTES;
+    uint64_t data_at = (HEADER_BYTES + index + align - 1) / align * align;
     *h = (struct packed_header){.magic = "MOATPACK",
                                 .version = VERSION,
                                 .layout = R16_VERSION,
@@ -101,6 +108,58 @@ bool packed_file_open(struct os_map *map, struct hash *root, const char *path,
     return fail(e, ERR_CORRUPT, "%s does not belong to this model file as it is now", path);
 }
 
+/* --- checking -----------------------------------------------------------------------------------
+ */
+
+/* (I1) Every size of the header fits the file before anything behind it is read. */
+static bool header_fits(const struct packed_header *h, uint64_t n)
+{
+    uint64_t room = n > HEADER_BYTES ? n - HEADER_BYTES : 0;
+    return h->file_bytes == n && h->data_at <= n && h->data_at >= HEADER_BYTES &&
+           h->data_bytes == n - h->data_at && h->n_entries <= room / sizeof(struct packed_entry) &&
+           h->n_leaves == (h->data_bytes + HASH_LEAF_BYTES - 1) / HASH_LEAF_BYTES &&
+           h->n_leaves <= room / HASH_BYTES &&
+           h->n_entries * sizeof(struct packed_entry) + h->n_leaves * HASH_BYTES <=
+               h->data_at - HEADER_BYTES;
+}
+
+static bool data_is_whole(const struct os_map *map, const struct packed_header *h)
+{
+    const struct hash *leaf = packed_file_leaves(map, h);
+    struct hash got;
+    for (uint64_t i = 0; i < h->n_leaves; i++) {
+        uint64_t at = i * HASH_LEAF_BYTES, left = h->data_bytes - at;
+        size_t n = left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES;
+        if (!hash_leaf(map->p + h->data_at + at, n, &got, NULL) || !hash_eq(&got, &leaf[i]))
+            return false;
+    }
+    return true;
+}
+
+bool packed_file_check(const char *path, struct err *e)
+{
+    struct os_map map;
+    struct packed_header h = {0};
+    struct hash check, root;
+    if (!os_map_open_own(&map, path, e))
+        return false;
+    if (map.n >= HEADER_BYTES)
+        memcpy(&h, map.p, sizeof h);
+    bool ok = true;
+    if (memcmp(h.magic, "MOATPACK", 8) == 0 && (h.version != VERSION || h.layout != R16_VERSION))
+        ok = fail(e, ERR_UNSUPPORTED, "%s was packed by another version of moat", path);
+    else if (memcmp(h.magic, "MOATPACK", 8) != 0 || !header_fits(&h, map.n) ||
+             !check_of(&h, (const struct packed_entry *)(map.p + HEADER_BYTES), &check, e) ||
+             !hash_eq(&check, &h.check) ||
+             !hash_root(packed_file_leaves(&map, &h), h.n_leaves, &root, e) ||
+             !hash_eq(&root, &h.root) || !data_is_whole(&map, &h))
+        ok = fail(e, ERR_CORRUPT,
+                  "%s: the packed weights are damaged; remove it, the next start makes it anew",
+                  path);
+    os_map_close(&map);
+    return ok;
+}
+
 /* --- making -------------------------------------------------------------------------------------
  */
 
@@ -111,33 +170,46 @@ struct job {
     struct workers *team;
     struct os_atomic_file *f;
     struct hash *leaves;
-    unsigned char *buffers; /* [threads][HASH_LEAF_BYTES] */
+    unsigned char *buffers; /* [threads][PIECE_BYTES] */
     struct err *errors;     /* [threads] */
     _Atomic uint64_t done;
     atomic_bool failed;
 };
 
-static bool make_leaf(struct job *j, uint64_t leaf, unsigned char *buffer, struct err *e)
+static bool hash_leaves(struct job *j, uint64_t at, const unsigned char *p, uint64_t n,
+                        struct err *e)
 {
-    uint64_t at = leaf * HASH_LEAF_BYTES, left = j->p->bytes - at;
-    size_t n = left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES;
+    for (uint64_t from = 0; from < n; from += HASH_LEAF_BYTES) {
+        uint64_t left = n - from;
+        if (!hash_leaf(p + from, left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES,
+                       &j->leaves[(at + from) / HASH_LEAF_BYTES], e))
+            return false;
+    }
+    return true;
+}
+
+static bool make_piece(struct job *j, uint64_t piece, unsigned char *buffer, struct err *e)
+{
+    uint64_t at = piece * PIECE_BYTES, left = j->p->bytes - at;
+    uint64_t n = left < PIECE_BYTES ? left : PIECE_BYTES;
     plan_prepare(j->p, at, n);
     plan_make(j->p, at, n, buffer);
     plan_forget(j->p, at, n);
-    if (!hash_leaf(buffer, n, &j->leaves[leaf], e) ||
+    if (!hash_leaves(j, at, buffer, n, e) ||
         !os_atomic_write_at(j->f, buffer, n, j->h->data_at + at, e))
         return false;
     atomic_fetch_add_explicit(&j->done, n, memory_order_relaxed);
     return true;
 }
 
-static void make_leaves(void *arg, uint32_t id)
+static void make_pieces(void *arg, uint32_t id)
 {
     struct job *j = arg;
-    unsigned char *buffer = j->buffers + (size_t)id * HASH_LEAF_BYTES;
-    uint32_t leaf;
-    while (!j->failed && workers_next(j->team, id, (uint32_t)j->h->n_leaves, &leaf)) {
-        if (!make_leaf(j, leaf, buffer, &j->errors[id]))
+    const uint32_t n = (uint32_t)((j->p->bytes + PIECE_BYTES - 1) / PIECE_BYTES);
+    unsigned char *buffer = j->buffers + id * PIECE_BYTES;
+    uint32_t piece;
+    while (!j->failed && workers_next(j->team, id, n, &piece)) {
+        if (!make_piece(j, piece, buffer, &j->errors[id]))
             j->failed = true;
         else if (id == 0 && j->params->progress)
             j->params->progress(j->params->progress_arg, j->done, j->p->bytes);
@@ -169,11 +241,11 @@ static bool make_in(struct job *j, struct packed_header *h, struct err *e)
 {
     uint32_t n = workers_count(j->team);
     j->leaves = mem_new(h->n_leaves, sizeof *j->leaves, e);
-    j->buffers = j->leaves ? mem_new_aligned(n, HASH_LEAF_BYTES, e) : NULL;
+    j->buffers = j->leaves ? mem_new_aligned(n, PIECE_BYTES, e) : NULL;
     j->errors = j->buffers ? mem_new(n, sizeof *j->errors, e) : NULL;
     bool ok = j->errors && os_atomic_reserve(j->f, h->file_bytes, e);
     if (ok) {
-        workers_run(j->team, make_leaves, j);
+        workers_run(j->team, make_pieces, j);
         plan_forget(j->p, 0, j->p->bytes);
         ok = first_error(j, e) && write_front(j, h, e);
     }

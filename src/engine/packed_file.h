@@ -4,7 +4,7 @@
  *   header   4096 bytes, struct below and zeros
  *   entries  [n_entries] struct packed_entry
  *   leaves   [n_leaves] SHA-256 of each leaf of the data
- *   data     at a multiple of 4096
+ *   data     at a multiple of 4096; large ones of a large page, and written in such pieces
  *
  * In the byte order and for the layout of this program: a file of any other is stale. The check
  * covers header and entries, the root covers the leaves, and those the data; opening verifies all
@@ -36,6 +36,10 @@ bool packed_file_open(struct os_map *map, struct hash *root, const char *path,
 
 /* Where the hashes of the leaves are in a pack that has been opened. */
 const struct hash *packed_file_leaves(const struct os_map *map, const struct packed_header *h);
+
+/* Is the pack at path, of whatever model, as it was when it was made? Reads all of it. ERR_CORRUPT;
+ * ERR_UNSUPPORTED for one of another layout, which is made anew when it is wanted. */
+bool packed_file_check(const char *path, struct err *e) MUST_USE;
 
 /* Makes it. */
 bool packed_file_make(const char *path, struct packed_header *h, const struct packed_plan *p,

@@ -75,6 +75,8 @@ static void field(struct answer *a, struct str name, struct str value, int64_t n
         copy_text(a->etag, sizeof a->etag, value);
     else if (str_is(k, "last-modified"))
         copy_text(a->modified, sizeof a->modified, value);
+    else if (str_is(k, "location"))
+        copy_text(a->location, sizeof a->location, value);
     else if (str_is(k, "www-authenticate"))
         copy_text(a->challenge, sizeof a->challenge, value);
 }

@@ -23,6 +23,7 @@ struct answer {
     char etag[ANSWER_TEXT];   /* with its quotes; "" where there is none or it is too long */
     char modified[ANSWER_TEXT];
     char challenge[1024]; /* WWW-Authenticate */
+    char location[2048];  /* Location; "" where there is none or it is too long */
 };
 
 /* now: seconds since 1970, for a Retry-After that is a date. */

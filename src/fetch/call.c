@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,7 +53,9 @@ static bool take_document(struct call *c, const struct event *v, struct err *e)
     if (!c->document)
         return true;
     c->document->status = v->status;
+    c->document->outer = v->outer;
     snprintf(c->document->challenge, sizeof c->document->challenge, "%s", v->from);
+    snprintf(c->document->location, sizeof c->document->location, "%s", v->location);
     buf_cstr(&c->document->body, v->text);
     return buf_ok(&c->document->body, "document", e);
 }
@@ -152,9 +155,25 @@ bool fetch_call(const struct fetch_job *q, int data_fd, int journal_fd, const at
         *d = (struct document){0};
         buf_init(&d->body, LIMIT_HTTP_DOCUMENT);
     }
-    bool ok = child_start(&c.child, argv, (int[]){data_fd, journal_fd}, data_fd >= 0 ? 2 : 0, e) &&
+    bool ok = child_start(&c.child, argv, (int[]){data_fd, journal_fd},
+                          data_fd < 0      ? 0
+                          : journal_fd < 0 ? 1
+                                           : 2,
+                          e) &&
               talk(&c, q, e);
     child_end(&c.child);
     buf_clear(&c.in);
     return ok;
+}
+
+const char *fetch_private_ca(void)
+{
+    static const char *const variables[] = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
+                                            "CURL_CA_BUNDLE"};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *file = getenv(variables[i]);
+        if (file && *file)
+            return file;
+    }
+    return NULL;
 }

@@ -25,6 +25,8 @@ bool fetch_file(const struct fetch_job *q, int data_fd, int journal_fd, int cont
 struct document {
     int status;
     char challenge[1024]; /* WWW-Authenticate */
+    bool outer;           /* it came from the internet, not from a private network */
+    char location[2048];  /* Location */
     struct buf body;
 };
 /* The first address of the job; an answer of any status is a success, and `most` bytes at most. */

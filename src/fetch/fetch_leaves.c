@@ -19,6 +19,8 @@ struct receiver {
     struct document *d;
     struct answer answer;
     uint64_t head_bytes;
+    enum transfer_reach reach;
+    struct err why; /* code ERR_NONE: nothing is wrong on our side */
 };
 
 static size_t on_head(char *p, size_t size, size_t n, void *arg)
@@ -36,6 +38,13 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     return r->d->body.bad ? 0 : size * n;
 }
 
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct receiver *r = arg;
+    (void)purpose;
+    return transfer_open(&r->reach, a, &r->why);
+}
+
 static CURLcode perform(CURL *h, struct receiver *r, const struct fetch_job *q)
 {
     char accept[512];
@@ -49,6 +58,8 @@ static CURLcode perform(CURL *h, struct receiver *r, const struct fetch_job *q)
         curl_easy_setopt(h, CURLOPT_HEADERDATA, r);
         curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
         curl_easy_setopt(h, CURLOPT_WRITEDATA, r);
+        curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, r);
         curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)DOCUMENT_STALL_S);
         code = curl_easy_perform(h);
@@ -59,17 +70,20 @@ static CURLcode perform(CURL *h, struct receiver *r, const struct fetch_job *q)
 
 bool fetch_document(const struct fetch_job *q, size_t most, struct document *d, struct err *e)
 {
-    struct receiver r = {.d = d};
+    struct receiver r = {.d = d, .reach = q->outer ? REACH_PUBLIC : REACH_UNKNOWN};
     CURL *h = curl_easy_init();
     *d = (struct document){0};
     buf_init(&d->body, most);
     CURLcode code = h ? perform(h, &r, q) : CURLE_OUT_OF_MEMORY;
     curl_easy_cleanup(h);
     d->status = r.answer.status;
+    d->outer = r.reach == REACH_PUBLIC;
     memcpy(d->challenge, r.answer.challenge, sizeof d->challenge);
     if (code == CURLE_OK)
         return true;
-    if (d->body.bad)
+    if (r.why.code != ERR_NONE && e)
+        *e = r.why;
+    else if (d->body.bad)
         fail(e, ERR_LIMIT, "it is longer than %zu bytes", most);
     else
         fetch_describe(code, e);

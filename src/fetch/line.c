@@ -43,13 +43,15 @@ static bool write_line(json_t *j, struct buf *out, struct err *e)
 
 bool line_write_job(const struct fetch_job *q, struct buf *out, struct err *e)
 {
-    json_t *j =
-        json_pack("{s:o, s:b, s:s*, s:b, s:b, s:I, s:s*, s:I, s:i, s:i, s:i, s:s*, s:s*, s:o}",
-                  "urls", texts(q->url, q->n_url), "document", q->document, "accept", q->accept,
-                  "digest_known", q->digest_known, "mismatch", q->mismatch, "size",
-                  (json_int_t)q->size, "root", q->root, "limit_rate", (json_int_t)q->limit_rate,
-                  "connections", (int)q->connections, "stall_s", (int)q->stall_s, "retries",
-                  (int)q->retries, "proxy", q->proxy, "ca", q->ca, "auth", auths(q));
+    json_t *j = json_pack(
+        "{s:o, s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:b, s:b, s:b, s:I, s:s*, s:I, s:i, "
+        "s:i, s:i, s:s*, s:s*, s:o}",
+        "urls", texts(q->url, q->n_url), "document", q->document, "outer", q->outer, "accept",
+        q->accept, "method", q->method, "type", q->type, "text", q->text, "upload", q->upload,
+        "digest_known", q->digest_known, "mismatch", q->mismatch, "size", (json_int_t)q->size,
+        "root", q->root, "limit_rate", (json_int_t)q->limit_rate, "connections",
+        (int)q->connections, "stall_s", (int)q->stall_s, "retries", (int)q->retries, "proxy",
+        q->proxy, "ca", q->ca, "auth", auths(q));
     return write_line(j, out, e);
 }
 
@@ -97,7 +99,12 @@ bool line_read_job(struct fetch_job *q, json_t *j, struct err *e)
     size_t i;
     const json_t *url;
     *q = (struct fetch_job){.document = json_is_true(json_object_get(j, "document")),
+                            .outer = json_is_true(json_object_get(j, "outer")),
                             .accept = get_text(j, "accept"),
+                            .method = get_text(j, "method"),
+                            .type = get_text(j, "type"),
+                            .text = get_text(j, "text"),
+                            .upload = json_is_true(json_object_get(j, "upload")),
                             .digest_known = json_is_true(json_object_get(j, "digest_known")),
                             .mismatch = json_is_true(json_object_get(j, "mismatch")),
                             .size = get_u64(j, "size"),
@@ -120,11 +127,12 @@ bool line_read_job(struct fetch_job *q, json_t *j, struct err *e)
 
 bool line_write_event(const struct event *v, struct buf *out, struct err *e)
 {
-    return write_line(json_pack("{s:s, s:I, s:I, s:I, s:i, s:s, s:s*, s:s*, s:i}", "event",
-                                kinds[v->kind], "done", (json_int_t)v->done, "total",
+    return write_line(json_pack("{s:s, s:I, s:I, s:I, s:i, s:s, s:s*, s:s*, s:s*, s:i, s:b}",
+                                "event", kinds[v->kind], "done", (json_int_t)v->done, "total",
                                 (json_int_t)v->total, "received", (json_int_t)v->received,
                                 "connections", (int)v->connections, "code", err_name(v->code),
-                                "text", v->text, "from", v->from, "status", v->status),
+                                "text", v->text, "from", v->from, "location", v->location, "status",
+                                v->status, "outer", v->outer),
                       out, e);
 }
 
@@ -141,7 +149,7 @@ static bool read_code(const char *name, enum err_code *out)
 bool line_read_event(struct event *v, const json_t *j, struct err *e)
 {
     const char *kind = get_text(j, "event"), *text = get_text(j, "text");
-    const char *from = get_text(j, "from");
+    const char *from = get_text(j, "from"), *location = get_text(j, "location");
     size_t k = 0;
     while (k < N_KINDS && (!kind || strcmp(kind, kinds[k]) != 0))
         k++;
@@ -152,6 +160,8 @@ bool line_read_event(struct event *v, const json_t *j, struct err *e)
                         .connections = get_u32(j, "connections"),
                         .text = text ? text : "",
                         .from = from ? from : "",
-                        .status = (int)get_u32(j, "status")};
+                        .location = location ? location : "",
+                        .status = (int)get_u32(j, "status"),
+                        .outer = json_is_true(json_object_get(j, "outer"))};
     return (k < N_KINDS && read_code(get_text(j, "code"), &v->code)) || bad(e);
 }

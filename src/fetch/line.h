@@ -16,6 +16,7 @@
 struct fetch_auth {
     char origin[LIMIT_URL_BYTES];
     char bearer[LIMIT_URL_BYTES];
+    bool found; /* a registry gave it: another one may be asked for (the caller's own knowledge) */
 };
 
 enum { FETCH_AUTHS = 8, FETCH_ROLE_FDS = 2 };
@@ -24,16 +25,20 @@ struct fetch_job {
     const char *url[LIMIT_PULL_SOURCES]; /* of the same file, best first */
     uint32_t n_url;
     bool document; /* a small file, which comes back as text; else a large one, into descriptors */
-    const char *accept;     /* of a document: the Accept header, or NULL */
-    bool digest_known;      /* the caller will check the SHA-256: sources may be mixed */
-    bool mismatch;          /* it has, and it was wrong */
-    uint64_t size;          /* of the file, where the caller knows it; else 0 */
-    const char *root;       /* of the hash tree, 64 hex digits, or NULL */
-    uint64_t limit_rate;    /* bytes a second, 0: none */
-    uint32_t connections;   /* at most */
-    uint32_t stall_s;       /* a connection without a byte for so long is given up */
-    uint32_t retries;       /* failures in a row after which a source is given up; 0: never */
-    const char *proxy, *ca; /* or NULL */
+    const char *accept; /* of a document: the Accept header, or NULL */
+    bool outer; /* of a document: somebody on the internet named it, so nothing private is asked */
+    const char *method;      /* of a document: HEAD, POST or PUT (fetch/send); NULL: GET */
+    const char *type, *text; /* what is sent with it: Content-Type and text, or NULL */
+    bool upload;             /* sent is the first descriptor, `size` bytes, not the text */
+    bool digest_known;       /* the caller will check the SHA-256: sources may be mixed */
+    bool mismatch;           /* it has, and it was wrong */
+    uint64_t size;           /* of the file, where the caller knows it; else 0 */
+    const char *root;        /* of the hash tree, 64 hex digits, or NULL */
+    uint64_t limit_rate;     /* bytes a second, 0: none */
+    uint32_t connections;    /* at most */
+    uint32_t stall_s;        /* a connection without a byte for so long is given up */
+    uint32_t retries;        /* failures in a row after which a source is given up; 0: never */
+    const char *proxy, *ca;  /* or NULL */
     struct fetch_auth auth[FETCH_AUTHS];
     uint32_t n_auth;
 };
@@ -52,7 +57,9 @@ struct event {
     enum err_code code;   /* NOTE, END: ERR_NONE at a good end */
     const char *text;     /* NOTE, END: a sentence; DOCUMENT: the file */
     const char *from;     /* DOCUMENT: WWW-Authenticate or ""; NOTE: the source it is about */
+    const char *location; /* DOCUMENT: Location or "" */
     int status;           /* DOCUMENT: of HTTP */
+    bool outer;           /* DOCUMENT: it came from the internet */
 };
 
 bool line_write_event(const struct event *v, struct buf *out, struct err *e) MUST_USE;

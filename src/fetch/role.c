@@ -11,6 +11,7 @@
 
 #include "base/child.h"
 #include "base/json.h"
+#include "fetch/send.h"
 
 /* One line of descriptor 0, without its newline. */
 static bool read_line(struct buf *out)
@@ -58,12 +59,16 @@ static bool send_event(void *arg, const struct event *v)
 static bool do_document(const struct fetch_job *q, struct err *e)
 {
     struct document d;
-    if (!fetch_document(q, LIMIT_HTTP_DOCUMENT, &d, e))
+    bool sent = q->method ? fetch_send(q, CHILD_FDS, send_event, NULL, LIMIT_HTTP_DOCUMENT, &d, e)
+                          : fetch_document(q, LIMIT_HTTP_DOCUMENT, &d, e);
+    if (!sent)
         return false;
     struct event v = {.kind = EVENT_DOCUMENT,
                       .status = d.status,
+                      .outer = d.outer,
                       .text = str_utf8_valid(buf_view(&d.body)) ? buf_c(&d.body) : "",
-                      .from = d.challenge};
+                      .from = d.challenge,
+                      .location = d.location};
     bool ok = send_event(NULL, &v) || fail(e, ERR_CANCELLED, "the caller is gone");
     buf_clear(&d.body);
     return ok;

@@ -16,9 +16,13 @@ int fetch_role_main(void); /* its exit status */
 
 /* The caller's side: starts the role, gives it the job, hands its events to fn until it ends. Puts
  * what is there on the disk now and then. *stop (may be NULL) ends the job. A document comes in
- * *d, which the caller clears (buf_clear(&d->body)). Descriptors are -1 for a document. */
+ * *d, which the caller clears (buf_clear(&d->body)). Descriptors are -1 for a document; what is
+ * uploaded is data_fd. */
 bool fetch_call(const struct fetch_job *q, int data_fd, int journal_fd, const atomic_bool *stop,
                 fetch_event_fn *fn, void *arg, struct event *last, struct document *d,
                 struct err *e) MUST_USE;
+
+/* The file of CA certificates that the environment names, or NULL. */
+const char *fetch_private_ca(void);
 
 #endif

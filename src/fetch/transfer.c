@@ -104,19 +104,24 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     return feed(t, p, n) ? n : 0;
 }
 
-/* The first connection of a source says where it lies; a redirect may not lead further in. */
-static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+curl_socket_t transfer_open(enum transfer_reach *reach, const struct curl_sockaddr *a,
+                            struct err *why)
 {
-    struct transfer *t = arg;
     bool inner = reach_is_inner(&a->addr, (socklen_t)a->addrlen);
-    (void)purpose;
-    if (*t->reach == REACH_UNKNOWN)
-        *t->reach = inner ? REACH_INNER : REACH_PUBLIC;
-    if (*t->reach == REACH_PUBLIC && inner) {
-        fail(&t->why, ERR_DENIED, "it redirects into a private network");
+    if (*reach == REACH_UNKNOWN)
+        *reach = inner ? REACH_INNER : REACH_PUBLIC;
+    if (*reach == REACH_PUBLIC && inner) {
+        fail(why, ERR_DENIED, "it redirects into a private network");
         return CURL_SOCKET_BAD;
     }
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct transfer *t = arg;
+    (void)purpose;
+    return transfer_open(t->reach, a, &t->why);
 }
 
 void transfer_resume(struct transfer *t)

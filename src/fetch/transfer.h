@@ -18,6 +18,11 @@ struct transfer;
 /* What a source is reached by; kept for as long as the source is. */
 enum transfer_reach { REACH_UNKNOWN, REACH_INNER, REACH_PUBLIC };
 
+/* A socket to that address. The first one says where a source lies; from the internet none may lead
+ * into a private network: then *why. */
+curl_socket_t transfer_open(enum transfer_reach *reach, const struct curl_sockaddr *a,
+                            struct err *why);
+
 /* Both return false to end the transfer; the reason then stands in t->why. */
 struct transfer_owner {
     void *arg;

@@ -163,7 +163,9 @@ static bool read_first(struct gguf *g, struct os_map map, const char *name, stru
     }
     p->files[0].map = map;
     p->n_mapped = g->n_splits = 1;
-    return gguf_parse_meta(&p->files[0], &p->arena, &p->keys, e) || err_at(e, "%s", name);
+    bool ok = gguf_parse_meta(&p->files[0], &p->arena, &p->keys, e) || err_at(e, "%s", name);
+    g->thin = p->files[0].thin;
+    return ok;
 }
 
 /* A file that is part of a split model is opened again with its siblings, in their order. */

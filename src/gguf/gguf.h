@@ -65,6 +65,7 @@ struct gguf {
     const struct gguf_tensor *tensors; /* [n_tensors], file order, all files */
     uint32_t n_splits;
     uint64_t file_bytes; /* of all files */
+    bool thin;           /* most of its weights are elsewhere: engine/packed_thin */
     struct gguf_private *private;
 };
 

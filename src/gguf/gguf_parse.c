@@ -74,7 +74,8 @@ static bool read_header(struct gguf_file *f, struct err *e)
     const unsigned char *magic;
     if (c->n == 0)
         return fail(e, ERR_CORRUPT, "the file is empty; download it again");
-    if (c->n < 4 || memcmp(c->p, "GGUF", 4) != 0)
+    f->thin = c->n >= 4 && memcmp(c->p, "GGUT", 4) == 0;
+    if (c->n < 4 || (!f->thin && memcmp(c->p, "GGUF", 4) != 0))
         return not_gguf(c, e);
     if (!cursor_take(c, 4, &magic, e) || !cursor_u32(c, &f->version, e) ||
         !check_version(f->version, e) || !cursor_u64(c, &f->n_tensors, e) ||

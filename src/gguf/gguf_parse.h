@@ -21,6 +21,7 @@ struct gguf_file {
     uint64_t n_kv, n_tensors;
     struct gguf_kv *kv;                            /* [n_kv] in the arena */
     uint32_t split_no, split_count, split_tensors; /* split.*: 0 where absent */
+    bool thin;
 };
 
 /* f->map is open. Keys are entered into `keys` with their index. */

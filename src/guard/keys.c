@@ -14,7 +14,8 @@
 #include "base/mem.h"
 #include "base/os.h"
 
-#define START "moat_"
+#define OPERATOR "operator"
+#define START    "moat_"
 
 enum {
     START_BYTES = sizeof START - 1,
@@ -129,8 +130,9 @@ json_t *keys_to_json(const struct keys *k)
         char hex[2 * HASH_BYTES + 1];
         hash_to_hex(&k->v[i].hash, hex);
         json_array_append_new(list,
-                              json_pack("{ss ss ss sI}", "id", k->v[i].id, "name", k->v[i].name,
-                                        "sha256", hex, "created", (json_int_t)k->v[i].created));
+                              json_pack("{ss ss ss sI ss*}", "id", k->v[i].id, "name", k->v[i].name,
+                                        "sha256", hex, "created", (json_int_t)k->v[i].created,
+                                        "role", k->v[i].is_operator ? OPERATOR : NULL));
     }
     return json_pack("{so}", "keys", list);
 }
@@ -168,8 +170,11 @@ static bool read_one(struct keys *k, const json_t *j, struct err *e)
     const char *id = json_string_value(json_object_get(j, "id"));
     const char *name = json_string_value(json_object_get(j, "name"));
     const char *sha256 = json_string_value(json_object_get(j, "sha256"));
-    struct key key = {.created = json_integer_value(json_object_get(j, "created"))};
-    if (!id || strlen(id) != KEY_ID || !is_digits(id, KEY_ID) || !name || !name_is_good(name) ||
+    const char *role = json_string_value(json_object_get(j, "role"));
+    struct key key = {.created = json_integer_value(json_object_get(j, "created")),
+                      .is_operator = role && strcmp(role, OPERATOR) == 0};
+    if (!id || (json_object_get(j, "role") && !key.is_operator) || strlen(id) != KEY_ID ||
+        !is_digits(id, KEY_ID) || !name || !name_is_good(name) ||
         !hash_from_hex(sha256, &key.hash) || find(k, str_of(id)) || find(k, str_of(name)))
         return fail(e, ERR_CORRUPT,
                     "entry %u is no key; take the file from a backup, or remove it and make new "
@@ -254,9 +259,18 @@ static bool check_name(const struct keys *k, struct str name, char out[KEY_NAME]
                 out);
 }
 
-bool keys_add(struct keys *k, struct str name, char text[KEY_TEXT + 1], struct err *e)
+bool keys_have_operator(const struct keys *k)
 {
-    struct key key = {.created = time(NULL)};
+    for (uint32_t i = 0; i < k->n; i++)
+        if (k->v[i].is_operator)
+            return true;
+    return false;
+}
+
+bool keys_add(struct keys *k, struct str name, bool is_operator, char text[KEY_TEXT + 1],
+              struct err *e)
+{
+    struct key key = {.created = time(NULL), .is_operator = is_operator};
     if (!check_name(k, name, key.name, e) || !grow(k, e))
         return false;
     do {

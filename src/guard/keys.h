@@ -10,6 +10,9 @@
  * random bits a slow hash would add nothing. Its mode is 0600, and one that others may have
  * written is refused (ERR_DENIED).
  *
+ * A key may be an operator's: its holder may also change what is in the store, over the API. That
+ * is for each key to have ("role": "operator"); without it a key only uses models.
+ *
  * A key is looked up by its id and its hash is compared in constant time; an id that is not there
  * takes as long. */
 #ifndef MOAT_GUARD_KEYS_H
@@ -28,6 +31,7 @@ struct key {
     char name[KEY_NAME]; /* whose it is, in words: printable, not empty, unlike any other */
     struct hash hash;
     int64_t created; /* seconds since 1970, UTC */
+    bool is_operator;
 };
 
 struct keys {
@@ -45,7 +49,9 @@ json_t *keys_to_json(const struct keys *k);
 bool keys_from_json(struct keys *k, const json_t *j, struct err *e) MUST_USE;
 
 /* Makes one; text is the key itself, to be shown and forgotten. */
-bool keys_add(struct keys *k, struct str name, char text[KEY_TEXT + 1], struct err *e) MUST_USE;
+bool keys_add(struct keys *k, struct str name, bool is_operator, char text[KEY_TEXT + 1],
+              struct err *e) MUST_USE;
+bool keys_have_operator(const struct keys *k);
 /* By its id or its name; *removed tells which it was. ERR_NOT_FOUND */
 bool keys_remove(struct keys *k, struct str which, struct key *removed, struct err *e) MUST_USE;
 

@@ -11,7 +11,7 @@
  * JOB_SUBMIT is the JSON text of an object:
  *   task         "chat" "text" "infill" "embed" "tokenize" "detokenize" "template"
  *   settings     object, keys of run/settings, over those the engine was started with
- *   messages tools template_kwargs   chat, template: as chat_render takes them
+ *   messages tools template_kwargs   chat, template (count: its tokens): as chat_render has them
  *   tool_choice  chat: "auto" (the default) or "required": a call must be made
  *   tool_only    chat: the tool to call; parallel_tool_calls: false is one call at most
  *   prompt       text or ids (tokenize: text; detokenize: ids); infill: what is in front

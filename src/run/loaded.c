@@ -163,6 +163,8 @@ static bool open_parts(struct loaded *l, const struct settings *s, const struct 
     l->chat = chat_new(l->g, l->vocab, e);
     if (!l->chat && e->code != ERR_NONE)
         return false;
+    if (l->chat && o->opening)
+        chat_set_opening(l->chat, o->opening);
     return (!l->draft || check_draft(l, e)) &&
            packed_open_threads(&l->packed, l->model, l->g, o->pack, p.n_threads, e) &&
            (l->f = forward_new(l->model, &p, e));

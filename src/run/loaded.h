@@ -30,6 +30,7 @@ struct load_options {
     uint32_t n_parallel;              /* answers in the making at once; 0: 1 */
     uint32_t n_kept;                  /* finished sequences kept beside them, at most */
     bool embed;                       /* a model that is said to embed is opened for that */
+    const json_t *opening;            /* chat_set_opening; NULL: none */
     struct load_draft draft;
     uint32_t draft_for; /* tokens of context: this is the draft model beside them; 0: it is not */
 };

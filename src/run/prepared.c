@@ -408,12 +408,18 @@ static bool task_detokenize(struct reading *r, struct err *e)
     return ok || at_field(r, "prompt");
 }
 
+/* The prompt, or how many tokens it has. */
 static bool task_template(struct reading *r, struct err *e)
 {
     struct buf text;
+    bool count = json_is_true(json_object_get(r->job, "count"));
     buf_init(&text, LIMIT_TEMPLATE_OUTPUT);
     bool ok = render(r, &text, e) &&
-              give(r, json_pack("{so}", "prompt", json_stringn(buf_c(&text), text.n)), e);
+              (!count || loaded_tokenize(r->l, buf_view(&text), &r->p->prompt, e)) &&
+              give(r,
+                   count ? json_pack("{sI}", "n_prompt", (json_int_t)r->p->prompt.n)
+                         : json_pack("{so}", "prompt", json_stringn(buf_c(&text), text.n)),
+                   e);
     buf_clear(&text);
     return ok;
 }

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/near.h"
+#include "fetch/url.h"
 #include "run/settings.h"
 #include "store/name.h"
 
@@ -52,6 +53,14 @@ const struct config_key config_keys[CONFIG_KEYS] = {
            "(default 30)")),
     ROW(limit_rate, CONFIG_MIRROR, CONFIG_SIZE, 0, 1e15, "SIZE",
         N_("most bytes a second for all clients together, for example 100M (default 0: no bound)")),
+    ROW(upstream_hf, CONFIG_MIRROR, CONFIG_URL, 0, 0, "URL",
+        N_("fetch what is asked for and not there from this hub, for example "
+           "https://huggingface.co")),
+    ROW(upstream_registry, CONFIG_MIRROR, CONFIG_URL, 0, 0, "URL",
+        N_("and from this registry, for example https://registry.ollama.ai")),
+    ROW(quota, CONFIG_MIRROR, CONFIG_SIZE, 0, 1e15, "SIZE",
+        N_("most bytes of models that were pulled through; the longest unused ones go first "
+           "(default 0: no bound)")),
     ROW(models, CONFIG_SERVE, CONFIG_MODELS, 0, 0, NULL, N_("settings of models, by name")),
 };
 
@@ -166,6 +175,23 @@ static bool set_path(struct config *c, const struct config_key *key, struct str 
     return true;
 }
 
+static bool set_url(struct config *c, const struct config_key *key, struct str value, struct err *e)
+{
+    struct url u;
+    if (!set_path(c, key, value, e))
+        return false;
+    char *text = field(c, key);
+    if (!*text)
+        return true;
+    if (!url_parse(&u, text, e))
+        return err_at(e, "%s", key->key);
+    if (u.has_user)
+        return fail(e, ERR_USAGE, "%s: no user or password may stand in this address", key->key);
+    for (size_t n = strlen(text); n && text[n - 1] == '/'; n--)
+        text[n - 1] = '\0';
+    return true;
+}
+
 static bool set_flag(struct config *c, const struct config_key *key, struct str value,
                      struct err *e)
 {
@@ -188,6 +214,8 @@ bool config_set(struct config *c, const struct config_key *key, struct str value
         ok = add_listen(c, value, e);
     } else if (key->kind == CONFIG_PATH) {
         ok = set_path(c, key, value, e);
+    } else if (key->kind == CONFIG_URL) {
+        ok = set_url(c, key, value, e);
     } else if (key->kind == CONFIG_FLAG) {
         ok = set_flag(c, key, value, e);
     } else if (key->kind == CONFIG_SIZE ? parse_size(value, &v) : str_to_f64(value, &v)) {
@@ -262,7 +290,9 @@ static bool set_json(struct config *c, const struct config_key *key, const json_
         text = json_is_true(value) ? STR("true") : STR("false");
     else if (key->kind == CONFIG_PATH && !json_is_string(value))
         return fail(e, ERR_USAGE, "%s: expected the path of a file", key->key);
-    if (key->kind == CONFIG_FLAG || key->kind == CONFIG_PATH ||
+    else if (key->kind == CONFIG_URL && !json_is_string(value))
+        return fail(e, ERR_USAGE, "%s: expected an address", key->key);
+    if (key->kind == CONFIG_FLAG || key->kind == CONFIG_PATH || key->kind == CONFIG_URL ||
         (key->kind == CONFIG_SIZE && json_is_string(value)))
         return config_set(c, key, text, CONFIG_FILE, e);
     if (key->kind != CONFIG_MODELS)
@@ -288,6 +318,7 @@ json_t *config_value(const struct config *c, const struct config_key *key)
     case CONFIG_FLAG:
         return json_boolean(*(bool *)field(c, key));
     case CONFIG_PATH:
+    case CONFIG_URL:
         return json_string(field(c, key));
     case CONFIG_LISTEN:
         list = json_array();

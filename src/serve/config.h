@@ -21,6 +21,7 @@ enum config_kind {
     CONFIG_SIZE,   /* bytes: a number, or text like "12G" */
     CONFIG_FLAG,   /* true or false */
     CONFIG_PATH,   /* of a file; "": none */
+    CONFIG_URL,    /* of a host; "": none */
     CONFIG_LISTEN, /* a list of addresses, or one */
     CONFIG_MODELS  /* {"NAME": {settings}}: see config_model; not an option */
 };
@@ -39,7 +40,7 @@ struct config_key {
 };
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
-enum { CONFIG_KEYS = 15, CONFIG_PATH_BYTES = 1024 };
+enum { CONFIG_KEYS = 18, CONFIG_PATH_BYTES = 1024 };
 
 struct config_list {
     char *v[LISTEN_MAX]; /* owned */
@@ -48,9 +49,10 @@ struct config_list {
 
 struct config {
     struct config_list listen;
-    uint64_t memory, max_body, max_bodies, limit_rate;
+    uint64_t memory, max_body, max_bodies, limit_rate, quota;
     uint32_t threads, parallel, queue, max_connections, request_seconds, stall_seconds;
     char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES];
+    char upstream_hf[CONFIG_PATH_BYTES], upstream_registry[CONFIG_PATH_BYTES];
     bool require_key;
     json_t *models; /* owned, or NULL */
     enum config_source source[CONFIG_KEYS];

@@ -27,7 +27,7 @@ struct control {
     uint32_t kind;
     uint32_t model; /* CONTROL_ENGINE, CONTROL_KILL_ENGINE: which */
     uint32_t bytes; /* that follow: CONTROL_CONFIG */
-    uint32_t pid;   /* CONTROL_ENGINE: its process, for the log */
+    uint32_t pid;   /* CONTROL_ENGINE, CONTROL_KEEPER: its process, for the log */
 };
 
 /* Blocking; fd -1: none. */

@@ -12,6 +12,10 @@ void openai_embeddings(struct exchange *x);
 void openai_models(struct exchange *x);
 void openai_model(struct exchange *x);
 
+/* Anthropic */
+void anthropic_messages(struct exchange *x);
+void anthropic_count(struct exchange *x);
+
 /* llama.cpp */
 void llama_completion(struct exchange *x);
 void llama_infill(struct exchange *x);
@@ -34,6 +38,12 @@ void ollama_tags(struct exchange *x);
 void ollama_show(struct exchange *x);
 void ollama_ps(struct exchange *x);
 void ollama_version(struct exchange *x);
+void ollama_pull(struct exchange *x);
+void ollama_push(struct exchange *x);
+void ollama_create(struct exchange *x);
+void ollama_copy(struct exchange *x);
+void ollama_delete(struct exchange *x);
+void ollama_blob(struct exchange *x);
 
 /* moat mirror */
 void mirror_root(struct exchange *x);

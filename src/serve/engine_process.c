@@ -14,18 +14,14 @@
 /* A model's file, and where its packed weights are. */
 struct source {
     struct gguf *g;
-    char path[STORE_PATH];
-    struct packed_params pack; /* borrows path */
+    struct pack_choice pack;
 };
 
 static bool open_source(struct source *s, const struct served *model, struct err *e)
 {
-    bool kept = false;
     s->g = served_open(model, e);
-    if (s->g && pack_path(s->g, s->path, &kept, e)) {
-        s->pack = (struct packed_params){.path = kept ? s->path : NULL};
+    if (s->g && pack_choose(&s->pack, s->g, e))
         return true;
-    }
     gguf_close(s->g);
     return false;
 }
@@ -46,10 +42,11 @@ static bool work(const struct served *model, const struct config *config, int li
         .load = {.memory = config->memory,
                  .threads = config->threads,
                  .kv = KV_F16,
-                 .pack = &main.pack,
-                 .draft = {draft.g, &draft.pack},
+                 .pack = &main.pack.params,
+                 .draft = {draft.g, &draft.pack.params},
                  .n_parallel = config->parallel,
-                 .n_kept = ENGINE_KEPT},
+                 .n_kept = ENGINE_KEPT,
+                 .opening = model->opening},
         .max_waiting = config->queue + config->parallel + WAITING_SPARE,
         .in = line,
         .out = line,

@@ -108,11 +108,31 @@ bool errand_join(struct errand *w, json_int_t id, const struct want *want, struc
                     ERRAND_WAITING);
     if (!mem_grow(&w->asker, w->n_askers, &w->cap, sizeof *w->asker, e))
         return false;
-    w->asker[w->n_askers++] = (struct errand_asker){id, *want};
+    w->asker[w->n_askers].id = id;
+    if (want)
+        w->asker[w->n_askers].want = *want;
+    w->n_askers++;
     return true;
 }
 
-static void take_line(struct errand *w, struct str line)
+bool errand_leave(struct errand *w, json_int_t id)
+{
+    for (size_t i = 0; i < w->n_askers; i++)
+        if (w->asker[i].id == id) {
+            w->asker[i] = w->asker[--w->n_askers];
+            return true;
+        }
+    return false;
+}
+
+static void take_number(const json_t *j, const char *key, uint64_t *out)
+{
+    const json_t *v = json_object_get(j, key);
+    if (json_is_integer(v) && json_integer_value(v) >= 0)
+        *out = (uint64_t)json_integer_value(v);
+}
+
+static void take_line(struct errand *w, struct str line, errand_said_fn *said, void *arg)
 {
     json_t *j = json_parse(line, "errand", NULL);
     const json_t *end = json_object_get(j, "end");
@@ -122,14 +142,17 @@ static void take_line(struct errand *w, struct str line)
         if (code != ERR_NONE)
             fail(&w->err, (enum err_code)code, "%s",
                  json_string_value(json_object_get(j, "error")));
-    } else if (j) {
-        json_decref(w->last);
-        w->last = json_incref(j);
+    } else {
+        take_number(j, "done", &w->done);
+        take_number(j, "received", &w->received);
+        take_number(j, "freed", &w->freed);
+        if (json_is_object(j))
+            said(arg, w, j);
     }
     json_decref(j);
 }
 
-bool errand_read(struct errand *w)
+bool errand_read(struct errand *w, errand_said_fn *said, void *arg)
 {
     char chunk[16384];
     ssize_t n = read(w->from, chunk, sizeof chunk);
@@ -145,7 +168,7 @@ bool errand_read(struct errand *w)
     }
     buf_add(&w->in, chunk, (size_t)n);
     for (size_t at; (at = str_find(buf_view(&w->in), STR("\n"))) != SIZE_MAX;) {
-        take_line(w, str_sub(buf_view(&w->in), 0, at));
+        take_line(w, str_sub(buf_view(&w->in), 0, at), said, arg);
         buf_drop_front(&w->in, at + 1);
     }
     return false;
@@ -163,7 +186,6 @@ void errand_remove(struct errands *all, struct errand *w)
         while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
             ;
     }
-    json_decref(w->last);
     buf_clear(&w->in);
     mem_free(w->asker);
     mem_free(w);

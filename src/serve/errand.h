@@ -26,8 +26,10 @@ struct errand {
     struct buf in;
     struct errand_asker *asker; /* owned */
     size_t n_askers, cap;
-    json_t *last;   /* what it said last: {"done": .., "total": ..}; owned, may be NULL */
-    struct err err; /* code ERR_NONE: it went well */
+    bool is_order;                  /* serve/orders: those who wait hear what it says */
+    uint64_t size;                  /* of what it brings; set by whoever starts it */
+    uint64_t done, received, freed; /* as it has said: {"done": .., "received": .., "freed": ..} */
+    struct err err;                 /* code ERR_NONE: it went well */
 };
 
 struct errands {
@@ -44,9 +46,12 @@ struct errand *errand_find(struct errands *all, const char *key);
 /* Forks; close_fd is not the child's. ERR_BUSY: as many as may run do. */
 struct errand *errand_start(struct errands *all, const char *key, errand_fn *fn, void *arg,
                             int close_fd, struct err *e) MUST_USE;
+/* want NULL: of an order. */
 bool errand_join(struct errand *w, json_int_t id, const struct want *want, struct err *e) MUST_USE;
-/* Reads what it says; true: it is over, w->err says how it went. */
-bool errand_read(struct errand *w);
+bool errand_leave(struct errand *w, json_int_t id); /* false: it was not one of those who wait */
+/* Reads what it says, and hands it on; true: it is over, w->err says how it went. */
+typedef void errand_said_fn(void *arg, struct errand *w, const json_t *said);
+bool errand_read(struct errand *w, errand_said_fn *said, void *arg);
 void errand_remove(struct errands *all, struct errand *w); /* ends it where it runs */
 
 #endif

@@ -31,6 +31,8 @@ static void finish(struct exchange *x, bool gone)
     if (x->gone)
         x->gone(x);
     log_exchange(x, gone);
+    if (x->route->dialect == DIALECT_MIRROR && x->model)
+        tally_add(&x->server->tally, x->model, x->n_bytes);
     stats_count(&x->server->stats, gone ? 499 : x->status);
     x->server->stats.n_live--;
     json_decref(x->body);

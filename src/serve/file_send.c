@@ -156,7 +156,8 @@ void file_send(struct exchange *x, const struct file_body *f)
     buf_clear(&lines);
     if (body && begin(x, f->fd, &r))
         return;
-    close(f->fd);
+    if (f->fd >= 0)
+        close(f->fd);
     if (body)
         conn_break(x->conn);
     else

@@ -13,7 +13,7 @@
 #define FILE_PIECE (128u << 10)
 
 struct file_body {
-    int fd;
+    int fd; /* -1: for HEAD, where it is not here */
     uint64_t size;
     const char *type, *tag; /* tag: of ETag, without its quotes */
     const char *lines;      /* further headers, each with its CRLF, or "" */

@@ -56,6 +56,13 @@ static bool place_in(const struct manifest *m, struct str repository, struct hub
     return hub_source_read(out, m->source) && str_eq(out->repository, repository);
 }
 
+static void fill(struct hub_file *f, const struct manifest *m)
+{
+    f->digest = m->digest;
+    f->size = m->size;
+    f->imported = m->imported;
+}
+
 static bool add(struct hub_repository *r, const struct manifest *m, struct str file, struct err *e)
 {
     char path[WANT_TEXT];
@@ -65,13 +72,13 @@ static bool add(struct hub_repository *r, const struct manifest *m, struct str f
         snprintf(path, sizeof path, "%s.gguf", m->name.tag);
     for (size_t i = 0; i < r->n; i++)
         if (strcmp(r->v[i].path, path) == 0) { /* the newest copy counts */
-            if (r->v[i].manifest->imported < m->imported)
-                r->v[i].manifest = m;
+            if (r->v[i].imported < m->imported)
+                fill(&r->v[i], m);
             return true;
         }
     if (!mem_grow(&r->v, r->n, &r->cap, sizeof *r->v, e))
         return false;
-    r->v[r->n].manifest = m;
+    fill(&r->v[r->n], m);
     snprintf(r->v[r->n].path, WANT_TEXT, "%s", path);
     r->n++;
     return true;
@@ -84,10 +91,10 @@ static bool make_commit(struct hub_repository *r, struct str repository, struct 
     bool ok =
         hash_begin(&s, e) && hash_add(&s, repository.p, repository.n, e) && hash_add(&s, "", 1, e);
     for (size_t i = 0; ok && i < r->n; i++) {
-        const struct manifest *m = r->v[i].manifest;
-        r->changed = r->changed > m->imported ? r->changed : m->imported;
-        ok = hash_add(&s, r->v[i].path, strlen(r->v[i].path) + 1, e) &&
-             hash_add(&s, m->digest.hex, DIGEST_HEX, e);
+        const struct hub_file *f = &r->v[i];
+        r->changed = r->changed > f->imported ? r->changed : f->imported;
+        ok = hash_add(&s, f->path, strlen(f->path) + 1, e) &&
+             hash_add(&s, f->digest.hex, DIGEST_HEX, e);
     }
     if (!hash_end(&s, &h, ok ? e : NULL) || !ok)
         return false;

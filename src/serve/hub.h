@@ -21,8 +21,10 @@ struct hub_source {
 bool hub_source_read(struct hub_source *s, const char *source);
 
 struct hub_file {
-    const struct manifest *manifest;
     char path[WANT_TEXT];
+    struct digest digest;
+    uint64_t size;
+    int64_t imported; /* seconds since 1970 */
 };
 
 struct hub_repository {

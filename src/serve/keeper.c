@@ -9,16 +9,25 @@
 #include "base/mem.h"
 #include "serve/keeper_answer.h"
 #include "serve/log.h"
+#include "serve/orders.h"
 #include "serve/packet.h"
 
-/* A packet of the front's: a want and its number. */
+/* A packet of the front's: a want or an order and its number, or the end of one. */
 static void take_want(struct keeper *k, const json_t *j)
 {
     struct want w;
     struct err e;
     json_int_t id = json_integer_value(json_object_get(j, "id"));
+    if (json_object_get(j, "order")) {
+        orders_take(k, id, json_object_get(j, "order"));
+        return;
+    }
+    if (json_object_get(j, "cancel")) {
+        orders_cancel(k, id);
+        return;
+    }
     if (want_from_json(&w, json_object_get(j, "want"))) {
-        keeper_answer(k, id, &w, false);
+        keeper_answer(k, id, &w, NULL);
         return;
     }
     fail(&e, ERR_INTERNAL, "the front asks for what nobody knows");
@@ -49,16 +58,22 @@ static void end_errand(struct keeper *k, struct errand *w)
     w->asker = NULL;
     if (over.err.code != ERR_NONE)
         log_event("errand-failed", "%s: %s", over.key, over.err.msg);
+    k->stats.received += over.received;
+    k->stats.freed += over.freed;
+    k->stats.failed += over.size && over.err.code != ERR_NONE;
     errand_remove(&k->errands, w); /* an answer may need another one */
     shelf_stale(&k->shelf);
-    for (size_t i = 0; i < over.n_askers; i++) {
-        const struct errand_asker *a = &over.asker[i];
-        if (over.err.code == ERR_NONE)
-            keeper_answer(k, a->id, &a->want, true);
-        else
-            keeper_refuse(k, a->id, &over.err, NULL);
-    }
+    if (over.is_order)
+        orders_end(k, &over);
+    for (size_t i = 0; !over.is_order && i < over.n_askers; i++)
+        keeper_answer(k, over.asker[i].id, &over.asker[i].want, &over.err);
     mem_free(over.asker);
+}
+
+static void on_said(void *arg, struct errand *w, const json_t *said)
+{
+    if (w->is_order)
+        orders_progress(arg, w, said);
 }
 
 static bool turn(struct keeper *k)
@@ -72,7 +87,7 @@ static bool turn(struct keeper *k)
     }
     poll(p, n + 1, -1);
     for (uint32_t i = 0; i < n; i++)
-        if (p[i + 1].revents && errand_read(of[i]))
+        if (p[i + 1].revents && errand_read(of[i], on_said, k))
             end_errand(k, of[i]);
     return !p[0].revents || take_packets(k);
 }

@@ -18,6 +18,9 @@ struct keeper {
     struct shelf shelf;
     struct errands errands;
     int line; /* to the front */
+    struct {
+        uint64_t pulls, failed, received, freed; /* bytes: received and freed */
+    } stats;
 };
 
 /* The role: returns when the line has ended. */

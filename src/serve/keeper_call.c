@@ -41,6 +41,11 @@ static void take_answer(struct keeper_line *k, const json_t *j, int fd)
             close(fd);
         return;
     }
+    const json_t *said = json_object_get(j, "progress");
+    if (said && q->progress) {
+        q->progress(q, said);
+        return;
+    }
     take_out(k, q);
     if (!text) {
         q->answer(q, j, fd, NULL);
@@ -81,7 +86,7 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now = os_now_ns();
     for (struct keeper_ask *q = k->asks, *next; q; q = next) {
         next = q->next;
-        if (q->waiting && now - q->asked_ns >= KEEPER_TICK_MS * 1000000ull)
+        if (q->waiting && now - q->asked_ns >= 1000000000u /* it takes long */)
             q->waiting(q);
     }
 }
@@ -124,7 +129,7 @@ static int take_descriptor(uv_loop_t *loop, uv_pipe_t *control)
     return fd;
 }
 
-void keeper_line_attach(struct keeper_line *k, uv_pipe_t *control)
+void keeper_line_attach(struct keeper_line *k, int pid, uv_pipe_t *control)
 {
     keeper_line_close(k);
     k->poll = mem_new(1, sizeof *k->poll, NULL);
@@ -132,7 +137,7 @@ void keeper_line_attach(struct keeper_line *k, uv_pipe_t *control)
     if (k->poll && k->fd >= 0 && uv_poll_init(&k->server->loop, k->poll, k->fd) == 0) {
         k->poll->data = k;
         uv_poll_start(k->poll, UV_READABLE, on_readable);
-        log_event("keeper", "is there");
+        log_event("keeper", "process %d", pid);
         return;
     }
     mem_free(k->poll);
@@ -163,11 +168,12 @@ void keeper_line_close(struct keeper_line *k)
 /* --- questions -----------------------------------------------------------------------------------
  */
 
-bool keeper_ask(struct keeper_line *k, struct keeper_ask *q, const struct want *w,
+/* Takes what is sent. */
+static bool ask(struct keeper_line *k, struct keeper_ask *q, const char *key, json_t *what,
                 struct problem *p)
 {
     json_int_t id = ++k->last_id;
-    json_t *j = json_pack("{sI so}", "id", id, "want", want_to_json(w));
+    json_t *j = json_pack("{sI so}", "id", id, key, what);
     bool ok = k->fd >= 0 || fail(&p->err, ERR_BUSY, "the store is being opened; try again");
     ok = ok && packet_send(k->fd, j, -1, false, &p->err);
     json_decref(j);
@@ -184,8 +190,27 @@ bool keeper_ask(struct keeper_line *k, struct keeper_ask *q, const struct want *
     return true;
 }
 
+bool keeper_ask(struct keeper_line *k, struct keeper_ask *q, const struct want *w,
+                struct problem *p)
+{
+    return ask(k, q, "want", want_to_json(w), p);
+}
+
+bool keeper_order(struct keeper_line *k, struct keeper_ask *q, json_t *order, struct problem *p)
+{
+    return ask(k, q, "order", order, p);
+}
+
 void keeper_forget(struct keeper_line *k, struct keeper_ask *q)
 {
-    if (q->id)
-        take_out(k, q);
+    json_int_t id = q->id;
+    if (!id)
+        return;
+    take_out(k, q);
+    if (!q->progress)
+        return;
+    json_t *j = json_pack("{sI sb}", "id", id, "cancel", 1);
+    if (k->fd >= 0 && !packet_send(k->fd, j, -1, false, NULL))
+        log_event("cancel-lost", "order %lld", (long long)id); /* it runs to its end */
+    json_decref(j);
 }

@@ -2,7 +2,7 @@
 /* serve/keeper_call: the front's side of the line to the keeper: questions, and whose answer comes.
  *
  * A keeper that falls takes its questions with it (503); the supervisor starts another. While one
- * waits, keeper_waiting is told every KEEPER_TICK_MS. */
+ * waits, it is told so every KEEPER_TICK_MS. */
 #ifndef MOAT_SERVE_KEEPER_CALL_H
 #define MOAT_SERVE_KEEPER_CALL_H
 
@@ -21,6 +21,7 @@ struct keeper_ask {
     /* The answer and its file (-1: none), which is the receiver's; or j NULL and a problem. */
     void (*answer)(struct keeper_ask *q, const json_t *j, int fd, const struct problem *p);
     void (*waiting)(struct keeper_ask *q);
+    void (*progress)(struct keeper_ask *q, const json_t *said); /* of an order */
     uint64_t asked_ns;
     struct keeper_ask *prev, *next;
 };
@@ -35,13 +36,17 @@ struct keeper_line {
 };
 
 void keeper_line_init(struct keeper_line *k, struct server *s);
-/* The keeper's end that waits at the control pipe. */
-void keeper_line_attach(struct keeper_line *k, uv_pipe_t *control);
+/* The line to the keeper, process `pid`, which waits at the control pipe. */
+void keeper_line_attach(struct keeper_line *k, int pid, uv_pipe_t *control);
 void keeper_line_close(struct keeper_line *k);
 
 /* False: *p; `answer` is not called then. */
 bool keeper_ask(struct keeper_line *k, struct keeper_ask *q, const struct want *w,
                 struct problem *p) MUST_USE;
-void keeper_forget(struct keeper_line *k, struct keeper_ask *q); /* nobody wants the answer */
+/* The same for an order (serve/orders), which it takes. */
+bool keeper_order(struct keeper_line *k, struct keeper_ask *q, json_t *order,
+                  struct problem *p) MUST_USE;
+/* Nobody wants the answer; an order is cancelled. */
+void keeper_forget(struct keeper_line *k, struct keeper_ask *q);
 
 #endif

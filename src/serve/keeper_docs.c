@@ -54,19 +54,18 @@ json_t *docs_list(const struct shelf *s)
  */
 
 /* What git would call a file: 40 digits that change with it. */
-static const char *object_id(const struct manifest *m, char out[HUB_COMMIT + 1])
+static const char *object_id(const struct hub_file *f, char out[HUB_COMMIT + 1])
 {
-    snprintf(out, HUB_COMMIT + 1, "%.*s", HUB_COMMIT, m->digest.hex);
+    snprintf(out, HUB_COMMIT + 1, "%.*s", HUB_COMMIT, f->digest.hex);
     return out;
 }
 
 static json_t *sibling(const struct hub_file *f)
 {
-    const struct manifest *m = f->manifest;
     char id[HUB_COMMIT + 1];
-    json_int_t size = (json_int_t)m->size;
+    json_int_t size = (json_int_t)f->size;
     return json_pack("{ss sI ss s{ss sI si}}", "rfilename", f->path, "size", size, "blobId",
-                     object_id(m, id), "lfs", "sha256", m->digest.hex, "size", size, "pointerSize",
+                     object_id(f, id), "lfs", "sha256", f->digest.hex, "size", size, "pointerSize",
                      POINTER_BYTES);
 }
 
@@ -89,14 +88,14 @@ json_t *docs_hf_tree(const struct hub_repository *r)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < r->n; i++) {
-        const struct manifest *m = r->v[i].manifest;
+        const struct hub_file *f = &r->v[i];
         char id[HUB_COMMIT + 1];
-        json_int_t size = (json_int_t)m->size;
-        object_id(m, id);
+        json_int_t size = (json_int_t)f->size;
+        object_id(f, id);
         json_array_append_new(list,
                               json_pack("{ss ss sI ss s{ss sI si}}", "type", "file", "oid", id,
-                                        "size", size, "path", r->v[i].path, "lfs", "oid",
-                                        m->digest.hex, "size", size, "pointerSize", POINTER_BYTES));
+                                        "size", size, "path", f->path, "lfs", "oid", f->digest.hex,
+                                        "size", size, "pointerSize", POINTER_BYTES));
     }
     return list;
 }
@@ -139,17 +138,6 @@ bool docs_v2_config(const struct manifest *m, struct buf *out, struct err *e)
                      out, e);
 }
 
-bool docs_digest(const struct buf *text, struct digest *d, struct err *e)
-{
-    struct hash h;
-    struct str whole = buf_view(text);
-    if (!hash_of(&whole, 1, &h, e))
-        return false;
-    for (size_t i = 0; i < HASH_BYTES; i++)
-        snprintf(d->hex + 2 * i, 3, "%02x", h.b[i]);
-    return true;
-}
-
 static json_t *manifest_json(const struct manifest *m, const struct buf *config,
                              const struct digest *d)
 {
@@ -169,7 +157,7 @@ bool docs_v2_manifest(const struct manifest *m, struct buf *out, struct err *e)
     struct buf config;
     struct digest d;
     buf_init(&config, LIMIT_MANIFEST_BYTES);
-    bool ok = docs_v2_config(m, &config, e) && docs_digest(&config, &d, e) &&
+    bool ok = docs_v2_config(m, &config, e) && digest_of(&d, buf_view(&config), e) &&
               write_doc(manifest_json(m, &config, &d), out, e);
     buf_clear(&config);
     return ok;

@@ -21,6 +21,5 @@ json_t *docs_v2_tags(const char *repository, const struct shelf *s, const char *
 /* The manifest of a model, and the configuration that it names; as texts, whose digests count. */
 bool docs_v2_config(const struct manifest *m, struct buf *out, struct err *e) MUST_USE;
 bool docs_v2_manifest(const struct manifest *m, struct buf *out, struct err *e) MUST_USE;
-bool docs_digest(const struct buf *text, struct digest *d, struct err *e) MUST_USE;
 
 #endif

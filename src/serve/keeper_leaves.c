@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serve/keeper_leaves: see keeper_answer.h. */
+/* serve/keeper_leaves: the hashes of a file's leaves; see keeper_private.h. One pass makes them all
+ * and checks the SHA-256 of the whole, so leaves of a damaged blob never come to be. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "serve/keeper_answer.h"
+#include "serve/keeper_private.h"
 
 #define FOLDER "leaves"
 
@@ -18,7 +19,12 @@ static const char *path_of(const struct store *s, const struct digest *d, char o
     return store_path(s, out, FOLDER "/sha256-%s", d->hex);
 }
 
-int leaves_open(const struct store *s, const struct digest *d)
+struct leaves_job {
+    const struct store *store;
+    struct digest digest;
+};
+
+static int leaves_open(const struct store *s, const struct digest *d)
 {
     char path[STORE_PATH];
     return open(path_of(s, d, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -35,8 +41,6 @@ bool leaves_root(int fd, char hex[2 * HASH_BYTES + 1], struct err *e)
     struct os_file_id id = {0};
     struct hash root;
     hex[0] = '\0';
-    if (fd < 0)
-        return true;
     if (!os_file_id(fd, &id, e))
         return false;
     struct hash *leaf = mem_new(id.bytes / HASH_BYTES + 1, sizeof *leaf, e);
@@ -86,7 +90,7 @@ static bool make(const struct leaves_job *q, int fd, struct os_atomic_file *out,
                       q->digest.hex);
 }
 
-bool leaves_make(void *arg, int out, struct err *e)
+static bool leaves_make(void *arg, int out, struct err *e)
 {
     const struct leaves_job *q = arg;
     char path[STORE_PATH];
@@ -99,4 +103,22 @@ bool leaves_make(void *arg, int out, struct err *e)
     if (fd >= 0)
         close(fd);
     return ok;
+}
+
+bool need_leaves(const struct asked *a, const struct digest *d, int *fd, struct err *e)
+{
+    char key[ERRAND_KEY];
+    struct leaves_job q = {&a->k->shelf.store, *d};
+    *fd = leaves_open(&a->k->shelf.store, d);
+    if (*fd >= 0)
+        return true;
+    if (a->tried)
+        return a->tried->code == ERR_NONE
+                   ? fail(e, ERR_IO, "the hashes of the file's leaves cannot be kept")
+                   : no_model(a, e);
+    snprintf(key, sizeof key, "leaves %s", d->hex);
+    struct errand *r = errand_find(&a->k->errands, key);
+    if (!r)
+        r = errand_start(&a->k->errands, key, leaves_make, &q, a->k->line, e);
+    return r && errand_join(r, a->id, a->w, e);
 }

@@ -325,6 +325,8 @@ static bool dispatch(struct line *l, const struct job_message *m, struct err *e)
     if (!w) /* cancelled meanwhile */
         return true;
     switch (m->kind) {
+    case JOB_STARTED:
+        return job_started(m, &w->n_prompt, &w->n_cached, e);
     case JOB_TEXT:
         return on_text(w, m, e);
     case JOB_DONE:
@@ -334,7 +336,7 @@ static bool dispatch(struct line *l, const struct job_message *m, struct err *e)
         return on_result(l, w, m, e);
     case JOB_ERROR:
         return on_error(l, w, m, e);
-    default: /* started: nobody asked */
+    default:
         return true;
     }
 }

@@ -151,7 +151,7 @@ static void take_control(struct server *s, const struct control *m, struct str p
         break;
     case CONTROL_KEEPER:
         if (uv_pipe_pending_count(&s->control) > 0)
-            keeper_line_attach(&s->keeper, &s->control);
+            keeper_line_attach(&s->keeper, (int)m->pid, &s->control);
         break;
     case CONTROL_KILL_ENGINE:
         break;
@@ -250,6 +250,7 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
     config_clear(&s->config);
     keys_clear(&s->keys);
     tls_server_free(s->tls);
+    tally_clear(&s->tally);
     mem_free(s);
     return ok ? 0 : err_exit_status(ERR_INTERNAL);
 }

@@ -16,6 +16,7 @@
 #include "serve/listen.h"
 #include "serve/pace.h"
 #include "serve/stats.h"
+#include "serve/tally.h"
 
 struct listener_handle {
     struct server *server;
@@ -36,7 +37,8 @@ struct server {
     struct engines engines;
     const struct routes *routes;
     struct keeper_line keeper;
-    struct pace pace; /* of files */
+    struct pace pace;   /* of files */
+    struct tally tally; /* of models whose files were sent */
     struct stats stats;
     struct conn *conns;
     uint32_t n_conns;

@@ -7,7 +7,10 @@
  * timeouts away. So nothing is sent that has not been verified. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/json.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "serve/dialects.h"
@@ -77,7 +80,7 @@ static void on_answer(struct keeper_ask *q, const json_t *j, int fd, const struc
     struct err e;
     if (p) {
         reply_problem(x, p);
-    } else if (fd < 0) {
+    } else if (fd < 0 && x->conn->http.req.method != HTTP_METHOD_HEAD) {
         fail(&e, ERR_INTERNAL, "the store gave no file");
         reply_error(x, &e);
     } else {
@@ -99,12 +102,14 @@ static void on_gone(struct exchange *x)
     mem_free(a);
 }
 
-static void ask(struct exchange *x, const struct want *w)
+typedef void answer_fn(struct keeper_ask *q, const json_t *j, int fd, const struct problem *p);
+
+static void ask(struct exchange *x, const struct want *w, answer_fn *answer)
 {
     struct problem p = {0};
     struct asking *a = mem_new(1, sizeof *a, &p.err);
     if (a) {
-        *a = (struct asking){.ask = {.answer = on_answer, .waiting = on_waiting}, .x = x};
+        *a = (struct asking){.ask = {.answer = answer, .waiting = on_waiting}, .x = x};
         x->work = a;
         x->gone = on_gone;
     }
@@ -121,7 +126,7 @@ void mirror_file(struct exchange *x)
     struct err e;
     w.head = x->conn->http.req.method == HTTP_METHOD_HEAD;
     if (w.kind != WANT_NOTHING) {
-        ask(x, &w);
+        ask(x, &w, on_answer);
         return;
     }
     fail(&e, ERR_NOT_FOUND, "there is nothing at this path");
@@ -139,15 +144,47 @@ void mirror_health(struct exchange *x)
     reply_json(x, ready ? 200 : 503, json_pack("{ss}", "status", ready ? "ok" : "starting"));
 }
 
-void mirror_stats(struct exchange *x)
+/* The keeper's numbers, from the file in memory that it gave. */
+static json_t *read_numbers(int fd, json_int_t size)
 {
+    struct buf text;
+    char chunk[4096];
+    buf_init(&text, LIMIT_JSON_BYTES);
+    ssize_t n = 1;
+    for (json_int_t at = 0; fd >= 0 && at < size && n > 0; at += n) {
+        n = pread(fd, chunk, sizeof chunk, (off_t)at);
+        if (n > 0)
+            buf_add(&text, chunk, (size_t)n);
+    }
+    json_t *j = json_parse(buf_view(&text), "stats", NULL);
+    buf_clear(&text);
+    return j;
+}
+
+static void on_numbers(struct keeper_ask *q, const json_t *j, int fd, const struct problem *p)
+{
+    struct exchange *x = take_exchange(q);
     const struct server *s = x->server;
     const struct stats *t = &s->stats;
-    reply_json(x, 200,
-               json_pack("{sf sI sI sI sI sI si sI}", "up_seconds",
-                         (double)(os_now_ns() - s->start_ns) / 1e9, "bytes_sent",
-                         (json_int_t)t->n_bytes, "requests", (json_int_t)t->n_ok, "refused",
-                         (json_int_t)t->n_client_errors, "failed", (json_int_t)t->n_server_errors,
-                         "gone", (json_int_t)t->n_gone, "connections", (int)s->n_conns,
-                         "resident_bytes", (json_int_t)os_rss_bytes()));
+    json_t *all = p ? NULL : read_numbers(fd, json_integer_value(json_object_get(j, "size")));
+    if (fd >= 0)
+        close(fd);
+    if (p) {
+        reply_problem(x, p);
+        return;
+    }
+    json_object_update_new(all,
+                           json_pack("{sf sI sI sI sI sI si sI so}", "up_seconds",
+                                     (double)(os_now_ns() - s->start_ns) / 1e9, "sent_bytes",
+                                     (json_int_t)t->n_bytes, "requests", (json_int_t)t->n_ok,
+                                     "refused", (json_int_t)t->n_client_errors, "failed",
+                                     (json_int_t)t->n_server_errors, "gone", (json_int_t)t->n_gone,
+                                     "connections", (int)s->n_conns, "resident_bytes",
+                                     (json_int_t)os_rss_bytes(), "sent", tally_json(&s->tally)));
+    reply_json(x, 200, all);
+}
+
+void mirror_stats(struct exchange *x)
+{
+    ask(x, &(struct want){.kind = WANT_STATS}, on_numbers);
 }

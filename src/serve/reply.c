@@ -202,6 +202,19 @@ static const char *llama_type(int status)
                            : "invalid_request_error";
 }
 
+static const char *anthropic_type(int status)
+{
+    return status == 401   ? "authentication_error"
+           : status == 403 ? "permission_error"
+           : status == 404 ? "not_found_error"
+           : status == 413 ? "request_too_large"
+           : status == 429 ? "rate_limit_error"
+           : status == 503 ? "overloaded_error"
+           : status == 504 ? "timeout_error"
+           : status >= 500 ? "api_error"
+                           : "invalid_request_error";
+}
+
 json_t *reply_problem_object(enum dialect d, const struct problem *p, const char *id)
 {
     int status = problem_status(p);
@@ -210,6 +223,9 @@ json_t *reply_problem_object(enum dialect d, const struct problem *p, const char
     case DIALECT_OPENAI:
         return json_pack("{s{ss ss ss? ss ss}}", "error", "message", p->err.msg, "type",
                          openai_type(status), "param", p->param, "code", code, "request_id", id);
+    case DIALECT_ANTHROPIC:
+        return json_pack("{ss s{ss ss} ss}", "type", "error", "error", "type",
+                         anthropic_type(status), "message", p->err.msg, "request_id", id);
     case DIALECT_LLAMA:
         return json_pack("{s{si ss ss ss* ss}}", "error", "code", status, "message", p->err.msg,
                          "type", llama_type(status), "param", p->param, "request_id", id);

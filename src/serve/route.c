@@ -13,6 +13,7 @@
 
 #define GET  HTTP_METHOD_GET
 #define POST HTTP_METHOD_POST
+#define HEAD HTTP_METHOD_HEAD
 
 static const struct route model_rows[] = {
     {POST, "/v1/chat/completions", DIALECT_OPENAI, openai_chat},
@@ -20,6 +21,9 @@ static const struct route model_rows[] = {
     {POST, "/v1/embeddings", DIALECT_OPENAI, openai_embeddings},
     {GET, "/v1/models", DIALECT_OPENAI, openai_models},
     {GET, "/v1/models/*", DIALECT_OPENAI, openai_model},
+
+    {POST, "/v1/messages", DIALECT_ANTHROPIC, anthropic_messages},
+    {POST, "/v1/messages/count_tokens", DIALECT_ANTHROPIC, anthropic_count},
 
     {GET, "/health", DIALECT_LLAMA, llama_health},
     {GET, "/v1/health", DIALECT_LLAMA, llama_health},
@@ -43,8 +47,17 @@ static const struct route model_rows[] = {
     {POST, "/api/show", DIALECT_OLLAMA, ollama_show},
     {GET, "/api/ps", DIALECT_OLLAMA, ollama_ps},
     {GET, "/api/version", DIALECT_OLLAMA, ollama_version},
+
+    /* These change the store. */
+    {POST, "/api/pull", DIALECT_OLLAMA, ollama_pull},
+    {POST, "/api/push", DIALECT_OLLAMA, ollama_push},
+    {POST, "/api/create", DIALECT_OLLAMA, ollama_create},
+    {POST, "/api/copy", DIALECT_OLLAMA, ollama_copy},
+    {HTTP_METHOD_DELETE, "/api/delete", DIALECT_OLLAMA, ollama_delete},
+    {HEAD, "/api/blobs/*", DIALECT_OLLAMA, ollama_blob},
 };
-const struct routes route_models = {model_rows, sizeof model_rows / sizeof *model_rows};
+enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_STORE_ROWS = 6 };
+const struct routes route_models = {model_rows, N_MODEL_ROWS, N_MODEL_ROWS - N_STORE_ROWS};
 
 static const struct route mirror_rows[] = {
     {GET, "/health", DIALECT_MIRROR, mirror_health},
@@ -52,7 +65,8 @@ static const struct route mirror_rows[] = {
     {GET, "/", DIALECT_MIRROR, mirror_root},
     {GET, "/*", DIALECT_MIRROR, mirror_file},
 };
-const struct routes route_mirror = {mirror_rows, sizeof mirror_rows / sizeof *mirror_rows};
+enum { N_MIRROR_ROWS = sizeof mirror_rows / sizeof *mirror_rows };
+const struct routes route_mirror = {mirror_rows, N_MIRROR_ROWS, N_MIRROR_ROWS};
 
 /* --- finding the row -----------------------------------------------------------------------------
  */
@@ -71,12 +85,12 @@ static const struct route *find(const struct conn *c, struct str *rest, bool *kn
 {
     const struct http_request *req = &c->http.req;
     const struct routes *all = c->server->routes;
-    enum http_method method = req->method == HTTP_METHOD_HEAD ? GET : req->method;
+    bool head = req->method == HEAD; /* a row for GET answers it too */
     *known = false;
     for (size_t i = 0; i < all->n; i++)
         if (path_matches(&all->v[i], req->path, rest)) {
             *known = true;
-            if (all->v[i].method == method)
+            if (all->v[i].method == req->method || (head && all->v[i].method == GET))
                 return &all->v[i];
         }
     return NULL;
@@ -87,6 +101,8 @@ enum dialect route_dialect(const struct conn *c)
     struct str path = c->http.req.path;
     if (c->server->routes == &route_mirror)
         return DIALECT_MIRROR;
+    if (str_is(path, "/v1/messages") || str_starts(path, STR("/v1/messages/")))
+        return DIALECT_ANTHROPIC;
     if (str_starts(path, STR("/v1/")))
         return DIALECT_OPENAI;
     return str_starts(path, STR("/api/")) ? DIALECT_OLLAMA : DIALECT_LLAMA;
@@ -119,6 +135,11 @@ static bool type_allowed(struct str type)
            is_type(type, "application/x-www-form-urlencoded");
 }
 
+static bool takes_body(const struct route *r)
+{
+    return r->method == POST || r->method == HTTP_METHOD_DELETE;
+}
+
 /* Where a key is asked for, the server may have any name; else it is one of this machine's. */
 static int check_origin(const struct conn *c, struct err *e)
 {
@@ -148,6 +169,25 @@ static int check_key(struct conn *c, const struct route *r, struct err *e)
                   N_("the key is not one of this server's; it may have been revoked"));
 }
 
+/* Also where no key is asked for otherwise: making and removing models is not for whoever can reach
+ * a port (H2 of the threat model). */
+static int check_operator(struct conn *c, struct err *e)
+{
+    const struct http_request *req = &c->http.req;
+    const struct key *key = access_key(&c->server->keys, req->authorization, req->api_key);
+    if (!key)
+        return refuse(
+            e, 401, ERR_UNAUTHORISED,
+            N_("this call changes the store: it needs the key of an operator (moat key add "
+               "NAME --operator)"));
+    memcpy(c->key_id, key->id, sizeof key->id);
+    if (key->is_operator)
+        return 0;
+    return refuse(e, 403, ERR_DENIED,
+                  N_("this call changes the store, and the key is not an operator's (moat key add "
+                     "NAME --operator)"));
+}
+
 int route_check(struct conn *c, struct err *e)
 {
     const struct http_request *req = &c->http.req;
@@ -164,7 +204,11 @@ int route_check(struct conn *c, struct err *e)
             return refuse(e, 405, ERR_USAGE, N_("this path does not take this method"));
         return refuse(e, 404, ERR_NOT_FOUND, N_("there is nothing at this path"));
     }
-    if (req->method == POST && !type_allowed(req->content_type))
+    const struct routes *all = c->server->routes;
+    status = r >= all->v + all->n_open ? check_operator(c, e) : 0;
+    if (status)
+        return status;
+    if (takes_body(r) && !type_allowed(req->content_type))
         return refuse(e, 415, ERR_UNSUPPORTED, N_("the body must be application/json"));
     return 0;
 }
@@ -175,7 +219,7 @@ int route_check(struct conn *c, struct err *e)
 static bool parse_body(struct exchange *x, struct problem *p)
 {
     struct str body = buf_view(&x->conn->http.body);
-    if (x->route->method != POST)
+    if (!takes_body(x->route))
         return true;
     if (!str_utf8_valid(body))
         return fail(&p->err, ERR_USAGE, "the body is not valid UTF-8");

@@ -6,7 +6,7 @@
 #include "serve/conn.h"
 
 /* Whose words an answer uses: each has its own shape of errors. */
-enum dialect { DIALECT_OPENAI, DIALECT_LLAMA, DIALECT_OLLAMA, DIALECT_MIRROR };
+enum dialect { DIALECT_OPENAI, DIALECT_ANTHROPIC, DIALECT_LLAMA, DIALECT_OLLAMA, DIALECT_MIRROR };
 
 struct exchange;
 typedef void route_fn(struct exchange *x);
@@ -21,7 +21,7 @@ struct route {
 /* The rows of moat serve, and those of moat mirror. */
 struct routes {
     const struct route *v;
-    size_t n;
+    size_t n, n_open; /* those from n_open on are only for a key with the role of an operator */
 };
 extern const struct routes route_models, route_mirror;
 

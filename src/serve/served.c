@@ -11,7 +11,9 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "serve/config.h"
+#include "store/foreign.h"
 #include "store/manifest.h"
+#include "store/thin.h"
 
 static bool is_file(const char *path)
 {
@@ -50,16 +52,29 @@ static bool open_stored(struct served *m, const struct name *name, struct err *e
         return false;
     snprintf(m->id, sizeof m->id, "%s", name->text);
     snprintf(m->digest, sizeof m->digest, "sha256:%s", manifest.digest.hex);
-    m->fd = blob_open(&s, &manifest.digest, e);
+    m->fd = thin_or_blob_open(&s, &manifest.digest, e);
     bool ok = m->fd >= 0 && (!manifest.settings ||
                              settings_from_json(&m->settings, manifest.settings, name->text, e));
+    m->opening = json_incref(manifest.opening);
     manifest_clear(&manifest);
     return ok;
+}
+
+static bool open_foreign(struct served *m, const char *model, struct err *e)
+{
+    struct foreign f;
+    if (!foreign_find(&f, model, e) || !open_path(m, f.path, e))
+        return false;
+    if (f.has_digest) /* the file's name says nothing */
+        snprintf(m->id, sizeof m->id, "%.*s", (int)sizeof m->id - 1, model);
+    return true;
 }
 
 static bool find_file(struct served *m, const char *model, struct err *e)
 {
     struct name name;
+    if (foreign_is(model))
+        return open_foreign(m, model, e);
     bool path = name_is_path(str_of(model));
     if (!path && !name_parse(&name, str_of(model), e) && !(path = is_file(model)))
         return false;
@@ -90,6 +105,7 @@ static void free_one(struct served *m)
     if (m->fd >= 0)
         close(m->fd);
     settings_clear(&m->settings);
+    json_decref(m->opening);
     mem_free(m);
 }
 

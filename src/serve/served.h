@@ -19,6 +19,7 @@ struct served {
     uint64_t bytes;
     time_t modified;
     struct settings settings; /* owned; what answers start from */
+    json_t *opening;          /* owned; what conversations start with, or NULL */
     struct served *draft;     /* owned: a smaller model that guesses ahead for it; NULL: none */
 };
 

@@ -53,7 +53,9 @@ static bool add(void *arg, const struct name *name, const struct manifest *m, co
         return r->ok = false;
     struct manifest *to = &s->v[s->n];
     *to = *m;
-    to->settings = json_incref(m->settings);
+    json_incref(to->settings);
+    json_incref(to->opening);
+    json_incref(to->licence);
     to->source = copy_text(m->source, &r->err);
     s->n++;
     return r->ok = to->source != NULL;

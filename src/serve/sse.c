@@ -2,6 +2,8 @@
 /* serve/sse: see sse.h. */
 #include "serve/sse.h"
 
+#include <stdio.h>
+
 #include "base/json.h"
 
 #define EVENT_BYTES (64u << 20)
@@ -28,6 +30,13 @@ void sse_start(struct exchange *x)
 void sse_event(struct exchange *x, json_t *j)
 {
     send_value(x, j, "data: ", "\n\n");
+}
+
+void sse_named(struct exchange *x, const char *name, json_t *j)
+{
+    char before[64];
+    snprintf(before, sizeof before, "event: %s\ndata: ", name);
+    send_value(x, j, before, "\n\n");
 }
 
 void sse_done(struct exchange *x, bool say_done)

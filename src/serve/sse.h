@@ -9,8 +9,9 @@
 #include "serve/reply.h"
 
 void sse_start(struct exchange *x);
-void sse_event(struct exchange *x, json_t *j);    /* takes j; NULL: memory was short, nothing */
-void sse_done(struct exchange *x, bool say_done); /* ends the exchange */
+void sse_event(struct exchange *x, json_t *j); /* takes j; NULL: memory was short, nothing */
+void sse_named(struct exchange *x, const char *name, json_t *j); /* with a line "event: NAME" */
+void sse_done(struct exchange *x, bool say_done);                /* ends the exchange */
 
 void ndjson_start(struct exchange *x);
 void ndjson_line(struct exchange *x, json_t *j); /* takes j */

@@ -160,7 +160,7 @@ static bool start_keeper(struct supervisor *s, struct err *e)
     close(line[1]);
     s->keeper.pid = pid > 0 ? pid : 0;
     s->keeper.started_ns = os_now_ns();
-    struct control m = {.kind = CONTROL_KEEPER};
+    struct control m = {.kind = CONTROL_KEEPER, .pid = (uint32_t)s->keeper.pid};
     bool ok = pid > 0 ? control_send(s->line, &m, STR(""), line[0], e)
                       : fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
     close(line[0]);
@@ -211,7 +211,8 @@ static void keeper_fell(struct supervisor *s, int status)
         stop(s, WEXITSTATUS(status)); /* it has said why, and would say it again */
         return;
     }
-    s->keeper.due_ns = os_now_ns() + pause_ns(&s->keeper);
+    bool replaced = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
+    s->keeper.due_ns = replaced ? 0 : os_now_ns() + pause_ns(&s->keeper);
     log_event("keeper-fell", "signal %d; starting another",
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
@@ -256,7 +257,7 @@ static int start_due(struct supervisor *s)
         log_event("start-failed", "%s", e.msg);
         return 500;
     }
-    bool keeps = s->p->routes == &route_mirror;
+    bool keeps = s->p->routes == &route_mirror || keys_have_operator(&s->p->access->keys);
     for (uint32_t i = 0; i < s->p->models->n + keeps; i++) {
         bool keeper = i == s->p->models->n;
         struct engine *g = keeper ? &s->keeper : &s->engines[i];
@@ -342,6 +343,16 @@ static void watch_keys(struct supervisor *s)
         reload_keys(s);
 }
 
+/* It has the configuration it was started with: another is for another keeper. What it was fetching
+ * goes on with the next request. */
+static void replace_keeper(struct supervisor *s, const struct config *old)
+{
+    const struct config *c = s->p->config;
+    if (s->keeper.pid && (c->quota != old->quota || strcmp(c->upstream_hf, old->upstream_hf) != 0 ||
+                          strcmp(c->upstream_registry, old->upstream_registry) != 0))
+        kill(s->keeper.pid, SIGTERM);
+}
+
 static void reload(struct supervisor *s)
 {
     struct config fresh;
@@ -356,6 +367,7 @@ static void reload(struct supervisor *s)
     }
     struct config old = *s->p->config;
     *s->p->config = fresh;
+    replace_keeper(s, &old);
     config_clear(&old);
     access_clear(s->p->access);
     *s->p->access = access;

@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "store/manifest.h"
+#include "store/thin.h"
 
 #define CHUNK      (1u << 20)
 #define INCOMING   "blobs/incoming"
@@ -39,6 +40,14 @@ void digest_from_hash(struct digest *d, const struct hash *h)
 {
     for (size_t i = 0; i < HASH_BYTES; i++)
         snprintf(d->hex + 2 * i, 3, "%02x", h->b[i]);
+}
+
+void digest_to_hash(const struct digest *d, struct hash *h)
+{
+    for (size_t i = 0; i < 2 * HASH_BYTES; i++) {
+        char c = d->hex[i];
+        h->b[i / 2] = (uint8_t)(h->b[i / 2] << 4 | (c <= '9' ? c - '0' : c - 'a' + 10));
+    }
 }
 
 bool digest_of(struct digest *d, struct str bytes, struct err *e)
@@ -186,7 +195,11 @@ int blob_open(const struct store *s, const struct digest *d, struct err *e)
     char path[STORE_PATH];
     int fd = open(store_path(s, path, "blobs/" BLOB_START "%s", d->hex),
                   O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0 && errno == ENOENT && thin_exists(s, d))
+        fail(e, ERR_UNSUPPORTED,
+             "only the packed weights of this model are kept; moat pack NAME --restore brings its "
+             "file back");
+    else if (fd < 0)
         fail(e, errno == ENOENT ? ERR_CORRUPT : ERR_IO,
              "cannot open %s: %s; import the model again", path, strerror(errno));
     return fd;
@@ -202,6 +215,27 @@ bool blob_hash(int fd, const char *name, const struct store_progress *progress, 
     bool ok = w.hash && copy_all(&w, fd, name, (uint64_t)st.st_size, true, progress, e) &&
               end_hash(w.hash, d, e);
     blob_abort(&w);
+    return ok;
+}
+
+bool blob_export(const struct store *s, const struct digest *d, uint64_t size, const char *path,
+                 const struct store_progress *progress, bool *shared, struct err *e)
+{
+    struct blob_writer w = {.store = s, .file.fd = -1};
+    struct digest got;
+    char name[STORE_PATH];
+    int fd = blob_open(s, d, e);
+    w.hash = fd >= 0 ? begin_hash(e) : NULL;
+    store_path(s, name, "blobs/" BLOB_START "%s", d->hex);
+    bool ok = w.hash && os_atomic_open(&w.file, path, e) &&
+              blob_copy(&w, fd, name, size, progress, shared, e) && end_hash(w.hash, &got, e);
+    if (ok && strcmp(got.hex, d->hex) != 0)
+        ok = fail(e, ERR_CORRUPT, "%s is damaged: its SHA-256 is %s; import the model again", name,
+                  got.hex);
+    ok = ok && os_atomic_commit(&w.file, e);
+    blob_abort(&w);
+    if (fd >= 0)
+        close(fd);
     return ok;
 }
 
@@ -268,6 +302,8 @@ bool blob_sweep(const struct store *s, uint64_t *freed, struct err *e)
     }
     if (dir)
         closedir(dir);
+    if (ok && !w.unsure)
+        w.freed += thin_sweep(s, &w.live);
     map_clear(&w.live);
     arena_clear(&w.digests);
     *freed = w.freed;

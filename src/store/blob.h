@@ -20,6 +20,7 @@ struct digest {
 /* 64 hex digits, or "sha256:" and them; upper case is taken too. */
 bool digest_parse(struct digest *d, struct str text, struct err *e) MUST_USE;
 void digest_from_hash(struct digest *d, const struct hash *h);
+void digest_to_hash(const struct digest *d, struct hash *h);
 bool digest_of(struct digest *d, struct str bytes, struct err *e) MUST_USE;
 
 struct blob_writer {
@@ -44,6 +45,9 @@ void blob_abort(struct blob_writer *w); /* also after commit: then it only frees
 
 int blob_open(const struct store *s, const struct digest *d,
               struct err *e) MUST_USE; /* -1: error */
+/* The file of that digest to path, whole and verified or not at all; *shared: its blocks are. */
+bool blob_export(const struct store *s, const struct digest *d, uint64_t size, const char *path,
+                 const struct store_progress *progress, bool *shared, struct err *e) MUST_USE;
 /* The digest of all of an open file. */
 bool blob_hash(int fd, const char *name, const struct store_progress *progress, struct digest *d,
                struct err *e) MUST_USE;

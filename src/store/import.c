@@ -100,6 +100,11 @@ static bool place(void *arg, const struct digest *d, struct err *e)
     return blob_commit(&j->blob, d, e);
 }
 
+static json_t *share(const json_t *j)
+{
+    return json_incref((json_t *)(uintptr_t)j);
+}
+
 static bool publish(struct job *j, struct err *e)
 {
     struct publication p = {.store = &j->store,
@@ -107,7 +112,9 @@ static bool publish(struct job *j, struct err *e)
                                   .digest = j->r->digest,
                                   .size = j->r->size,
                                   .source = describe_source(j, e),
-                                  .settings = json_incref((json_t *)(uintptr_t)j->q->settings)},
+                                  .settings = share(j->q->settings),
+                                  .opening = share(j->q->opening),
+                                  .licence = share(j->q->licence)},
                             .place = place,
                             .arg = j};
     bool ok = p.m.source && publish_model(&p, e);

@@ -13,8 +13,9 @@ struct import_request {
     const char *path;
     const char *member; /* of a wheel with several models; NULL: the only one */
     struct name name;
-    const struct digest *expected; /* NULL: any */
-    const json_t *settings;        /* NULL: none */
+    const struct digest *expected;   /* NULL: any */
+    const json_t *settings;          /* NULL: none */
+    const json_t *opening, *licence; /* of store/manifest, or NULL */
     struct store_progress progress;
 };
 

@@ -4,9 +4,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +26,8 @@ void manifest_clear(struct manifest *m)
 {
     mem_free(m->source);
     json_decref(m->settings);
+    json_decref(m->opening);
+    json_decref(m->licence);
     *m = (struct manifest){0};
 }
 
@@ -38,14 +42,59 @@ static bool parse_time(const char *text, int64_t *out)
     return *out >= 0;
 }
 
+/* Of everything but the check sum itself. */
+static bool check_sum(const json_t *j, struct digest *d, struct err *e)
+{
+    struct buf text;
+    json_t *rest = json_copy((json_t *)(uintptr_t)j);
+    json_object_del(rest, "check");
+    buf_init(&text, LIMIT_MANIFEST_BYTES);
+    bool ok = json_write(rest, JSON_COMPACT | JSON_SORT_KEYS, &text, e) &&
+              digest_of(d, buf_view(&text), e);
+    buf_clear(&text);
+    json_decref(rest);
+    return ok;
+}
+
+static bool check_manifest(const struct store *s, const json_t *j, struct err *e)
+{
+    struct digest d;
+    const json_t *check = json_object_get(j, "check");
+    if (!check && s->format < 2)
+        return true;
+    const char *hex = json_string_value(check);
+    return check_sum(j, &d, e) &&
+           ((hex && strcmp(hex, d.hex) == 0) ||
+            fail(e, ERR_CORRUPT, "its check sum is wrong: give the model its name again"));
+}
+
+/* [{"role": "...", "content": "..."}, ...] */
+static bool is_opening(const json_t *j)
+{
+    for (size_t i = 0; i < json_array_size(j); i++) {
+        const json_t *m = json_array_get(j, i);
+        if (!json_is_string(json_object_get(m, "role")) ||
+            !json_is_string(json_object_get(m, "content")))
+            return false;
+    }
+    return json_is_array(j);
+}
+
+static json_t *share(const json_t *j)
+{
+    return j ? json_incref((json_t *)(uintptr_t)j) : NULL;
+}
+
 static bool parse(const json_t *j, struct manifest *m, struct err *e)
 {
     const json_t *size = json_object_get(j, "size"), *settings = json_object_get(j, "settings");
-    const json_t *source = json_object_get(j, "source");
+    const json_t *source = json_object_get(j, "source"), *opening = json_object_get(j, "opening");
+    const json_t *licence = json_object_get(j, "licence");
     if (!digest_parse(&m->digest, str_of(json_string_value(json_object_get(j, "digest"))), NULL) ||
         !json_is_integer(size) || json_integer_value(size) < 0 || !json_is_string(source) ||
         !parse_time(json_string_value(json_object_get(j, "imported")), &m->imported) ||
-        (settings && !json_is_object(settings)))
+        (settings && !json_is_object(settings)) || (opening && !is_opening(opening)) ||
+        (licence && !json_is_string(licence)))
         return fail(e, ERR_CORRUPT, "not a manifest of this store");
     struct str text = {json_string_value(source), json_string_length(source)};
     m->source = mem_new(text.n + 1, 1, e);
@@ -53,7 +102,10 @@ static bool parse(const json_t *j, struct manifest *m, struct err *e)
         return false;
     memcpy(m->source, text.p, text.n);
     m->size = (uint64_t)json_integer_value(size);
-    m->settings = settings ? json_incref((json_t *)(uintptr_t)settings) : NULL;
+    m->through = json_is_true(json_object_get(j, "through"));
+    m->settings = share(settings);
+    m->opening = share(opening);
+    m->licence = share(licence);
     return true;
 }
 
@@ -68,7 +120,7 @@ static bool read_at(const struct store *s, const struct name *name, struct manif
             e->code = ERR_CORRUPT;
         return false;
     }
-    bool ok = parse(j, m, e) || err_at(e, "%s", path);
+    bool ok = (check_manifest(s, j, e) && parse(j, m, e)) || err_at(e, "%s", path);
     json_decref(j);
     if (!ok)
         manifest_clear(m);
@@ -81,23 +133,52 @@ bool manifest_exists(const struct store *s, const struct name *name)
     return access(path_of(s, name, path), F_OK) == 0;
 }
 
-bool manifest_write(const struct store *s, const struct manifest *m, struct err *e)
+int64_t manifest_used(const struct store *s, const struct name *name)
 {
-    char path[STORE_PATH], digest[DIGEST_HEX + 8], imported[32] = "";
+    char path[STORE_PATH];
+    struct stat st;
+    return stat(path_of(s, name, path), &st) == 0
+               ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec
+               : 0;
+}
+
+void manifest_use(const struct store *s, const struct name *name)
+{
+    char path[STORE_PATH];
+    (void)utimensat(AT_FDCWD, path_of(s, name, path), NULL, 0); /* else it counts as unused */
+}
+
+static json_t *to_json(const struct manifest *m, struct err *e)
+{
+    char digest[DIGEST_HEX + 8], imported[32] = "";
     time_t at = (time_t)m->imported;
     struct tm t;
+    struct digest check;
     if (gmtime_r(&at, &t))
         strftime(imported, sizeof imported, "%Y-%m-%dT%H:%M:%SZ", &t);
     snprintf(digest, sizeof digest, "sha256:%s", m->digest.hex);
-    json_t *j =
-        json_pack("{s:s, s:I, s:s, s:s, s:O*}", "digest", digest, "size", (json_int_t)m->size,
-                  "source", m->source, "imported", imported, "settings", m->settings);
+    json_t *j = json_pack("{s:s, s:I, s:s, s:s, s:O*, s:O*, s:O*, s:o*}", "digest", digest, "size",
+                          (json_int_t)m->size, "source", m->source, "imported", imported,
+                          "settings", m->settings, "opening", m->opening, "licence", m->licence,
+                          "through", m->through ? json_true() : NULL);
+    if (!j) {
+        fail(e, ERR_LIMIT, "%s: not enough memory", m->name.text);
+    } else if (check_sum(j, &check, e)) {
+        json_object_set_new(j, "check", json_string(check.hex));
+        return j;
+    }
+    json_decref(j);
+    return NULL;
+}
+
+bool manifest_write(const struct store *s, const struct manifest *m, struct err *e)
+{
+    char path[STORE_PATH];
     struct buf text;
     struct os_atomic_file f = {.fd = -1};
+    json_t *j = to_json(m, e);
     buf_init(&text, LIMIT_MANIFEST_BYTES);
     bool ok = j && json_write(j, JSON_INDENT(2), &text, e);
-    if (!j)
-        fail(e, ERR_LIMIT, "%s: not enough memory", m->name.text);
     buf_byte(&text, '\n');
     ok = ok && buf_ok(&text, m->name.text, e) &&
          os_mkdirs(store_path(s, path, "manifests/%s", m->name.model), e) &&
@@ -107,6 +188,29 @@ bool manifest_write(const struct store *s, const struct manifest *m, struct err 
     buf_clear(&text);
     json_decref(j);
     return ok;
+}
+
+struct rewriting {
+    const struct store *s;
+    bool ok;
+    struct err *e;
+};
+
+/* One that cannot be read stays as it is: it will be named when it is used. */
+static bool rewrite(void *arg, const struct name *name, const struct manifest *m,
+                    const struct err *why)
+{
+    struct rewriting *r = arg;
+    (void)name;
+    (void)why;
+    r->ok = !m || manifest_write(r->s, m, r->e);
+    return r->ok;
+}
+
+bool manifest_upgrade(const struct store *s, struct err *e)
+{
+    struct rewriting r = {s, true, e};
+    return manifest_each(s, rewrite, &r, e) && r.ok;
 }
 
 /* Files of writers that died; the store is locked, so no other is at work. */

@@ -98,26 +98,43 @@ bool partial_place(struct partial *p, const struct digest *d, struct err *e)
     return true;
 }
 
-static void sweep_one(int dir, const char *file, time_t before)
+static uint64_t sweep_one(int dir, const char *file, time_t before)
 {
     struct stat st;
+    uint64_t freed = 0;
     int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_mtime < before && os_try_lock(fd))
-        unlinkat(dir, file, 0);
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_mtime <= before && os_try_lock(fd) &&
+        unlinkat(dir, file, 0) == 0)
+        freed = (uint64_t)st.st_blocks * 512;
     if (fd >= 0)
         close(fd);
+    return freed;
 }
 
-void partial_sweep(const struct store *s)
+/* A journal goes with its data: whoever works at them holds the lock of the data. */
+static uint64_t sweep_pair(int dir, const char *data, time_t before)
+{
+    char journal[PARTIAL_KEY + 16];
+    uint64_t freed = sweep_one(dir, data, before);
+    size_t n = strlen(data) - strlen(".data");
+    if (faccessat(dir, data, F_OK, 0) == 0 || n >= PARTIAL_KEY)
+        return freed;
+    snprintf(journal, sizeof journal, "%.*s.journal", (int)n, data);
+    return freed + sweep_one(dir, journal, time(NULL));
+}
+
+uint64_t partial_sweep(const struct store *s, uint32_t days)
 {
     char path[STORE_PATH];
+    uint64_t freed = 0;
     DIR *dir = opendir(store_path(s, path, FOLDER));
-    time_t before = time(NULL) - (time_t)PARTIAL_DAYS * 86400;
-    for (struct dirent *d; dir && (d = readdir(dir));) {
-        struct str file = str_of(d->d_name);
-        if (str_ends(file, STR(".data")) || str_ends(file, STR(".journal")))
-            sweep_one(dirfd(dir), d->d_name, before);
-    }
+    time_t before = time(NULL) - (time_t)days * 86400;
+    for (struct dirent *d; dir && (d = readdir(dir));)
+        if (str_ends(str_of(d->d_name), STR(".data")))
+            freed += sweep_pair(dirfd(dir), d->d_name, before);
+        else if (str_ends(str_of(d->d_name), STR(".journal"))) /* alone, or still too young */
+            freed += sweep_one(dirfd(dir), d->d_name, time(NULL) - (time_t)PARTIAL_DAYS * 86400);
     if (dir)
         closedir(dir);
+    return freed;
 }

@@ -27,6 +27,7 @@ void partial_close(struct partial *p); /* it stays for the next time */
 void partial_discard(struct partial *p);
 /* Among the blobs, under its digest; with the store locked. */
 bool partial_place(struct partial *p, const struct digest *d, struct err *e) MUST_USE;
-void partial_sweep(const struct store *s);
+/* Removes what nobody touched for so many days and nobody works at: the bytes it had. */
+uint64_t partial_sweep(const struct store *s, uint32_t days);
 
 #endif

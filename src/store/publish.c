@@ -32,7 +32,8 @@ bool publish_check(int fd, const char *name, const struct digest *template_diges
         return fail(e, ERR_IO, "cannot read %s: %s", name, strerror(errno));
     struct gguf *g = gguf_take_fd(copy, name, e);
     struct str text = STR("");
-    bool ok = g && gguf_get_str(g, "general.architecture", &text, e) &&
+    bool ok = g && (!g->thin || fail(e, ERR_CORRUPT, "%s has no weights of its own", name)) &&
+              gguf_get_str(g, "general.architecture", &text, e) &&
               check_template(g, name, template_digest, e);
     snprintf(architecture, PUBLISH_ARCHITECTURE, "%.*s", STR_ARG(text));
     str_make_printable(architecture);

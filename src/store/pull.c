@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "store/leaves.h"
 #include "store/partial.h"
+#include "store/upstream.h"
 
 struct pull {
     struct pull_request *q;
@@ -63,6 +64,7 @@ static bool publish(struct pull *p, struct err *e)
                                   .digest = p->r->digest,
                                   .size = p->r->size,
                                   .source = mem_new(n, 1, e),
+                                  .through = q->through,
                                   .settings = json_incref((json_t *)(uintptr_t)q->settings)},
                             .place = place,
                             .arg = p};
@@ -122,19 +124,33 @@ static bool wrong(const struct pull *p, struct err *e)
                 q->name.text);
 }
 
+/* A registry's token holds for minutes, a pull may take hours: another one is asked for as long as
+ * the last has brought something. */
+static bool fetch_once(struct pull *p, struct err *e)
+{
+    struct pull_request *q = p->q;
+    for (bool idle = false;;) {
+        struct event last = {0};
+        bool ok = fetch_call(&q->job, p->partial.data_fd, p->partial.journal_fd, q->watch.stop,
+                             q->watch.event, q->watch.arg, &last, NULL, e);
+        p->r->received += last.received;
+        if (ok || e->code != ERR_UNAUTHORISED || !q->renew || (idle && last.received == 0))
+            return ok;
+        idle = last.received == 0;
+        if (!upstream_renew(q->renew, &q->job, q->watch.stop, e))
+            return false;
+    }
+}
+
 /* Fetches until the whole is right or no source is left. */
 static bool fetch_right(struct pull *p, struct err *e)
 {
     struct pull_request *q = p->q;
-    struct event last = {0};
     q->job.digest_known = q->expected || q->job.root;
     q->job.mismatch = false;
     for (uint32_t tries = 0; tries <= 2 * LIMIT_PULL_SOURCES; tries++) {
         bool same;
-        bool ok = fetch_call(&q->job, p->partial.data_fd, p->partial.journal_fd, q->watch.stop,
-                             q->watch.event, q->watch.arg, &last, NULL, e);
-        p->r->received += last.received;
-        if (!ok)
+        if (!fetch_once(p, e))
             return tries > 0 && e->code == ERR_CORRUPT ? wrong(p, e) : false;
         if (!check(p, p->partial.data_fd, &same, e))
             return false;
@@ -149,7 +165,7 @@ static bool from_network(struct pull *p, struct err *e)
 {
     char key[PARTIAL_KEY];
     struct pull_request *q = p->q;
-    partial_sweep(&p->store);
+    (void)partial_sweep(&p->store, PARTIAL_DAYS);
     if (!make_key(q, key, e) ||
         !partial_open(&p->partial, &p->store, key, q->watch.waiting, q->watch.arg, e))
         return false;

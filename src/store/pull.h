@@ -28,6 +28,8 @@ struct pull_request {
     const struct digest *template_digest; /* of the chat template; NULL: any */
     const char *source;                   /* kept in the manifest */
     const json_t *settings;               /* NULL: none */
+    const char *renew; /* a name (store/upstream) whose tokens expire; NULL: none */
+    bool through;      /* for a mirror's clients: see store/manifest */
     struct pull_watch watch;
 };
 

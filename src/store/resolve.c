@@ -4,6 +4,9 @@
 
 #include <sys/stat.h>
 
+#include "store/foreign.h"
+#include "store/thin.h"
+
 static bool is_file(const char *path)
 {
     struct stat st;
@@ -21,8 +24,15 @@ static bool open_stored(const struct name *name, struct resolved *r, struct err 
     if (!store_open(&s, false, e) || !manifest_read(&s, name, &r->manifest, e))
         return false;
     r->stored = true;
-    int fd = blob_open(&s, &r->manifest.digest, e);
+    int fd = thin_or_blob_open(&s, &r->manifest.digest, e);
     r->gguf = fd >= 0 ? gguf_take_fd(fd, name->text, e) : NULL;
+    return r->gguf != NULL;
+}
+
+static bool open_foreign(const char *model, struct resolved *r, struct err *e)
+{
+    struct foreign f;
+    r->gguf = foreign_find(&f, model, e) ? gguf_open(f.path, e) : NULL;
     return r->gguf != NULL;
 }
 
@@ -30,6 +40,8 @@ bool resolve_model(const char *model, struct resolved *r, struct err *e)
 {
     struct name name;
     *r = (struct resolved){0};
+    if (foreign_is(model))
+        return open_foreign(model, r, e);
     bool path = name_is_path(str_of(model));
     if (!path && !name_parse(&name, str_of(model), e) && !(path = is_file(model)))
         return false;

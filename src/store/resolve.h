@@ -2,7 +2,8 @@
 /* store/resolve: what the user calls a model -> an open file.
  *
  * A path to a GGUF file (it holds a slash, ends in .gguf, or is no stored name but a file that is
- * there) runs in place. Everything else is NAME[:TAG] of the store. */
+ * there) runs in place, and so does what another program keeps here (store/foreign). Everything
+ * else is NAME[:TAG] of the store. */
 #ifndef MOAT_STORE_RESOLVE_H
 #define MOAT_STORE_RESOLVE_H
 

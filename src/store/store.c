@@ -11,8 +11,9 @@
 
 #include "base/buf.h"
 #include "base/os.h"
+#include "store/manifest.h"
 
-#define FORMAT_VERSION 1u
+#define FORMAT_VERSION 2u
 
 /* The first of these that is set: the variable's directory, with `below` appended. */
 static const struct {
@@ -43,27 +44,30 @@ const char *store_path(const struct store *s, char out[STORE_PATH], const char *
     return out;
 }
 
-static bool check_format(const struct store *s, bool *absent, struct err *e)
+/* What FORMAT says; 0: there is none yet. */
+static bool read_format(struct store *s, struct err *e)
 {
     char path[STORE_PATH];
     struct buf text;
-    uint64_t version;
+    uint64_t version = 0;
+    s->format = 0;
+    if (access(store_path(s, path, "FORMAT"), F_OK) != 0 && errno == ENOENT)
+        return true;
     buf_init(&text, 4096);
-    store_path(s, path, "FORMAT");
-    *absent = access(path, F_OK) != 0 && errno == ENOENT;
-    bool ok = *absent || buf_read_file(&text, path, e);
-    if (ok && !*absent && !str_to_u64(str_trim(buf_view(&text)), &version))
+    bool ok = buf_read_file(&text, path, e);
+    if (ok && (!str_to_u64(str_trim(buf_view(&text)), &version) || version == 0))
         ok = fail(e, ERR_CORRUPT, "%s does not hold a version number", path);
-    else if (ok && !*absent && version > FORMAT_VERSION)
+    else if (ok && version > FORMAT_VERSION)
         ok =
             fail(e, ERR_UNSUPPORTED,
                  "%s was written by a newer moat (format %llu, this program knows %u); update moat",
                  s->root, (unsigned long long)version, FORMAT_VERSION);
+    s->format = ok ? (uint32_t)version : 0;
     buf_clear(&text);
     return ok;
 }
 
-static bool write_format(const struct store *s, struct err *e)
+static bool write_format(struct store *s, struct err *e)
 {
     struct os_atomic_file f = {.fd = -1};
     char path[STORE_PATH], text[16];
@@ -71,19 +75,35 @@ static bool write_format(const struct store *s, struct err *e)
     bool ok = os_atomic_open(&f, store_path(s, path, "FORMAT"), e) &&
               os_atomic_write(&f, text, (size_t)n, e) && os_atomic_commit(&f, e);
     os_atomic_close(&f);
+    if (ok)
+        s->format = FORMAT_VERSION;
+    return ok;
+}
+
+/* 1 -> 2: manifests get a check sum. One that died on the way is done again: what has its check sum
+ * already is read without asking for it, as long as FORMAT says 1. */
+static bool upgrade(struct store *s, struct err *e)
+{
+    struct os_lock lock;
+    if (!store_lock(s, &lock, e))
+        return false;
+    bool ok = read_format(s, e); /* somebody else may have done it */
+    if (ok && s->format < FORMAT_VERSION)
+        ok = manifest_upgrade(s, e) && write_format(s, e);
+    os_lock_close(&lock);
     return ok;
 }
 
 bool store_open(struct store *s, bool create, struct err *e)
 {
-    bool absent;
     char path[STORE_PATH];
-    if (!find_root(s, e) || !check_format(s, &absent, e))
+    if (!find_root(s, e) || !read_format(s, e))
         return false;
     if (!create)
         return true;
     return os_mkdirs(store_path(s, path, "blobs"), e) &&
-           os_mkdirs(store_path(s, path, "manifests"), e) && (!absent || write_format(s, e));
+           os_mkdirs(store_path(s, path, "manifests"), e) &&
+           (s->format == 0 ? write_format(s, e) : s->format == FORMAT_VERSION || upgrade(s, e));
 }
 
 bool store_lock(const struct store *s, struct os_lock *lock, struct err *e)

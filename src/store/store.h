@@ -2,7 +2,7 @@
 /* store/store: where models are kept.
  *
  *     $MOAT_HOME, else $XDG_DATA_HOME/moat, else ~/.local/share/moat
- *         FORMAT                       "1"; a newer one is refused
+ *         FORMAT                       "2"; a newer one is refused, an older one brought up to it
  *         lock                         there while names change (store_lock)
  *         blobs/sha256-<hex>           the files themselves, named by their content
  *         manifests/<name>/<tag>.json  what NAME:TAG is
@@ -21,9 +21,11 @@ enum { STORE_PATH = 4096 };
 
 struct store {
     char root[STORE_PATH - 512]; /* room for what is appended */
+    uint32_t format;             /* what its FORMAT says; 1: manifests without a check sum */
 };
 
-/* Without `create` an absent store is an empty one. Errors: a newer FORMAT, no home directory. */
+/* Without `create` an absent store is an empty one, and an older one is read as it is. Errors: a
+ * newer FORMAT, no home directory. Not with the store locked. */
 bool store_open(struct store *s, bool create, struct err *e) MUST_USE;
 /* root/PATH; the path is ours or made from a parsed name, so it fits. */
 const char *store_path(const struct store *s, char out[STORE_PATH], const char *fmt, ...)

@@ -19,6 +19,7 @@ enum { TRIES = 3 };
 struct asking {
     struct fetch_job *how;
     const atomic_bool *stop;
+    bool outer; /* somebody on the internet names the address */
 };
 
 /* One small file; 404 and the like are answers. */
@@ -28,6 +29,7 @@ static bool get(const struct asking *a, const char *url, const char *accept, str
     struct fetch_job q = *a->how;
     struct event last;
     q.document = true;
+    q.outer = a->outer;
     q.url[0] = url;
     q.n_url = 1;
     q.accept = accept;
@@ -76,15 +78,37 @@ static bool check_status(const struct document *d, const char *url, struct err *
 
 /* --- Hugging Face, ModelScope -------------------------------------------------------------- */
 
+static bool add_hf_token(const struct upstream_ref *r, struct fetch_job *how, struct err *e)
+{
+    const char *token = getenv("HF_TOKEN");
+    return !token || !*token || add_auth(how, r->base, token, e);
+}
+
+bool upstream_hf_info(const struct upstream_ref *r, struct fetch_job *how, const atomic_bool *stop,
+                      json_t **j, struct err *e)
+{
+    const struct asking a = {how, stop, false};
+    char url[LIMIT_URL_BYTES];
+    struct document d;
+    *j = NULL;
+    snprintf(url, sizeof url, "%s/api/models/%s/revision/%s?blobs=true", r->base, r->repository,
+             r->revision);
+    if (!add_hf_token(r, how, e) || !get(&a, url, "application/json", &d, e))
+        return false;
+    if (check_status(&d, url, e))
+        *j = json_parse(buf_view(&d.body), url, e);
+    buf_clear(&d.body);
+    return *j != NULL;
+}
+
 /* The address serves the file; beside it lies the pointer with its SHA-256, where it is a large
  * one. */
 static bool address_hf(struct upstream *u, const struct asking *a, struct err *e)
 {
     const struct upstream_ref *r = &u->ref;
-    const char *token = getenv("HF_TOKEN");
     snprintf(u->url, sizeof u->url, "%s/%s/resolve/%s/%s", r->base, r->repository, r->revision,
              r->path);
-    return !token || !*token || add_auth(a->how, r->base, token, e);
+    return add_hf_token(r, a->how, e);
 }
 
 static bool resolve_hf(struct upstream *u, const struct asking *a, struct err *e)
@@ -139,9 +163,10 @@ static bool resolve_ms(struct upstream *u, const struct asking *a, const char *t
 
 /* A token for everybody: what the user gave goes to the registry itself only, so it is sent to the
  * place that gives tokens only where that is the same. */
-static bool get_token(const struct asking *a, const char *challenge, const char *base,
+static bool get_token(const struct asking *a, const char *challenge, bool outer, const char *base,
                       struct err *e)
 {
+    const struct asking there = {a->how, a->stop, outer};
     char url[LIMIT_URL_BYTES];
     struct document d;
     struct url realm, registry;
@@ -149,17 +174,35 @@ static bool get_token(const struct asking *a, const char *challenge, const char 
         !url_parse(&registry, base, NULL) || (registry.tls && !realm.tls))
         return fail(e, ERR_UNAUTHORISED,
                     "%s: it wants to know who we are, in a way that moat does not know", base);
-    if (!get(a, url, "application/json", &d, e))
+    if (!get(&there, url, "application/json", &d, e))
         return false;
     json_t *j = check_status(&d, url, e) ? json_parse(buf_view(&d.body), realm.shown, e) : NULL;
     const char *token = json_string_value(json_object_get(j, "token"));
     if (!token)
         token = json_string_value(json_object_get(j, "access_token"));
+    uint32_t before = a->how->n_auth;
     bool ok = j && (token ? add_auth(a->how, base, token, e)
                           : fail(e, ERR_UNAUTHORISED, "%s: it gives no token", realm.shown));
+    if (ok && a->how->n_auth > before)
+        a->how->auth[before].found = true;
     json_decref(j);
     buf_clear(&d.body);
     return ok;
+}
+
+static uint64_t layer_size(const json_t *j, const struct digest *d)
+{
+    const json_t *layer;
+    struct digest of;
+    size_t i;
+    json_array_foreach(json_object_get(j, "layers"), i, layer)
+    {
+        const char *text = json_string_value(json_object_get(layer, "digest"));
+        json_int_t size = json_integer_value(json_object_get(layer, "size"));
+        if (digest_parse(&of, str_of(text), NULL) && strcmp(of.hex, d->hex) == 0 && size > 0)
+            return (uint64_t)size;
+    }
+    return 0;
 }
 
 static bool resolve_registry(struct upstream *u, const struct asking *a, struct err *e)
@@ -172,11 +215,12 @@ static bool resolve_registry(struct upstream *u, const struct asking *a, struct 
         return false;
     if (d.status == 401 && d.challenge[0]) {
         buf_clear(&d.body);
-        if (!get_token(a, d.challenge, r->base, e) || !get(a, url, MANIFEST_TYPES, &d, e))
+        if (!get_token(a, d.challenge, d.outer, r->base, e) || !get(a, url, MANIFEST_TYPES, &d, e))
             return false;
     }
     json_t *j = check_status(&d, url, e) ? json_parse(buf_view(&d.body), url, e) : NULL;
     u->has_digest = j && upstream_read_manifest(j, &u->digest, e);
+    u->size = u->has_digest ? layer_size(j, &u->digest) : 0;
     if (u->has_digest)
         snprintf(u->url, sizeof u->url, "%s/v2/%s/blobs/sha256:%s", r->base, r->repository,
                  u->digest.hex);
@@ -185,10 +229,28 @@ static bool resolve_registry(struct upstream *u, const struct asking *a, struct 
     return u->has_digest;
 }
 
+/* --- a mirror of our own ------------------------------------------------------------------- */
+
+static bool resolve_moat(struct upstream *u, const struct asking *a, struct err *e)
+{
+    const struct upstream_ref *r = &u->ref;
+    char url[LIMIT_URL_BYTES];
+    struct document d;
+    snprintf(url, sizeof url, "%s/models/%s/%s.json", r->base, r->repository, r->revision);
+    if (!get(a, url, "application/json", &d, e))
+        return false;
+    json_t *j = check_status(&d, url, e) ? json_parse(buf_view(&d.body), url, e) : NULL;
+    u->has_digest = j && upstream_read_mirror(j, &u->digest, u->root, e);
+    snprintf(u->url, sizeof u->url, "%s/blobs/sha256-%s", r->base, u->digest.hex);
+    json_decref(j);
+    buf_clear(&d.body);
+    return u->has_digest;
+}
+
 bool upstream_resolve(struct upstream *u, const char *text, struct fetch_job *how,
                       const atomic_bool *stop, struct err *e)
 {
-    struct asking a = {how, stop};
+    struct asking a = {how, stop, false};
     *u = (struct upstream){0};
     if (!upstream_parse(&u->ref, text, e))
         return err_at(e, "%s", text);
@@ -196,13 +258,26 @@ bool upstream_resolve(struct upstream *u, const char *text, struct fetch_job *ho
         return resolve_hf(u, &a, e);
     if (u->ref.kind == UPSTREAM_MS)
         return resolve_ms(u, &a, text, e);
+    if (u->ref.kind == UPSTREAM_MOAT)
+        return resolve_moat(u, &a, e);
     return resolve_registry(u, &a, e);
+}
+
+bool upstream_renew(const char *text, struct fetch_job *how, const atomic_bool *stop, struct err *e)
+{
+    struct upstream u;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < how->n_auth; i++)
+        if (!how->auth[i].found)
+            how->auth[kept++] = how->auth[i];
+    how->n_auth = kept;
+    return upstream_resolve(&u, text, how, stop, e);
 }
 
 bool upstream_resolve_known(struct upstream *u, const char *text, const struct digest *known,
                             struct fetch_job *how, const atomic_bool *stop, struct err *e)
 {
-    struct asking a = {how, stop};
+    struct asking a = {how, stop, false};
     *u = (struct upstream){.has_digest = true, .digest = *known};
     if (!upstream_parse(&u->ref, text, e))
         return err_at(e, "%s", text);
@@ -217,7 +292,7 @@ bool upstream_resolve_known(struct upstream *u, const char *text, const struct d
 bool upstream_get(const char *url, struct fetch_job *how, const atomic_bool *stop, struct buf *out,
                   struct err *e)
 {
-    struct asking a = {how, stop};
+    struct asking a = {how, stop, false};
     struct document d;
     struct url u;
     if (!url_parse(&u, url, e) || !get(&a, url, NULL, &d, e))
@@ -233,4 +308,11 @@ bool upstream_get(const char *url, struct fetch_job *how, const atomic_bool *sto
              "%s: it answers with HTTP status %d", u.shown, d.status);
     buf_clear(&d.body);
     return ok && buf_ok(out, u.shown, e);
+}
+
+bool upstream_take_token(const char *challenge, bool outer, const char *base, struct fetch_job *how,
+                         const atomic_bool *stop, struct err *e)
+{
+    struct asking a = {how, stop, false};
+    return get_token(&a, challenge, outer, base, e);
 }

@@ -33,6 +33,19 @@ bool upstream_read_files(const json_t *j, const char *path, struct digest *d)
     return false;
 }
 
+bool upstream_read_mirror(const json_t *j, struct digest *d, char root[DIGEST_HEX + 1],
+                          struct err *e)
+{
+    const char *sum = json_string_value(json_object_get(j, "digest"));
+    const char *tree = json_string_value(json_object_get(j, "root"));
+    struct digest r = {""};
+    if (!sum || !digest_parse(d, str_of(sum), NULL) ||
+        (tree && !digest_parse(&r, str_of(tree), NULL)))
+        return fail(e, ERR_CORRUPT, "what it says of the model holds a digest that is none");
+    snprintf(root, DIGEST_HEX + 1, "%s", r.hex);
+    return true;
+}
+
 /* --- manifests ----------------------------------------------------------------------------- */
 
 static bool is_model_layer(const json_t *layer)

@@ -17,6 +17,7 @@ static const struct {
     [UPSTREAM_OLLAMA] = {"ollama:", "ollama:MODEL[:TAG]", "https://registry.ollama.ai", NULL,
                          "latest"},
     [UPSTREAM_OCI] = {"oci:", "oci:HOST/REPOSITORY[:TAG]", NULL, NULL, "latest"},
+    [UPSTREAM_MOAT] = {"moat:", "moat:HOST/NAME[:TAG]", NULL, NULL, "latest"},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -65,6 +66,12 @@ static bool encode(struct str s, char *out, size_t cap)
     return n > 0;
 }
 
+/* NAME:TAG rather than ORG/REPO/FILE@REVISION. */
+static bool has_tags(const struct upstream_ref *r)
+{
+    return r->kind == UPSTREAM_OLLAMA || r->kind == UPSTREAM_OCI || r->kind == UPSTREAM_MOAT;
+}
+
 /* The host a name begins with, else the usual one; *s goes on behind it. */
 static bool take_base(struct upstream_ref *r, struct str *s, struct err *e)
 {
@@ -77,10 +84,10 @@ static bool take_base(struct upstream_ref *r, struct str *s, struct err *e)
         scheme = str_starts(text, STR("http://")) ? "http://" : "https://";
         text = str_from(text, strlen(scheme));
     }
-    bool registry = r->kind == UPSTREAM_OLLAMA || r->kind == UPSTREAM_OCI;
+    bool registry = has_tags(r);
     struct str rest = text;
     bool named = str_cut(&rest, '/', &host) && rest.n &&
-                 (given || r->kind == UPSTREAM_OCI || str_find(host, STR(".")) != SIZE_MAX ||
+                 (given || !kinds[r->kind].host || str_find(host, STR(".")) != SIZE_MAX ||
                   str_find(host, STR(":")) != SIZE_MAX);
     if (registry && named) {
         *s = rest;
@@ -139,7 +146,7 @@ bool upstream_parse(struct upstream_ref *r, const char *text, struct err *e)
     *r = (struct upstream_ref){.kind = (enum upstream_kind)kind};
     must(kind < N_KINDS);
     struct str s = str_from(str_of(text), strlen(kinds[kind].word));
-    bool registry = r->kind == UPSTREAM_OLLAMA || r->kind == UPSTREAM_OCI;
+    bool registry = has_tags(r);
     if (s.n > 400)
         return bad_shape(r, e);
     if (!take_base(r, &s, e))
@@ -147,4 +154,35 @@ bool upstream_parse(struct upstream_ref *r, const char *text, struct err *e)
     return (take_revision(r, &s, registry ? ':' : '@') &&
             (registry ? take_repository(r, s) : take_file(r, s))) ||
            bad_shape(r, e);
+}
+
+/* --- what it may be called ----------------------------------------------------------------- */
+
+/* "SmolLM2-135M.Q4_K_M.gguf" -> "SmolLM2-135M.Q4_K_M" */
+static bool name_of_file(const char *file, struct name *name, struct err *e)
+{
+    char text[NAME_PART + 1];
+    struct str s = str_of(file);
+    if (str_ends(s, STR(".gguf")))
+        s.n -= 5;
+    size_t n = 0;
+    for (size_t i = 0; i < s.n && n < NAME_PART; i++) {
+        char c = s.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '.' || c == '_';
+        if (plain || n)
+            text[n++] = plain ? c : '-';
+    }
+    text[n] = '\0';
+    return name_parse(name, (struct str){text, n}, NULL) ||
+           fail(e, ERR_USAGE, "moat pull needs --name NAME[:TAG], what to call the model");
+}
+
+bool upstream_name(const struct upstream_ref *r, const char *file, struct name *name, struct err *e)
+{
+    char text[2 * NAME_PART + 300];
+    if (!r->name[0])
+        return name_of_file(file, name, e);
+    snprintf(text, sizeof text, "%s:%s", r->name, r->revision);
+    return name_parse(name, str_of(text), e);
 }

@@ -314,11 +314,30 @@ uint32_t automaton_start(const struct automaton *a)
     return a->start;
 }
 
-/* As close_state, but asks first whether the last call had the same items. */
+/* As close_state, but asks first whether a step has had the same few items not long ago. */
+static bool close_few(struct automaton *a, uint32_t *state, struct err *e)
+{
+    struct automaton_item v[AUTOMATON_KNOWN_ITEMS];
+    uint32_t n = (uint32_t)a->todo.n;
+    memcpy(v, a->todo.v, n * sizeof *v);
+    struct automaton_known *k = &a->known[automaton_hash_items(v, n) & (AUTOMATON_KNOWN - 1)];
+    if (k->n == n && memcmp(k->v, v, n * sizeof *v) == 0) {
+        *state = k->to;
+        return true;
+    }
+    if (!close_state(a, state, e))
+        return false;
+    *k = (struct automaton_known){.n = n, .to = *state};
+    memcpy(k->v, v, n * sizeof *v);
+    return true;
+}
+
 static bool close_known(struct automaton *a, uint32_t *state, struct err *e)
 {
     struct automaton_list *l = &a->last;
     size_t bytes = a->todo.n * sizeof *l->v;
+    if (a->todo.n <= AUTOMATON_KNOWN_ITEMS)
+        return close_few(a, state, e);
     if (l->n && l->n == a->todo.n && memcmp(l->v, a->todo.v, bytes) == 0) {
         *state = a->last_to;
         return true;
@@ -355,10 +374,25 @@ bool automaton_step(struct automaton *a, uint32_t state, unsigned char byte, uin
                 return false;
         }
     }
-    if (!close_known(a, to, e))
+    if (a->todo.n == 0)
+        *to = AUTOMATON_DEAD;
+    else if (!close_known(a, to, e))
         return false;
     a->to[at] = *to;
     return true;
+}
+
+void automaton_ascii(const struct automaton *a, uint32_t state, uint64_t out[2])
+{
+    const struct automaton_set *s = &a->states.set[state];
+    out[0] = out[1] = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct grammar_node *n = &a->g->node[a->states.item[s->first + i].node];
+        if (n->op != GRAMMAR_RANGE)
+            continue;
+        for (unsigned c = n->lo; c <= n->hi && c < 0x80; c++)
+            out[c / 64] |= 1ull << c % 64;
+    }
 }
 
 bool automaton_walk(struct automaton *a, uint32_t state, struct str text, uint32_t *to,

@@ -26,6 +26,8 @@ void automaton_free(struct automaton *a);
 uint32_t automaton_start(const struct automaton *a);
 bool automaton_step(struct automaton *a, uint32_t state, unsigned char byte, uint32_t *to,
                     struct err *e) MUST_USE;
+/* The bytes below 0x80 that may lead on: no other does. */
+void automaton_ascii(const struct automaton *a, uint32_t state, uint64_t out[2]);
 /* Over all the bytes; AUTOMATON_DEAD where they do not fit. */
 bool automaton_walk(struct automaton *a, uint32_t state, struct str text, uint32_t *to,
                     struct err *e) MUST_USE;

@@ -58,6 +58,14 @@ struct automaton_members {
     size_t n, cap, n_slot;
 };
 
+/* What a step closed, and the state: many bytes do the same. */
+#define AUTOMATON_KNOWN       64u /* a power of two */
+#define AUTOMATON_KNOWN_ITEMS 6u
+struct automaton_known {
+    uint32_t n, to; /* n 0: nothing yet */
+    struct automaton_item v[AUTOMATON_KNOWN_ITEMS];
+};
+
 struct automaton {
     const struct grammar *g;
     struct automaton_sets stacks, states;
@@ -66,9 +74,10 @@ struct automaton {
     uint32_t start;
     struct automaton_seen seen;
     struct automaton_list todo, out, back;
-    struct automaton_list last;  /* what the last step that was not known closed, */
-    uint32_t last_to;            /* and its state: many bytes do the same */
-    struct automaton_call *call; /* a heap, lowest rank first */
+    struct automaton_list last; /* the last step that closed too many items for `known`, */
+    uint32_t last_to;           /* and its state */
+    struct automaton_known known[AUTOMATON_KNOWN]; /* by hash */
+    struct automaton_call *call;                   /* a heap, lowest rank first */
     size_t n_call, call_cap;
     struct automaton_members members;
     uint32_t *blurred; /* [n_blurred] by stack: see automaton_blur */

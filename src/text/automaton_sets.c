@@ -8,6 +8,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
+#define FIRST_STATES 256u
+
 static int by_content(const void *p, const void *q)
 {
     const struct automaton_item *a = p, *b = q;
@@ -23,15 +25,37 @@ static bool same_item(struct automaton_item a, struct automaton_item b)
     return a.node == b.node && a.stack == b.stack && a.data == b.data;
 }
 
-static uint32_t hash_items(const struct automaton_item *v, size_t n)
+/* Nearly every byte of a mask that is new asks for a set: the hash is of words, not bytes. */
+uint32_t automaton_hash_items(const struct automaton_item *v, size_t n)
 {
-    return (uint32_t)map_hash((struct str){(const char *)v, n * sizeof *v});
+    uint64_t h = n;
+    for (size_t i = 0; i < n; i++) {
+        h = (h ^ ((uint64_t)v[i].node << 32 | v[i].stack)) * 0x9e3779b97f4a7c15u;
+        h = ((h ^ h >> 29) ^ v[i].data) * 0xbf58476d1ce4e5b9u;
+        h ^= h >> 32;
+    }
+    return (uint32_t)h;
+}
+
+/* Most sets have a handful of items. */
+static void sort_items(struct automaton_item *v, size_t n)
+{
+    if (n > 16) {
+        qsort(v, n, sizeof *v, by_content);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        struct automaton_item x = v[i];
+        size_t k = i;
+        for (; k > 0 && by_content(&v[k - 1], &x) > 0; k--)
+            v[k] = v[k - 1];
+        v[k] = x;
+    }
 }
 
 static void sort_unique(struct automaton_list *l)
 {
-    if (l->n > 1)
-        qsort(l->v, l->n, sizeof *l->v, by_content);
+    sort_items(l->v, l->n);
     size_t out = 0;
     for (size_t i = 0; i < l->n; i++)
         if (i == 0 || !same_item(l->v[i], l->v[out - 1]))
@@ -158,7 +182,7 @@ bool automaton_sets_find(struct automaton *a, struct automaton_sets *s, struct a
     sort_unique(list);
     if (!make_room(s, list->n, e))
         return false;
-    uint32_t hash = hash_items(list->v, list->n);
+    uint32_t hash = automaton_hash_items(list->v, list->n);
     size_t at = hash & (s->n_slot - 1);
     for (; s->slot[at]; at = (at + 1) & (s->n_slot - 1))
         if (same_set(s, s->slot[at] - 1, hash, list)) {
@@ -186,6 +210,8 @@ void automaton_sets_clear(struct automaton_sets *s)
 bool automaton_add_row(struct automaton *a, struct err *e)
 {
     size_t n_class = a->g->n_class, need = a->states.n * n_class, had = a->to_cap;
+    if (need && !had) /* room for the first states is made before an answer waits for it */
+        need = FIRST_STATES * n_class;
     while (need > a->to_cap)
         if (!mem_grow(&a->to, a->to_cap, &a->to_cap, sizeof *a->to, e))
             return false;
@@ -225,7 +251,7 @@ bool automaton_seen_add(struct automaton_seen *s, struct automaton_item x, bool 
 {
     if (2 * (s->n + 1) > s->n_slot && !grow_seen(s, e))
         return false;
-    size_t at = hash_items(&x, 1) & (s->n_slot - 1);
+    size_t at = automaton_hash_items(&x, 1) & (s->n_slot - 1);
     for (; s->round[at] == s->now; at = (at + 1) & (s->n_slot - 1))
         if (same_item(s->key[at], x)) {
             *new = false;

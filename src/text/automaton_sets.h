@@ -10,6 +10,7 @@ bool automaton_sets_find(struct automaton *a, struct automaton_sets *s, struct a
                          uint32_t *number, struct err *e) MUST_USE;
 /* How many of the items differ in more than their node. Changes their order. */
 uint32_t automaton_list_readings(struct automaton_list *l);
+uint32_t automaton_hash_items(const struct automaton_item *v, size_t n);
 void automaton_sets_clear(struct automaton_sets *s);
 bool automaton_seen_add(struct automaton_seen *s, struct automaton_item x, bool *new,
                         struct err *e) MUST_USE;

@@ -9,6 +9,7 @@
 struct chat {
     struct template *plain, *with_tools; /* with_tools: NULL where the model has none */
     json_t *tokens;                      /* variables: the texts of special tokens */
+    json_t *opening;                     /* messages before all others, or NULL */
     const struct toolcall_format *format;
 };
 
@@ -67,7 +68,41 @@ void chat_free(struct chat *c)
     template_free(c->plain);
     template_free(c->with_tools);
     json_decref(c->tokens);
+    json_decref(c->opening);
     mem_free(c);
+}
+
+void chat_set_opening(struct chat *c, const json_t *opening)
+{
+    json_decref(c->opening);
+    c->opening = json_incref((json_t *)opening);
+}
+
+static bool is_system(const json_t *m)
+{
+    const char *role = json_string_value(json_object_get(m, "role"));
+    return role && str_is(STR("system"), role);
+}
+
+/* system message, opening, conversation; a new reference, or NULL where memory is short. */
+static json_t *with_opening(const struct chat *c, const json_t *messages)
+{
+    const json_t *first = json_array_get(messages, 0);
+    bool own = is_system(first);
+    if (!json_array_size(c->opening))
+        return json_incref((json_t *)messages);
+    json_t *all = json_array();
+    int bad = own ? json_array_append(all, (json_t *)first) : 0;
+    for (size_t i = 0; !bad && i < json_array_size(c->opening); i++) {
+        json_t *m = json_array_get(c->opening, i);
+        bad = own && is_system(m) ? 0 : json_array_append(all, m);
+    }
+    for (size_t i = own; !bad && i < json_array_size(messages); i++)
+        bad = json_array_append(all, json_array_get(messages, i));
+    if (!bad)
+        return all;
+    json_decref(all);
+    return NULL;
 }
 
 static json_t *variables(const struct chat *c, const json_t *messages, const json_t *tools,
@@ -75,7 +110,7 @@ static json_t *variables(const struct chat *c, const json_t *messages, const jso
 {
     json_t *all = json_copy(c->tokens);
     /* Jansson counts references in the values it shares, so it takes them without const. */
-    if (all && json_object_set(all, "messages", (json_t *)messages) == 0 &&
+    if (all && json_object_set_new(all, "messages", with_opening(c, messages)) == 0 &&
         (tools ? json_object_set(all, "tools", (json_t *)tools)
                : json_object_set_new(all, "tools", json_null())) == 0 &&
         json_object_set_new(all, "documents", json_null()) == 0 &&

@@ -19,6 +19,9 @@ struct chat;
  */
 struct chat *chat_new(const struct gguf *g, const struct vocab *v, struct err *e) MUST_USE;
 void chat_free(struct chat *c);
+/* Messages that every conversation begins with: a system message, which gives way to one of the
+ * conversation, and examples. NULL: none. Shared, not copied: nobody may change them. */
+void chat_set_opening(struct chat *c, const json_t *opening);
 
 /* messages: array of {"role","content",...}; tools: array or NULL, which templates see as none;
  * extra: object of further variables, which win over ours, or NULL. Templates see the same

@@ -20,6 +20,7 @@ struct mask_cache {
     pthread_mutex_t lock; /* over what follows n_bits */
     const struct vocab *v;
     struct token_tree *tree;
+    struct mask_plain json; /* of the tree: made before the first answer is waited for */
     uint32_t n_bits;
     struct cached *at; /* [n] */
     size_t n, cap;
@@ -38,7 +39,7 @@ struct mask_cache *mask_cache_new(const struct vocab *v, uint32_t n_bits, struct
         return NULL;
     *c = (struct mask_cache){.v = v, .n_bits = n_bits, .tree = token_tree_new(v, e)};
     pthread_mutex_init(&c->lock, NULL);
-    if (c->tree)
+    if (c->tree && mask_plain_json(&c->json, c->tree, (n_bits + 31) / 32, e))
         return c;
     mask_cache_free(c);
     return NULL;
@@ -51,6 +52,7 @@ void mask_cache_free(struct mask_cache *c)
     for (size_t i = 0; i < c->n; i++)
         mask_set_free(c->at[i].set);
     mem_free(c->at);
+    mask_plain_clear(&c->json);
     token_tree_free(c->tree);
     pthread_mutex_destroy(&c->lock);
     mem_free(c);
@@ -101,7 +103,7 @@ static struct cached *add(struct mask_cache *c, const struct hash *digest, const
     drop_idle(c);
     if (!mem_grow(&c->at, c->n, &c->cap, sizeof *c->at, e))
         return NULL;
-    struct mask_set *set = mask_set_new(g, c->v, c->tree, c->n_bits, e);
+    struct mask_set *set = mask_set_new(g, c->v, c->tree, &c->json, c->n_bits, e);
     if (!set)
         return NULL;
     c->at[c->n] = (struct cached){*digest, set, 0};

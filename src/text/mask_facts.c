@@ -61,7 +61,8 @@ static bool others_lead_to(struct mask_set *m, uint32_t s, uint32_t home, bool *
     return true;
 }
 
-#define MOST_CHAIN 1024u
+#define MOST_CHAIN  1024u
+#define LEAST_CHARS 8u /* fewer are not worth it */
 
 static uint32_t count_bits(const uint64_t x[2])
 {
@@ -72,17 +73,21 @@ static uint32_t count_bits(const uint64_t x[2])
 static bool look_at(struct mask_set *m, uint32_t state, struct state_facts *f, struct err *e)
 {
     static const char common[] = "ae 0";
-    uint32_t to[0x80];
+    uint32_t to[0x80] = {AUTOMATON_DEAD};
+    uint64_t on[2];
     *f = (struct state_facts){.known = true};
+    automaton_ascii(m->a, state, on);
+    if (count_bits(on) < LEAST_CHARS)
+        return true;
     for (unsigned c = 0; c < 0x80; c++)
-        if (!automaton_step(m->a, state, (unsigned char)c, &to[c], e))
+        if (on[c / 64] >> c % 64 & 1 && !automaton_step(m->a, state, (unsigned char)c, &to[c], e))
             return false;
     for (size_t i = 0; i < sizeof common - 1 && f->next == AUTOMATON_DEAD; i++)
         f->next = to[(unsigned char)common[i]];
     for (unsigned c = 0; c < 0x80; c++)
         if (to[c] == f->next && f->next != AUTOMATON_DEAD)
             f->ascii[c / 64] |= 1ull << c % 64;
-    if (count_bits(f->ascii) < 8) { /* not worth it */
+    if (count_bits(f->ascii) < LEAST_CHARS) {
         f->ascii[0] = f->ascii[1] = 0;
         f->next = AUTOMATON_DEAD;
         return true;

@@ -63,7 +63,8 @@ struct mask_set {
     struct mask_part rest[2]; /* only what leaves them */
     struct mask_plain plain[MASK_PLAIN];
     uint32_t n_plain;
-    uint32_t *chain; /* [depth + 1] the states behind 0, 1, 2 .. characters */
+    const struct mask_plain *json; /* borrowed, or NULL */
+    uint32_t *chain;               /* [depth + 1] the states behind 0, 1, 2 .. characters */
 };
 
 struct token_mask {

@@ -4,7 +4,10 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os.h"
 #include "text/mask_private.h"
+
+#define FIRST_MASKS 32u /* whose memory is there before an answer waits for it */
 
 static uint32_t slots_for(uint32_t n_word)
 {
@@ -15,8 +18,9 @@ static uint32_t slots_for(uint32_t n_word)
 uint64_t mask_set_most_bytes(uint32_t n_bits)
 {
     uint32_t n_word = (n_bits + 31) / 32;
-    uint64_t tree = (uint64_t)n_bits * 2 * (sizeof(struct token_tree_chars) + 16);
-    uint64_t masks = ((uint64_t)slots_for(n_word) + MASK_PARTS * 3 / 2) * n_word * sizeof(uint32_t);
+    uint64_t tree = (uint64_t)n_bits * 2 * (sizeof(struct token_node));
+    uint64_t rows = slots_for(n_word) + MASK_PARTS * 3 / 2 + MASK_PLAIN * MASK_PLAIN_ROWS;
+    uint64_t masks = rows * n_word * sizeof(uint32_t);
     return 2ull * LIMIT_GRAMMAR_CACHE + masks + tree; /* arrays grow by doubling */
 }
 
@@ -33,9 +37,7 @@ static uint64_t bytes_of(const struct mask_set *m)
     for (uint32_t i = 0; i < MASK_PARTS; i++)
         sum += part_bytes(&m->part[i], m->n_word);
     for (uint32_t i = 0; i < m->n_plain; i++)
-        sum += m->plain[i].range_cap * sizeof *m->plain[i].range +
-               m->plain[i].half_cap * sizeof *m->plain[i].half +
-               m->plain[i].exit_cap * sizeof *m->plain[i].exit;
+        sum += mask_plain_bytes(&m->plain[i], m->n_word);
     return sum + part_bytes(&m->rest[0], m->n_word) + part_bytes(&m->rest[1], m->n_word);
 }
 
@@ -55,23 +57,16 @@ bool mask_set_idle(struct mask_set *m)
     return idle;
 }
 
-/* The characters that stand for themselves in a text of JSON: nearly every grammar of an answer has
- * them, and what they need is made before the answer is waited for. */
-static bool prepare_plain(struct mask_set *m, struct err *e)
-{
-    static const uint64_t ascii[2] = {0xfffffffb00000000u, 0xffffffffefffffffu};
-    m->n_plain = 1;
-    return mask_plain_make(&m->plain[0], m->t, ascii, true, e);
-}
-
 struct mask_set *mask_set_new(const struct grammar *g, const struct vocab *v,
-                              const struct token_tree *t, uint32_t n_bits, struct err *e)
+                              const struct token_tree *t, const struct mask_plain *json,
+                              uint32_t n_bits, struct err *e)
 {
     struct mask_set *m = mem_new(1, sizeof *m, e);
     if (!m)
         return NULL;
     must(n_bits >= v->n_tokens);
-    *m = (struct mask_set){.v = v, .t = t, .n_bits = n_bits, .n_word = (n_bits + 31) / 32};
+    *m = (struct mask_set){
+        .v = v, .t = t, .json = json, .n_bits = n_bits, .n_word = (n_bits + 31) / 32};
     pthread_mutex_init(&m->lock, NULL);
     m->g = grammar_hold(g);
     m->n_slot = slots_for(m->n_word);
@@ -80,8 +75,11 @@ struct mask_set *mask_set_new(const struct grammar *g, const struct vocab *v,
     m->chain = mem_new((size_t)t->depth + 1, sizeof *m->chain, e);
     m->slot = mem_new(m->n_slot, sizeof *m->slot, e);
     m->bits = mem_new_lazy((size_t)m->n_slot * m->n_word, sizeof *m->bits, e);
-    if (m->a && m->path && m->chain && m->slot && m->bits && prepare_plain(m, e))
+    if (m->a && m->path && m->chain && m->slot && m->bits) {
+        uint32_t first = m->n_slot < FIRST_MASKS ? m->n_slot : FIRST_MASKS;
+        os_touch(m->bits, (uint64_t)first * m->n_word * sizeof *m->bits);
         return m;
+    }
     mask_set_free(m);
     return NULL;
 }

@@ -11,14 +11,16 @@
 #define MOAT_TEXT_MASK_SET_H
 
 #include "text/grammar.h"
-#include "text/token_tree.h"
+#include "text/mask_plain.h"
 
 struct mask_set;
 
-/* Borrows v and t, holds g. n_bits: of the masks, at least the vocabulary's tokens; the rest is
- * never allowed. */
+/* Borrows v, t and json (the plain text of JSON, mask_plain_json, for all sets of the tree; or
+ * NULL), holds g. n_bits: of the masks, at least the vocabulary's tokens; the rest is never
+ * allowed. */
 struct mask_set *mask_set_new(const struct grammar *g, const struct vocab *v,
-                              const struct token_tree *t, uint32_t n_bits, struct err *e) MUST_USE;
+                              const struct token_tree *t, const struct mask_plain *json,
+                              uint32_t n_bits, struct err *e) MUST_USE;
 /* No answer may be followed any more. */
 void mask_set_free(struct mask_set *m);
 

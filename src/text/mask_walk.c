@@ -15,11 +15,11 @@ static void set_bit(uint32_t *bits, uint32_t id)
 static void allow(const struct mask_set *m, uint32_t *bits, uint32_t node, uint32_t end)
 {
     const struct token_tree *t = m->t;
-    for (uint32_t i = t->first[node]; i < t->first[end]; i++)
+    for (uint32_t i = t->node[node].first; i < t->node[end].first; i++)
         set_bit(bits, t->id[i]);
 }
 
-static bool all_lead_home(const struct state_facts *f, const struct token_tree_chars *x)
+static bool all_lead_home(const struct state_facts *f, const struct token_node *x)
 {
     return ((x->ascii[0] & ~f->ascii[0]) | (x->ascii[1] & ~f->ascii[1])) == 0 &&
            (!x->others || (f->others && x->whole));
@@ -73,11 +73,11 @@ static bool note_leaving(struct mask_part *p, uint32_t node, struct err *e)
  */
 static bool arrive(struct mask_set *m, struct walk *w, uint32_t i, uint32_t to, struct err *e)
 {
-    const struct token_tree *t = m->t;
-    m->path[t->level[i] + 1] = to;
-    if (t->first[i] < t->first[i + 1])
+    const struct token_node *x = &m->t->node[i];
+    m->path[x->level + 1] = to;
+    if (x->first < x[1].first)
         take_tokens(m, w, i, i + 1, to);
-    return !w->part || t->end[i] == i + 1 || !automaton_accepts(m->a, to) ||
+    return !w->part || x->end == i + 1 || !automaton_accepts(m->a, to) ||
            note_leaving(w->part, i, e);
 }
 
@@ -90,14 +90,16 @@ static bool worth_learning(const struct mask_set *m, uint32_t state, uint32_t n_
 /* The nodes [i, end), which lie below nodes whose states are in the path. */
 static bool walk_tree(struct mask_set *m, uint32_t i, uint32_t end, struct walk *w, struct err *e)
 {
-    const struct token_tree *t = m->t;
+    const struct token_node *node = m->t->node;
     struct automaton_table table = automaton_table(m->a);
     struct state_facts f = {0};
     uint32_t facts_for = AUTOMATON_UNKNOWN;
     while (i < end) {
-        uint32_t from = m->path[t->level[i]], to;
+        const struct token_node *x = &node[i];
+        __builtin_prefetch(&node[x->end]); /* the next one beside it, on the way down or not */
+        uint32_t from = m->path[x->level], to;
         if (from != facts_for) {
-            facts_for = worth_learning(m, from, t->end[i] - i) ? from : AUTOMATON_UNKNOWN;
+            facts_for = worth_learning(m, from, x->end - i) ? from : AUTOMATON_UNKNOWN;
             f.chain = 0;
             if (facts_for == from && !mask_facts_know(m, from, &f, e))
                 return false;
@@ -105,17 +107,37 @@ static bool walk_tree(struct mask_set *m, uint32_t i, uint32_t end, struct walk 
                 f.chain = 0;
             table = automaton_table(m->a);
         }
-        if (t->tall[i] <= f.chain && all_lead_home(&f, &t->chars[i])) {
+        if (x->tall <= f.chain && all_lead_home(&f, x)) {
             if (leaves_room(w, f.left))
-                allow(m, w->bits, i, t->end[i]);
-            i = t->end[i];
+                allow(m, w->bits, i, x->end);
+            i = x->end;
             continue;
         }
-        if (!step(m, &table, from, t->label[i], &to, e))
+        if (!step(m, &table, from, x->label, &to, e))
             return false;
         if (to == AUTOMATON_DEAD)
-            i = t->end[i];
+            i = x->end;
         else if (!arrive(m, w, i++, to, e))
+            return false;
+    }
+    return true;
+}
+
+/* The whole tree, but for first bytes that lead nowhere: not even their nodes are read. */
+static bool walk_roots(struct mask_set *m, uint32_t state, struct walk *w, struct err *e)
+{
+    const struct token_tree *t = m->t;
+    uint64_t on[2];
+    automaton_ascii(m->a, state, on);
+    for (uint32_t k = 0; k < t->n_root; k++) {
+        struct automaton_table table = automaton_table(m->a);
+        uint32_t byte = t->root_byte[k], to;
+        __builtin_prefetch(&t->node[t->root[k]]);
+        if (byte < 0x80 && !(on[byte / 64] >> byte % 64 & 1))
+            continue;
+        if (!step(m, &table, state, t->root_byte[k], &to, e))
+            return false;
+        if (to != AUTOMATON_DEAD && !walk_tree(m, t->root[k], t->root[k + 1], w, e))
             return false;
     }
     return true;
@@ -125,25 +147,29 @@ static bool walk_tree(struct mask_set *m, uint32_t i, uint32_t end, struct walk 
  * --------------------------------------------------------------------------------
  */
 
+static bool is_of(const struct mask_plain *p, const struct state_facts *f)
+{
+    return p->ascii[0] == f->ascii[0] && p->ascii[1] == f->ascii[1] && p->others == f->others;
+}
+
 /* The tokens of these characters; NULL and no error: there are too many sets
  * already. */
-static bool find_plain(struct mask_set *m, const struct state_facts *f, struct mask_plain **out,
-                       struct err *e)
+static bool find_plain(struct mask_set *m, const struct state_facts *f,
+                       const struct mask_plain **out, struct err *e)
 {
-    *out = NULL;
-    for (uint32_t i = 0; i < m->n_plain && !*out; i++) {
-        struct mask_plain *p = &m->plain[i];
-        if (p->ascii[0] == f->ascii[0] && p->ascii[1] == f->ascii[1] && p->others == f->others)
-            *out = p;
-    }
+    *out = m->json && is_of(m->json, f) ? m->json : NULL;
+    for (uint32_t i = 0; i < m->n_plain && !*out; i++)
+        if (is_of(&m->plain[i], f))
+            *out = &m->plain[i];
     if (*out || m->n_plain == MASK_PLAIN)
         return true;
-    *out = &m->plain[m->n_plain];
-    if (mask_plain_make(*out, m->t, f->ascii, f->others, e)) {
+    struct mask_plain *new = &m->plain[m->n_plain];
+    *out = new;
+    if (mask_plain_make(new, m->t, m->n_word, f->ascii, f->others, e)) {
         m->n_plain++;
         return true;
     }
-    mask_plain_clear(*out);
+    mask_plain_clear(new);
     return false;
 }
 
@@ -184,9 +210,7 @@ static void take_plain(struct mask_set *m, struct walk *w, const struct mask_pla
 {
     const struct token_tree *t = m->t;
     if (leaves_room(w, left))
-        for (size_t k = 0; k < p->n_range; k++)
-            for (uint32_t i = p->range[k][0]; i < p->range[k][1]; i++)
-                w->bits[t->id[i] / 32] |= (uint32_t)(t->n_char[i] <= n) << t->id[i] % 32;
+        mask_plain_copy(p, t, m->n_word, n, w->bits);     /* nothing is in them yet */
     left = left > UINT32_MAX - 3 ? UINT32_MAX : left + 3; /* the rest of a character */
     if (p->n_half && leaves_room(w, left))
         for (size_t k = 0; k < p->n_half; k++)
@@ -194,11 +218,33 @@ static void take_plain(struct mask_set *m, struct walk *w, const struct mask_pla
                 set_bit(w->bits, t->id[p->half[k]]);
 }
 
+/* Where tokens leave the set; where no byte leads on, not even the node is read. */
+static bool walk_exits(struct mask_set *m, const struct mask_plain *p, uint32_t n, struct walk *w,
+                       struct err *e)
+{
+    const struct token_node *node = m->t->node;
+    for (size_t k = 0; k < p->n_exit; k++) {
+        const struct mask_plain_exit *x = &p->exit[k];
+        struct automaton_table table = automaton_table(m->a);
+        uint32_t to;
+        if (x->n_char > n)
+            continue;
+        if (!step(m, &table, m->chain[x->n_char], (unsigned char)x->label, &to, e))
+            return false;
+        if (to == AUTOMATON_DEAD)
+            continue;
+        m->path[node[x->node].level] = m->chain[x->n_char];
+        if (!walk_tree(m, x->node, node[x->node].end, w, e))
+            return false;
+    }
+    return true;
+}
+
 /* The whole tree from a state, plain text by its length. */
 static bool walk_all(struct mask_set *m, uint32_t state, struct walk *w, struct err *e)
 {
     struct state_facts f;
-    struct mask_plain *p = NULL;
+    const struct mask_plain *p = NULL;
     bool fits = false;
     m->path[0] = state;
     if (!mask_facts_know(m, state, &f, e))
@@ -207,17 +253,9 @@ static bool walk_all(struct mask_set *m, uint32_t state, struct walk *w, struct 
     if (n && (!find_plain(m, &f, &p, e) || (p && !follow_chain(m, state, w, p, n, &fits, e))))
         return false;
     if (!fits)
-        return walk_tree(m, 0, m->t->n, w, e);
+        return walk_roots(m, state, w, e);
     take_plain(m, w, p, n, f.left);
-    for (size_t k = 0; k < p->n_exit; k++) {
-        uint32_t node = p->exit[k].node;
-        if (p->exit[k].n_char > n)
-            continue;
-        m->path[m->t->level[node]] = m->chain[p->exit[k].n_char];
-        if (!walk_tree(m, node, m->t->end[node], w, e))
-            return false;
-    }
-    return true;
+    return walk_exits(m, p, n, w, e);
 }
 
 /* --- tokens that are not text
@@ -265,9 +303,8 @@ static bool add_others(struct mask_set *m, uint32_t state, struct walk *w, struc
 {
     struct mention x = {m, state, w, e, false};
     automaton_mentions(m->a, state, add_mention, &x);
-    for (uint32_t id = 0; automaton_accepts(m->a, state) && id < m->v->n_tokens; id++)
-        if (vocab_ends_answer(m->v, id))
-            set_bit(w->bits, id);
+    for (size_t i = 0; automaton_accepts(m->a, state) && i < m->t->n_ends; i++)
+        set_bit(w->bits, m->t->ends[i]);
     return !x.failed;
 }
 
@@ -318,8 +355,8 @@ static bool add_outer(struct mask_set *m, uint32_t state, const struct mask_part
         w->beyond = cut.left;
         for (size_t i = 0; i < left->n; i++) {
             uint32_t node = left->leaving[i];
-            m->path[m->t->level[node] + 1] = cut.here;
-            if (!walk_tree(m, node + 1, m->t->end[node], w, e))
+            m->path[m->t->node[node].level + 1] = cut.here;
+            if (!walk_tree(m, node + 1, m->t->node[node].end, w, e))
                 return false;
         }
         left = next;

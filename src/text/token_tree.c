@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/os.h"
 
 #define MOST_BYTES 1024u /* of a token in the tree; a longer one is never allowed */
 
@@ -34,16 +35,25 @@ static int by_bytes(const void *p, const void *q)
     return c ? c : (a->id > b->id) - (a->id < b->id);
 }
 
-static struct entry *list_tokens(const struct vocab *v, uint32_t *n, struct err *e)
+static struct entry *list_tokens(struct token_tree *t, const struct vocab *v, struct err *e)
 {
     struct entry *list = mem_new(v->n_tokens, sizeof *list, e);
+    size_t cap = 0;
     for (uint32_t id = 0; list && id < v->n_tokens; id++) {
         struct str bytes = vocab_view(v, id, false);
         if (bytes.n && bytes.n <= MOST_BYTES && !vocab_ends_answer(v, id))
-            list[(*n)++] = (struct entry){head_of(bytes), bytes, id};
+            list[t->n_token++] = (struct entry){head_of(bytes), bytes, id};
+        if (!vocab_ends_answer(v, id))
+            continue;
+        if (mem_grow(&t->ends, t->n_ends, &cap, sizeof *t->ends, e)) {
+            t->ends[t->n_ends++] = id;
+            continue;
+        }
+        mem_free(list);
+        return NULL;
     }
     if (list)
-        qsort(list, *n, sizeof *list, by_bytes);
+        qsort(list, t->n_token, sizeof *list, by_bytes);
     return list;
 }
 
@@ -64,17 +74,12 @@ static bool make_room(struct token_tree *t, const struct entry *list, struct err
             t->depth = (uint32_t)list[i].bytes.n;
     }
     t->n = (uint32_t)n; /* at most MOST_BYTES * LIMIT_VOCAB, below 2^32 */
-    t->label = mem_new(n, sizeof *t->label, e);
-    t->level = mem_new(n, sizeof *t->level, e);
-    t->tall = mem_new(n, sizeof *t->tall, e);
-    t->end = mem_new(n, sizeof *t->end, e);
-    t->first = mem_new(n + 1, sizeof *t->first, e);
-    t->chars = mem_new(n, sizeof *t->chars, e);
+    t->node = mem_new_lazy(n + 1, sizeof *t->node, e);
+    if (t->node)
+        os_use_large_pages(t->node, (n + 1) * sizeof *t->node);
     t->id = mem_new(t->n_token, sizeof *t->id, e);
-    t->pending = mem_new(n, sizeof *t->pending, e);
     t->n_char = mem_new(t->n_token, sizeof *t->n_char, e);
-    return t->pending && t->n_char && t->label && t->level && t->tall && t->end && t->first &&
-           t->chars && t->id;
+    return t->node && t->id && t->n_char;
 }
 
 /* Nodes; open[d] is the node of d + 1 bytes on the way to the last token. */
@@ -85,11 +90,14 @@ static void fill(struct token_tree *t, const struct entry *list, uint32_t *open)
         struct str s = list[i].bytes;
         size_t keep = i ? shared(list[i - 1].bytes, s) : 0;
         while (depth > keep)
-            t->end[open[--depth]] = n;
+            t->node[open[--depth]].end = n;
         for (; depth < s.n; depth++) {
-            t->label[n] = (unsigned char)s.p[depth];
-            t->level[n] = (uint16_t)depth;
-            t->first[n] = i;
+            if (depth == 0) {
+                t->root_byte[t->n_root] = (unsigned char)s.p[0];
+                t->root[t->n_root++] = n;
+            }
+            t->node[n] = (struct token_node){
+                .label = (unsigned char)s.p[depth], .level = (uint16_t)depth, .first = i};
             open[depth] = n++;
         }
         t->id[i] = list[i].id;
@@ -98,8 +106,9 @@ static void fill(struct token_tree *t, const struct entry *list, uint32_t *open)
                 t->n_char[i]++;
     }
     while (depth)
-        t->end[open[--depth]] = n;
-    t->first[n] = t->n_token;
+        t->node[open[--depth]].end = n;
+    t->node[n].first = t->n_token;
+    t->root[t->n_root] = n;
 }
 
 /* Bytes still to come of the character after this byte; 8: not UTF-8. Exact
@@ -117,12 +126,24 @@ static unsigned pending_after(unsigned pending, unsigned char before, unsigned c
     return pending - 1;
 }
 
-static void note_byte(struct token_tree_chars *x, unsigned char c)
+static void note_byte(struct token_node *x)
 {
-    if (c < 0x80)
-        x->ascii[c / 64] |= 1ull << c % 64;
+    if (x->label < 0x80)
+        x->ascii[x->label / 64] |= 1ull << x->label % 64;
     else
         x->others = true;
+}
+
+/* What stands in a node's subtree stands in its parent's. */
+static void add_to_parent(struct token_node *p, const struct token_node *x)
+{
+    if (x->tall > p->tall)
+        p->tall = x->tall;
+    p->ascii[0] |= x->ascii[0];
+    p->ascii[1] |= x->ascii[1];
+    p->others |= x->others;
+    p->broken |= x->broken;
+    p->whole &= x->whole;
 }
 
 /* Pending bytes, then what stands in subtrees, from the
@@ -131,35 +152,26 @@ static bool describe(struct token_tree *t, struct err *e)
 {
     uint32_t *up = mem_new((size_t)t->depth + 1, sizeof *up, e); /* node of each level */
     uint32_t *parent = mem_new(t->n, sizeof *parent, e);
-    uint8_t *after = t->pending;
     for (uint32_t i = 0; up && parent && i < t->n; i++) {
-        uint32_t level = t->level[i];
-        up[level] = i;
-        parent[i] = level ? up[level - 1] : UINT32_MAX;
-        unsigned before = level ? after[parent[i]] : 0;
-        unsigned char last = level ? t->label[parent[i]] : 0;
-        after[i] = (uint8_t)pending_after(before, last, t->label[i]);
-        bool token = t->first[i + 1] > t->first[i];
-        t->chars[i].whole = !(token && after[i] != 0) && after[i] != 8;
+        struct token_node *x = &t->node[i];
+        up[x->level] = i;
+        parent[i] = x->level ? up[x->level - 1] : UINT32_MAX;
+        const struct token_node *before = x->level ? &t->node[parent[i]] : NULL;
+        x->pending = (uint8_t)pending_after(before ? before->pending : 0,
+                                            before ? before->label : 0, x->label);
+        bool token = t->node[i + 1].first > x->first;
+        x->whole = !(token && x->pending != 0) && x->pending != 8;
     }
     for (uint32_t i = t->n; up && parent && i-- > 0;) {
-        struct token_tree_chars *x = &t->chars[i];
-        note_byte(x, t->label[i]);
-        x->broken |= after[i] == 8;
-        t->tall[i]++;
-        if (parent[i] == UINT32_MAX)
-            continue;
-        if (t->tall[i] > t->tall[parent[i]])
-            t->tall[parent[i]] = t->tall[i];
-        struct token_tree_chars *p = &t->chars[parent[i]];
-        p->ascii[0] |= x->ascii[0];
-        p->ascii[1] |= x->ascii[1];
-        p->others |= x->others;
-        p->broken |= x->broken;
-        p->whole &= x->whole;
+        struct token_node *x = &t->node[i];
+        note_byte(x);
+        x->broken |= x->pending == 8;
+        x->tall++;
+        if (parent[i] != UINT32_MAX)
+            add_to_parent(&t->node[parent[i]], x);
     }
     for (uint32_t i = 0; up && parent && i < t->n; i++) /* it begins a character */
-        t->chars[i].whole &= parent[i] == UINT32_MAX || after[parent[i]] == 0;
+        t->node[i].whole &= parent[i] == UINT32_MAX || t->node[parent[i]].pending == 0;
     bool ok = up && parent;
     mem_free(up);
     mem_free(parent);
@@ -172,7 +184,7 @@ struct token_tree *token_tree_new(const struct vocab *v, struct err *e)
     if (!t)
         return NULL;
     uint32_t *open = NULL;
-    struct entry *list = list_tokens(v, &t->n_token, e);
+    struct entry *list = list_tokens(t, v, e);
     bool ok = list && make_room(t, list, e) && (open = mem_new(t->depth, sizeof *open, e));
     if (ok)
         fill(t, list, open);
@@ -189,14 +201,9 @@ void token_tree_free(struct token_tree *t)
 {
     if (!t)
         return;
-    mem_free(t->label);
-    mem_free(t->level);
-    mem_free(t->tall);
-    mem_free(t->end);
-    mem_free(t->first);
-    mem_free(t->chars);
+    mem_free_lazy(t->node, (size_t)t->n + 1, sizeof *t->node);
     mem_free(t->id);
     mem_free(t->n_char);
-    mem_free(t->pending);
+    mem_free(t->ends);
     mem_free(t);
 }

@@ -156,10 +156,10 @@ static float weight32(enum dtype t, const void *record, uint32_t nb, uint32_t r,
     uint32_t b = k / 32, i = k % 32;
     float d = half(v.d[16 * b + r]), m = v.m ? half(v.m[16 * b + r]) : 0;
     if (t == DTYPE_Q8_0)
-        return d * (float)(int8_t)v.q[512 * b + 64 * (i / 4) + 4 * r + i % 4];
-    int q = (int)quant4((const r16_vector *)(v.q + 256 * b), r, i);
+        return d * (float)(int8_t)v.q[v.step * b + 64 * (i / 4) + 4 * r + i % 4];
+    int q = (int)quant4((const r16_vector *)(v.q + v.step * b), r, i);
     if (v.h)
-        q |= (int)fifth(v.h + 64 * b, r, i) << 4;
+        q |= (int)fifth(v.h + v.step * b, r, i) << 4;
     if (t == DTYPE_IQ4_NL)
         return d * iq4_nl_values[q];
     if (v.m) {
@@ -196,13 +196,15 @@ static float weight_q2_k(const struct r16_q2_k *g, uint32_t r, uint32_t k)
 
 static float weight_q3_k(const struct r16_q3_k *g, uint32_t r, uint32_t k)
 {
-    int q = (int)quant2(g->q[k / 32], r, k % 32) - (fifth(g->h[k / 32], r, k % 32) ? 0 : 4);
+    const struct r16_three_bits *b = &g->b[k / 32];
+    int q = (int)quant2(b->q, r, k % 32) - (fifth(b->h, r, k % 32) ? 0 : 4);
     return half(g->d[r]) * (float)q3_scale(g, r, k / 16) * (float)q;
 }
 
 static float weight_q6_k(const struct r16_q6_k *g, uint32_t r, uint32_t k)
 {
-    unsigned q = quant4(g->q[k / 32], r, k % 32) | quant2(g->h[k / 32], r, k % 32) << 4;
+    const struct r16_six_bits *b = &g->b[k / 32];
+    unsigned q = quant4(b->q, r, k % 32) | quant2(b->h, r, k % 32) << 4;
     return half(g->d[r]) * (float)g->sc[k / 16][r] * (float)((int)q - 32);
 }
 
@@ -227,7 +229,7 @@ static float weight256(enum dtype t, const void *record, uint32_t r, uint32_t k)
         return weight_k_min(q4->d, q4->m, q4->sc, r, b, quant4(q4->q[b], r, i));
     case DTYPE_Q5_K:
         return weight_k_min(q5->d, q5->m, q5->sc, r, b,
-                            quant4(q5->q[b], r, i) | fifth(q5->h[b], r, i) << 4);
+                            quant4(q5->b[b].q, r, i) | fifth(q5->b[b].h, r, i) << 4);
     case DTYPE_Q6_K:
         return weight_q6_k(record, r, k);
     default:

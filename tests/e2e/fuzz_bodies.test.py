@@ -35,6 +35,10 @@ SEEDS = {
                              "tools": TOOLS, "tool_choice": "auto", "stream_options": None, "response_format": {"type": "json_schema", "json_schema": {
                                  "name": "a", "schema": SCHEMA}}, **SAMPLERS},
     "/v1/completions": {"model": "smollm2", "prompt": ["a", "b"], "max_tokens": 1, "n": 1, "echo": False, "logprobs": 1, "suffix": None, "stream": True, **SAMPLERS},
+    "/v1/messages": {"model": "smollm2", "max_tokens": 2, "system": [{"type": "text", "text": "s"}], "messages": [{"role": "user", "content": [
+        {"type": "text", "text": "a"}, {"type": "tool_result", "tool_use_id": "t", "content": "r"}]}], "stop_sequences": ["x"], "tool_choice": {"type": "none"}},
+    "/v1/messages/count_tokens": {"model": "smollm2", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": [
+        {"type": "tool_use", "id": "t", "name": "n", "input": {}}]}]},
     "/v1/embeddings": {"model": "smollm2", "input": ["a", "b"], "encoding_format": "base64", "dimensions": 4},
     "/completion": {"prompt": "Hi", "n_predict": 1, "stream": False, "n_probs": 2, "json_schema": SCHEMA, "grammar": "", **SAMPLERS},
     "/infill": {"input_prefix": "a", "input_suffix": "b", "prompt": "c", "n_predict": 1, "input_extra": [{"filename": "f", "text": "t"}]},
@@ -127,6 +131,8 @@ def error_shape(path, body):
         return isinstance(e, str) and bool(e)
     if not isinstance(e, dict) or not isinstance(e.get("message"), str) or not e["message"] or not isinstance(e.get("type"), str):
         return False
+    if path.startswith("/v1/messages"):
+        return True
     return {"param", "code"} <= set(e) if path.startswith("/v1/") else isinstance(e.get("code"), int)
 
 

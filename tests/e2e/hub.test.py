@@ -100,7 +100,7 @@ def moat_pull(m):
     entry = m.get("/models/alpha/one.json").json()
     for n, (what, options, vouched) in enumerate((
             (f"{base}/models/alpha/one.gguf", ["--tree", root(leaves(FILE)).hex()], True), (f"{base}/blobs/sha256-{sha256(FILE)}", ["--sha256", sha256(FILE)], True),
-            ("hf:library/alpha/one.gguf", [], True), (f"ollama:{base}/alpha:one", [], True), (f"oci:{base}/library/alpha:one", [], True),
+            ("hf:library/alpha/one.gguf", [], True), (f"ollama:{base}/alpha:one", [], True), (f"oci:{base}/library/alpha:one", [], True), (f"moat:{base}/alpha:one", [], True),
             (f"{base}/models/alpha/one.gguf", ["--tree", entry["root"], "--mirror", f"{base}/blobs/sha256-{sha256(FILE)}"], True))):
         home = os.path.join(WORK, f"home{n}")
         r = moat("pull", what, "--name", "got", "--json", *options, env={"MOAT_HOME": home, "HF_ENDPOINT": base}, limit=30)

@@ -4,11 +4,12 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 
 from pull_lib import *
-from fault_server import FaultServer
+from fault_server import FaultServer, free_port, wait_for
 from tap import MOAT, done, file, ok
 from terminal import Terminal
 
@@ -197,6 +198,27 @@ def hash_tree():
         ok(r.status == 0 and stored(FILE) and flipped and received <= len(FILE) + len(LEAVES) + MIB, "a bad piece is fetched again alone", f"{r}\n{received}")
 
 
+def mirrored():
+    """A mirror brings file and leaves; a catalogue says which they are."""
+    fresh()
+    origin = os.path.join(WORK, "origin")
+    path = file(WORK, "model.gguf", FILE)
+    moat("import", path, "--name", "tiny:1", env={"MOAT_HOME": origin})
+    port = free_port()
+    p = subprocess.Popen([MOAT, "mirror", "--listen", f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                         env={**os.environ, "MOAT_HOME": origin})
+    try:
+        wait_for(lambda: not socket.socket().connect_ex(("127.0.0.1", port)))
+        write([entry(sources=[f"http://127.0.0.1:{port}/models/tiny/1.gguf"], tree=ROOT)])
+        catalog("add", DOC, "--name", "site", "--key", KEY + ".pub")
+        r = pull("tiny:1", "--json")
+        last = result(r)
+        ok(r.status == 0 and stored(FILE) and last["received"] >= len(FILE) + len(LEAVES) and '"note"' not in r.out, "from a mirror, with its leaves", r)
+    finally:
+        p.terminate()
+        p.wait(10)
+
+
 def pins():
     fresh()
     pointer = lambda data: f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256(data)}\nsize {len(data)}\n".encode()
@@ -245,6 +267,7 @@ trust()
 several_keys()
 sources()
 hash_tree()
+mirrored()
 pins()
 running()
 cleanup()

@@ -101,6 +101,36 @@ def registries():
             ok(r.status in (status, 4) and not os.path.exists(os.path.join(HOME, "blobs")), f"a manifest that is hostile: {name}", r)
 
 
+def expiring():
+    """A registry whose tokens are good for three requests of the file: another is asked for in the middle."""
+    fresh()
+    large = model(12, 7)
+    digest = sha256(large)
+    manifest = json.dumps({"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:" + digest, "size": len(large)}]}).encode()
+    state = {"token": 0, "uses": 0, "never": False}
+
+    def behave(n, q):
+        path = q.path.split("?")[0]
+        if path == "/token":
+            state.update(token=state["token"] + 1, uses=0)
+            return {"body": json.dumps({"token": f"t{state['token']}"}).encode()}
+        if path.endswith("/manifests/q4") and q.headers.get("Authorization") == f"Bearer t{state['token']}":
+            return {"body": manifest}
+        if "/blobs/" in path and q.headers.get("Authorization") == f"Bearer t{state['token']}" and state["uses"] < 3 and not state["never"]:
+            state["uses"] += 1
+            return {}
+        return {"status": 401, "headers": {"WWW-Authenticate": f'Bearer realm="http://127.0.0.1:{s.port}/token",scope="x"'}}
+    with FaultServer(large, behave) as s:
+        r = pull(f"oci:http://127.0.0.1:{s.port}/o/m:q4", "--connections", "2")
+        ok(r.status == 0 and stored(large) and state["token"] > 1, f"oci: tokens that expire are asked for again ({state['token']} of them)", r)
+        ok(s.sent < 1.3 * len(large) + 100000, f"and what is there is not fetched again ({s.sent} bytes)")
+        fresh()
+        state["never"] = True
+        before = state["token"]
+        r = pull(f"oci:http://127.0.0.1:{s.port}/o/m:q4")
+        ok(r.status == 9 and state["token"] - before <= 3, "a registry that lets nobody have the file ends it", r)
+
+
 def mixed():
     """One hub as the mirror of another."""
     fresh()
@@ -115,6 +145,7 @@ def mixed():
 hugging_face()
 modelscope()
 registries()
+expiring()
 mixed()
 cleanup()
 done()

@@ -31,6 +31,18 @@ def inside():
             fresh()
             r = pull(inner.url, "--name", "t:1")
             ok(r.status == 0 and stored(FILE), "a source that is inside is no redirect", r)
+        documents()
+
+
+def documents():
+    """The same for what is asked before the file: a pointer that redirects, and a place for tokens."""
+    fresh()
+    with FaultServer(FILE, lambda n, q: {"body": b'{"token": "x", "sha": "x"}'}) as inner:
+        for name, behave in (("a redirect", lambda n, q: {"status": 302, "headers": {"Location": inner.url}}),
+                             ("a realm", lambda n, q: {"status": 401, "headers": {"WWW-Authenticate": f'Bearer realm="{inner.url}"'}})):
+            with FaultServer(FILE, behave, host="203.0.113.1") as s:
+                r = pull(f"oci:http://203.0.113.1:{s.port}/o/m:1")
+                ok(r.status == 8 and "into a private network" in r.err and not inner.requests, f"a manifest outside, {name} inside: refused, not even asked", r)
 
 
 if sys.argv[1:] == ["--inside"]:

@@ -18,6 +18,9 @@ static void read_json(struct str text)
         must(e.msg[0]);
     if (j && upstream_read_files(j, "a.gguf", &d))
         must(strlen(d.hex) == DIGEST_HEX);
+    char root[DIGEST_HEX + 1];
+    if (j && upstream_read_mirror(j, &d, root, &e))
+        must(strlen(d.hex) == DIGEST_HEX && (!root[0] || strlen(root) == DIGEST_HEX));
     json_decref(j);
 }
 

@@ -16,8 +16,8 @@ static void test_match(void **state)
     struct key gone;
     struct err e;
     char a[KEY_TEXT + 1], b[KEY_TEXT + 1];
-    assert_true(keys_add(&k, STR("anna"), a, &e));
-    assert_true(keys_add(&k, STR("team b"), b, &e));
+    assert_true(keys_add(&k, STR("anna"), false, a, &e));
+    assert_true(keys_add(&k, STR("team b"), false, b, &e));
     assert_int_equal(strlen(a), KEY_TEXT);
     assert_int_equal(strncmp(a, "moat_", 5), 0);
     assert_string_not_equal(a, b);
@@ -54,10 +54,10 @@ static void test_names(void **state)
     struct err e;
     char text[KEY_TEXT + 1];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_false(keys_add(&k, str_of(bad[i]), text, &e));
-    assert_false(keys_add(&k, (struct str){"a\0b", 3}, text, &e));
-    assert_true(keys_add(&k, STR("a"), text, &e));
-    assert_false(keys_add(&k, STR("a"), text, &e));
+        assert_false(keys_add(&k, str_of(bad[i]), false, text, &e));
+    assert_false(keys_add(&k, (struct str){"a\0b", 3}, false, text, &e));
+    assert_true(keys_add(&k, STR("a"), false, text, &e));
+    assert_false(keys_add(&k, STR("a"), false, text, &e));
     assert_int_equal(e.code, ERR_USAGE);
     assert_int_equal(k.n, 1);
     keys_clear(&k);
@@ -75,7 +75,7 @@ static void test_file(void **state)
     snprintf(path, sizeof path, "%s/keys.json", folder);
     assert_true(keys_read(&back, path, &e)); /* absent: none */
     assert_int_equal(back.n, 0);
-    assert_true(keys_add(&k, STR("anna"), key, &e));
+    assert_true(keys_add(&k, STR("anna"), false, key, &e));
     assert_true(keys_write(&k, path, &e));
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);

@@ -19,7 +19,7 @@ LIBRARIES = {
     r"sodium\.h": ["guard"],
     r"(immintrin|x86intrin|arm_neon|cpuid)\.h": ["compute"], r"pthread\.h|threads\.h": ["base", "run", "serve", "text"],
     r"sys/mman\.h|linux/.*": ["base"], r"sys/syscall\.h": ["base", "compute"],  # compute: leave to use AMX tiles
-    r"libintl\.h": ["base", "run", "cli"],  # run: the lines of the memory sum
+    r"libintl\.h": ["base", "run", "ops", "cli"],  # run: the lines of the memory sum; ops: what a machine lacks
 }
 
 

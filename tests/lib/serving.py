@@ -140,6 +140,11 @@ class Server:
         pids = [int(e["detail"].rsplit(" ", 1)[1]) for e in self.events("engine")]
         return pids[-1] if pids else None
 
+    def keeper(self):
+        """The pid of the keeper, as the newest event has it."""
+        pids = [int(e["detail"].rsplit(" ", 1)[1]) for e in self.events("keeper")]
+        return pids[-1] if pids else None
+
     def stop(self, signo=signal.SIGTERM, limit=40):
         if self.process.poll() is None:
             self.process.send_signal(signo)

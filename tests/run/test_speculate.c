@@ -95,7 +95,7 @@ static void a_model_guesses_itself(void **state)
         set_costs(&l, 0.01);
         follow(&l, story, 100, SPECULATE_MOST, &guessed, &right);
         print_message("# %s: %u of %u guesses held\n", models[i], right, guessed);
-        assert_true(right >= 60 && right * 4 >= guessed * 3); /* some are of the text */
+        assert_true(right >= 60 && right * 2 >= guessed); /* those of the text are often wrong */
         loaded_close(&l);
     }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""1,000 answers bound to calls, in eleven syntaxes: all are read back, and their arguments validate."""
+"""1,000 answers bound to calls, in fourteen syntaxes: all are read back, and their arguments validate."""
 import os, sys, tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tools import SYNTAXES, answer, judge, model, tap, tools_file
@@ -12,7 +12,8 @@ with tempfile.TemporaryDirectory() as tmp:
     wrong, n = [], 0
     for i in range(N):
         syntax, choice = names[i % len(names)], ("required", "add", "get_weather")[i % 3]
-        why, calls = judge(answer(paths[syntax], tools, i, choice, 140 + i % 100), choice)
+        room = 120 if syntax == "atem" else 0  # its shortest call takes nearly 200 tokens of a character each
+        why, calls = judge(answer(paths[syntax], tools, i, choice, 140 + i % 100 + room), choice)
         wrong += [f"{syntax} seed {i}: {why}"] if why else []
         n += calls
     tap.ok(not wrong, f"{N} answers with {n} calls parse and validate", "\n".join(wrong))

@@ -124,11 +124,8 @@ def slow(m):
 
 
 def keeper_falls(m):
-    pids = m.children()
-    fronts = {p for p in pids if len(os.listdir(f"/proc/{p}/task")) > 1}
-    keeper = [p for p in pids if p not in fronts]
-    ok(len(keeper) == 1, "front and keeper are processes of their own", pids)
-    os.kill(keeper[0], signal.SIGKILL)
+    ok(m.keeper() in m.children() and len(m.children()) == 2, "front and keeper are processes of their own", m.children())
+    os.kill(m.keeper(), signal.SIGKILL)
     end = time.monotonic() + 10
     status = 0
     while time.monotonic() < end and status != 200:

@@ -86,9 +86,9 @@ static void test_layout(void **state)
     (void)state;
     struct stat st;
     assert_int_equal(stat(home, &st), 0);
-    assert_int_equal(in_home("test \"$(cat FORMAT)\" = 1 && test -d blobs -a -d manifests"), 0);
+    assert_int_equal(in_home("test \"$(cat FORMAT)\" = 2 && test -d blobs -a -d manifests"), 0);
     assert_int_equal(in_home("test \"$(stat -c %a blobs manifests | sort -u)\" = 700"), 0);
-    put_file("FORMAT", "2\n");
+    put_file("FORMAT", "3\n");
     assert_false(store_open(&s, false, &e));
     assert_int_equal(e.code, ERR_UNSUPPORTED);
     put_file("FORMAT", "x\n");

@@ -26,6 +26,8 @@ static void names(void **state)
         {"ollama:http://127.0.0.1:99/a/b:c", "http://127.0.0.1:99", "a/b", "", "c", "b"},
         {"ollama:reg.example:5000/a/b", "https://reg.example:5000", "a/b", "", "latest", "b"},
         {"oci:ghcr.io/org/models/m:q4", "https://ghcr.io", "org/models/m", "", "q4", "m"},
+        {"moat:mirror.lan:8443/tiny:1b", "https://mirror.lan:8443", "tiny", "", "1b", "tiny"},
+        {"moat:http://127.0.0.1:8081/tiny", "http://127.0.0.1:8081", "tiny", "", "latest", "tiny"},
         {"oci:docker.io/ai/smollm2", "https://registry-1.docker.io", "ai/smollm2", "", "latest",
          "smollm2"},
     };
@@ -55,6 +57,8 @@ static void names(void **state)
                                       "ollama::x",
                                       "oci:",
                                       "oci:host",
+                                      "moat:tiny",
+                                      "moat:host/",
                                       "oci:host/",
                                       "oci:a b/c",
                                       "oci:u:p@host/repo",
@@ -135,6 +139,30 @@ static void manifests(void **state)
     json_decref(j);
 }
 
+static void mirrors(void **state)
+{
+    (void)state;
+    struct digest d;
+    char root[DIGEST_HEX + 1];
+    struct err e;
+    json_t *j = json("{\"digest\": \"sha256:" HEX "\", \"root\": \"" HEX "\"}");
+    assert_true(upstream_read_mirror(j, &d, root, &e));
+    assert_string_equal(root, HEX);
+    json_decref(j);
+    j = json("{\"digest\": \"sha256:" HEX "\"}");
+    assert_true(upstream_read_mirror(j, &d, root, &e) && !root[0]);
+    json_decref(j);
+    static const char *const bad[] = {"{}", "[]", "{\"digest\": 3}",
+                                      "{\"digest\": \"sha256:../x\"}",
+                                      "{\"digest\": \"sha256:" HEX "\", \"root\": \"x\"}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        j = json(bad[i]);
+        if (upstream_read_mirror(j, &d, root, &e))
+            fail_msg("%s was taken\n", bad[i]);
+        json_decref(j);
+    }
+}
+
 static void challenges(void **state)
 {
     (void)state;
@@ -155,6 +183,7 @@ static void challenges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(names), cmocka_unit_test(pointers),
-                                       cmocka_unit_test(manifests), cmocka_unit_test(challenges)};
+                                       cmocka_unit_test(manifests), cmocka_unit_test(mirrors),
+                                       cmocka_unit_test(challenges)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,7 +107,7 @@ static void test_masks(void **unused)
         for (size_t i = 0; i < N_GRAMMAR; i++) {
             struct grammar *g = grammar_of(i);
             struct automaton *a = automaton_new(g, &e);
-            struct mask_set *set = mask_set_new(g, file.v, t, file.v->n_tokens + 40, &e);
+            struct mask_set *set = mask_set_new(g, file.v, t, NULL, file.v->n_tokens + 40, &e);
             assert_non_null(set);
             struct token_mask *m = token_mask_new(set, &e);
             assert_non_null(a);
@@ -137,7 +137,7 @@ static void test_limit(void **unused)
         for (size_t i = 0; i < 3; i++) {
             static const size_t which[] = {1, 4, 8};
             struct grammar *g = grammar_of(which[i]);
-            struct mask_set *set = mask_set_new(g, file.v, t, file.v->n_tokens, &e);
+            struct mask_set *set = mask_set_new(g, file.v, t, NULL, file.v->n_tokens, &e);
             struct token_mask *m = token_mask_new(set, &e);
             uint32_t used = 0;
             for (; used < limit && !token_mask_over(m); used++) {
@@ -200,7 +200,7 @@ static void test_beside(void **unused)
     for (size_t i = 0; i < N_GRAMMAR; i++) {
         struct grammar *g = grammar_of(i);
         struct automaton *a = automaton_new(g, &e);
-        struct mask_set *set = mask_set_new(g, file.v, t, file.v->n_tokens + 40, &e);
+        struct mask_set *set = mask_set_new(g, file.v, t, NULL, file.v->n_tokens + 40, &e);
         grammar_free(g); /* the set holds it, and outlives the automaton below */
         struct token_mask *m[3];
         uint32_t state[3];
@@ -268,7 +268,7 @@ static void test_forgetting(void **unused)
     struct token_tree *t = token_tree_new(file.v, &e);
     struct grammar *g = mirror();
     struct automaton *a = automaton_new(g, &e);
-    struct mask_set *set = mask_set_new(g, file.v, t, file.v->n_tokens, &e);
+    struct mask_set *set = mask_set_new(g, file.v, t, NULL, file.v->n_tokens, &e);
     struct token_mask *m[2] = {token_mask_new(set, &e), token_mask_new(set, &e)};
     uint32_t state[2] = {automaton_start(a), automaton_start(a)};
     uint64_t seed = 5, most = 0;

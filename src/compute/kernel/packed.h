@@ -12,10 +12,9 @@
 #include "compute/kernel/lanes.h"
 #include "compute/pack.h"
 
-#define PREFETCH_BYTES 4096u
-#define PARTS          (R16_ROWS / LANES) /* vectors of a group */
-#define TILE_ROWS      (TILE_VECTORS * LANES)
-#define VECTOR_BYTES   (LANES * 4u)
+#define PARTS        (R16_ROWS / LANES) /* vectors of a group */
+#define TILE_ROWS    (TILE_VECTORS * LANES)
+#define VECTOR_BYTES (LANES * 4u)
 
 /* What a format needs, as constants for the bodies below. */
 struct format {
@@ -83,7 +82,7 @@ INLINE vf add_block(vf acc, const struct unpacked *w, const struct act *x, uint3
 INLINE void group_pass(const struct matmul *m, uint32_t row, uint32_t T, struct format f)
 {
     const uint8_t *group = m->w->data + (size_t)row * m->w->row_bytes;
-    const uint32_t n_blocks = m->w->cols / 32;
+    const uint32_t n_blocks = m->w->cols / 32, ahead = PREFETCH_AHEAD;
     vf acc[PARTS][DECODE_TOKENS];
     UNROLL (p, PARTS)
         for (uint32_t t = 0; t < T; t++)
@@ -92,8 +91,8 @@ INLINE void group_pass(const struct matmul *m, uint32_t row, uint32_t T, struct 
         const uint8_t *rec = group + (size_t)at * f.block_bytes;
         uint32_t nb = n_blocks - at < 8 ? n_blocks - at : 8;
         for (uint32_t b = 0; b < nb; b++) {
-            for (uint32_t i = 0; i < f.block_bytes; i += 64)
-                __builtin_prefetch(rec + b * f.block_bytes + i + PREFETCH_BYTES, 0, 2);
+            for (uint32_t i = 0; ahead && i < f.block_bytes; i += 64)
+                __builtin_prefetch(rec + b * f.block_bytes + i + ahead, 0, 2);
             UNROLL (p, PARTS) {
                 struct unpacked w;
                 f.unpack(rec, nb, b, p, &w);
@@ -142,7 +141,7 @@ INLINE vf one_weight(const struct mat *w, uint32_t row, uint32_t v, uint32_t k)
 INLINE void prefetch_rows(const struct mat *w, uint32_t row, uint32_t V, size_t at)
 {
     for (uint32_t r = row; r < row + V * LANES; r += 16)
-        __builtin_prefetch(w->data + (size_t)r * w->row_bytes + at + PREFETCH_BYTES, 0, 2);
+        __builtin_prefetch(w->data + (size_t)r * w->row_bytes + at, 0, 2);
 }
 
 /* V row vectors, T tokens: several sums at once, since each is one long chain. */
@@ -153,9 +152,10 @@ INLINE void float_pass(const struct matmul *m, uint32_t row, uint32_t V, uint32_
     UNROLL (v, V)
         for (uint32_t t = 0; t < T; t++)
             acc[v][t] = vf_zero();
-    const uint32_t step = type == DTYPE_F32 ? 1 : 2;
+    const uint32_t step = type == DTYPE_F32 ? 1 : 2, ahead = PREFETCH_AHEAD;
     for (uint32_t k = 0; k < m->w->cols; k += step) {
-        prefetch_rows(m->w, row, V, (size_t)k * (64 / step));
+        if (ahead)
+            prefetch_rows(m->w, row, V, (size_t)k * (64 / step) + ahead);
         UNROLL (v, V) {
             vf w[2];
             if (type == DTYPE_F32)

@@ -15,6 +15,15 @@
 
 #define VEC_BYTES 64u /* one quant vector: 16 rows x 4 consecutive weights */
 
+/* Bytes of one block's quants: vectors of low bits, and before them those of the high ones. */
+enum {
+    PAIRS = 2 * VEC_BYTES,
+    THREE_BITS = (1 + 2) * VEC_BYTES,
+    NIBBLES = 4 * VEC_BYTES,
+    FIVE_BITS = (1 + 4) * VEC_BYTES,
+    SIX_BITS = (2 + 4) * VEC_BYTES,
+};
+
 /* The codebook of IQ4_NL and IQ4_XS, as vi_signed would give it. */
 #define IQ4(w) ((uint8_t)((w) + SIGNED_OFFSET))
 static const uint8_t iq4_weights[16] = {
@@ -41,18 +50,20 @@ INLINE vf row_f16(const uint8_t *p, uint32_t i, uint32_t part) /* f16 [..][16] *
     return vf_f16(p + i * 32 + part * LANES * 2);
 }
 
-INLINE void nibbles(const uint8_t *q, uint32_t b, uint32_t part, vi u[8])
+INLINE void nibbles(const uint8_t *q, uint32_t part, vi u[8])
 {
     for (uint32_t t = 0; t < 4; t++) {
-        vi v = vi_load(quant_vector(q, b * 4 + t, part));
+        vi v = vi_load(quant_vector(q, t, part));
         u[2 * t] = vi_low4(v);
         u[2 * t + 1] = vi_high4(v);
     }
 }
 
-INLINE void add_fifth_bits(const uint8_t *h, uint32_t b, uint32_t part, vi u[8])
+/* The fifth bit, then the low four. */
+INLINE void five_bits(const uint8_t *block, uint32_t part, vi u[8])
 {
-    vi bits = vi_load(quant_vector(h, b, part));
+    vi bits = vi_load(quant_vector(block, 0, part));
+    nibbles(block + VEC_BYTES, part, u);
     for (unsigned s = 0; s < 8; s++)
         u[s] = vi_or(u[s], vi_bit4(bits, (int)s));
 }
@@ -67,14 +78,14 @@ INLINE void unpack_q4_0(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t pa
                         struct unpacked *out)
 {
     vf d = row_f16(rec, b, part);
-    nibbles(rec + nb * 32, b, part, out->u);
+    nibbles(rec + nb * 32 + b * NIBBLES, part, out->u);
     one_scale(out, d, vf_mul(d, vf_all(-8)));
 }
 
 INLINE void unpack_q4_1(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
-    nibbles(rec + nb * 64, b, part, out->u);
+    nibbles(rec + nb * 64 + b * NIBBLES, part, out->u);
     one_scale(out, row_f16(rec, b, part), row_f16(rec + nb * 32, b, part));
 }
 
@@ -82,16 +93,14 @@ INLINE void unpack_q5_0(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t pa
                         struct unpacked *out)
 {
     vf d = row_f16(rec, b, part);
-    nibbles(rec + nb * 96, b, part, out->u);
-    add_fifth_bits(rec + nb * 32, b, part, out->u);
+    five_bits(rec + nb * 32 + b * FIVE_BITS, part, out->u);
     one_scale(out, d, vf_mul(d, vf_all(-16)));
 }
 
 INLINE void unpack_q5_1(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t part,
                         struct unpacked *out)
 {
-    nibbles(rec + nb * 128, b, part, out->u);
-    add_fifth_bits(rec + nb * 64, b, part, out->u);
+    five_bits(rec + nb * 64 + b * FIVE_BITS, part, out->u);
     one_scale(out, row_f16(rec, b, part), row_f16(rec + nb * 32, b, part));
 }
 
@@ -108,7 +117,7 @@ INLINE void unpack_iq4_nl(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t 
                           struct unpacked *out)
 {
     vf d = row_f16(rec, b, part);
-    nibbles(rec + nb * 32, b, part, out->u);
+    nibbles(rec + nb * 32 + b * NIBBLES, part, out->u);
     for (uint32_t s = 0; s < 8; s++)
         out->u[s] = vi_lookup(iq4_weights, out->u[s]);
     one_scale(out, d, vf_mul(d, vf_all(-SIGNED_OFFSET)));
@@ -139,7 +148,7 @@ INLINE void unpack_q4_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t pa
                         struct unpacked *out)
 {
     (void)nb;
-    nibbles(rec + 256, b, part, out->u);
+    nibbles(rec + 256 + b * NIBBLES, part, out->u);
     scale_k(rec, b, part, out);
 }
 
@@ -147,8 +156,7 @@ INLINE void unpack_q5_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t pa
                         struct unpacked *out)
 {
     (void)nb;
-    nibbles(rec + 256 + 512, b, part, out->u);
-    add_fifth_bits(rec + 256, b, part, out->u);
+    five_bits(rec + 256 + b * FIVE_BITS, part, out->u);
     scale_k(rec, b, part, out);
 }
 
@@ -157,9 +165,10 @@ INLINE void unpack_q6_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t pa
 {
     (void)nb;
     vf d = row_f16(rec, 0, part);
-    nibbles(rec + 32 + 256 + 1024, b, part, out->u);
+    const uint8_t *block = rec + 32 + 256 + b * SIX_BITS;
+    nibbles(block + 2 * VEC_BYTES, part, out->u);
     for (uint32_t i = 0; i < 2; i++) {
-        vi h = vi_load(quant_vector(rec + 32 + 256, b * 2 + i, part));
+        vi h = vi_load(quant_vector(block, i, part));
         for (unsigned s = 0; s < 4; s++)
             out->u[4 * i + s] = vi_or(out->u[4 * i + s], vi_pair4(h, (int)s));
         out->s[i] = vf_mul(d, vf_i8(rec + 32 + (2 * b + i) * 16 + part * LANES));
@@ -167,10 +176,10 @@ INLINE void unpack_q6_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t pa
     }
 }
 
-INLINE void two_bits(const uint8_t *q, uint32_t b, uint32_t part, vi u[8])
+INLINE void two_bits(const uint8_t *q, uint32_t part, vi u[8])
 {
     for (uint32_t i = 0; i < 2; i++) {
-        vi v = vi_load(quant_vector(q, b * 2 + i, part));
+        vi v = vi_load(quant_vector(q, i, part));
         for (unsigned s = 0; s < 4; s++)
             u[4 * i + s] = vi_pair(v, (int)s);
     }
@@ -181,7 +190,7 @@ INLINE void unpack_q2_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t pa
 {
     (void)nb;
     vf d = row_f16(rec, 0, part), dmin = vf_mul(row_f16(rec, 1, part), vf_all(-1));
-    two_bits(rec + 64 + 256, b, part, out->u);
+    two_bits(rec + 64 + 256 + b * PAIRS, part, out->u);
     for (uint32_t i = 0; i < 2; i++) {
         const uint8_t *sc = rec + 64 + (2 * b + i) * 16 + part * LANES;
         out->s[i] = vf_mul(d, vf_byte(sc, 0, 15));
@@ -202,8 +211,9 @@ INLINE void unpack_q3_k(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t pa
 {
     (void)nb;
     vf d = row_f16(rec, 0, part);
-    vi h = vi_load(quant_vector(rec + 32 + 192, b, part));
-    two_bits(rec + 32 + 192 + 512, b, part, out->u);
+    const uint8_t *block = rec + 32 + 192 + b * THREE_BITS;
+    vi h = vi_load(quant_vector(block, 0, part));
+    two_bits(block + VEC_BYTES, part, out->u);
     for (unsigned s = 0; s < 8; s++)
         out->u[s] = vi_or(out->u[s], vi_bit2(h, (int)s));
     for (uint32_t i = 0; i < 2; i++) {
@@ -220,7 +230,7 @@ INLINE void unpack_iq4_xs(const uint8_t *rec, uint32_t nb, uint32_t b, uint32_t 
     vf low = vf_byte(rec + 64 + b / 2 * 16 + part * LANES, 4 * (b % 2), 15);
     vf scale = vf_fma(vf_u16_bits(high, 2 * b, 3), vf_all(16), vf_add(low, vf_all(-32)));
     vf s = vf_mul(row_f16(rec, 0, part), scale);
-    nibbles(rec + 128, b, part, out->u);
+    nibbles(rec + 128 + b * NIBBLES, part, out->u);
     for (uint32_t i = 0; i < 8; i++)
         out->u[i] = vi_lookup(iq4_weights, out->u[i]);
     one_scale(out, s, vf_mul(s, vf_all(-SIGNED_OFFSET)));

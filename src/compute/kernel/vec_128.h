@@ -19,6 +19,7 @@
 #define ATTEND_QUERIES 6u
 #define ATTEND_SUMS    24u
 #define STAY(v)        __asm__("" : "+w"(v)) /* in a register, and sums in their order */
+#define PREFETCH_AHEAD 4096u
 
 typedef uint8x16_t vi;
 typedef float32x4_t vf;

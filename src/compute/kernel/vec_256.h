@@ -21,6 +21,8 @@
 #define ATTEND_SUMS    12u
 #define STAY(v)        __asm__("" : "+x"(v)) /* in a register, and sums in their order */
 
+#define PREFETCH_AHEAD (__builtin_cpu_is("amd") ? 0u : 4096u) /* see vec_avx512.h */
+
 typedef __m256i vi;
 typedef __m256 vf;
 

@@ -31,10 +31,11 @@ static uint32_t unpack_fifth(uint32_t w)
            spread_bits(w >> 16 & 0xff) << 2 | spread_bits(w >> 24) << 3;
 }
 
-/* The arrays of a record: the first three may have no use in a format, then they take no room. */
+/* The arrays of a record: m and the blocks' h may have no use in a format, then they take no room.
+ */
 #define RECORD(T, HAS_M, HAS_H)                                                                    \
     T uint16_t *d = (T uint16_t *)record, *m = d + 16 * nb;                                        \
-    T uint8_t *h = (T uint8_t *)(m + (HAS_M ? 16 * nb : 0)), *q = h + (HAS_H ? 64 * nb : 0);       \
+    T uint8_t *h = (T uint8_t *)(m + (HAS_M ? 16 * nb : 0)), *q = h + (HAS_H ? 64 : 0);            \
     (void)m, (void)h
 
 void q4_0_pack_row(const void *restrict blocks, void *restrict record, uint32_t r, uint32_t nb)
@@ -91,14 +92,16 @@ void q4_1_unpack_row(const void *restrict record, void *restrict blocks, uint32_
     }
 }
 
+#define FIVE sizeof(struct r16_five_bits)
+
 void q5_0_pack_row(const void *restrict blocks, void *restrict record, uint32_t r, uint32_t nb)
 {
     const struct q5_0 *b = blocks;
     RECORD(, 0, 1);
     for (uint32_t i = 0; i < nb; i++) {
         d[16 * i + r] = b[i].d;
-        put_word(h + 64 * i, r, pack_fifth(b[i].qh));
-        pack_split_nibbles(b[i].qs, q + 256 * i, r);
+        put_word(h + FIVE * i, r, pack_fifth(b[i].qh));
+        pack_split_nibbles(b[i].qs, q + FIVE * i, r);
     }
 }
 
@@ -108,8 +111,8 @@ void q5_0_unpack_row(const void *restrict record, void *restrict blocks, uint32_
     RECORD(const, 0, 1);
     for (uint32_t i = 0; i < nb; i++) {
         b[i].d = d[16 * i + r];
-        b[i].qh = unpack_fifth(get_word(h + 64 * i, r));
-        unpack_split_nibbles(q + 256 * i, b[i].qs, r);
+        b[i].qh = unpack_fifth(get_word(h + FIVE * i, r));
+        unpack_split_nibbles(q + FIVE * i, b[i].qs, r);
     }
 }
 
@@ -120,8 +123,8 @@ void q5_1_pack_row(const void *restrict blocks, void *restrict record, uint32_t 
     for (uint32_t i = 0; i < nb; i++) {
         d[16 * i + r] = b[i].d;
         m[16 * i + r] = b[i].m;
-        put_word(h + 64 * i, r, pack_fifth(b[i].qh));
-        pack_split_nibbles(b[i].qs, q + 256 * i, r);
+        put_word(h + FIVE * i, r, pack_fifth(b[i].qh));
+        pack_split_nibbles(b[i].qs, q + FIVE * i, r);
     }
 }
 
@@ -132,8 +135,8 @@ void q5_1_unpack_row(const void *restrict record, void *restrict blocks, uint32_
     for (uint32_t i = 0; i < nb; i++) {
         b[i].d = d[16 * i + r];
         b[i].m = m[16 * i + r];
-        b[i].qh = unpack_fifth(get_word(h + 64 * i, r));
-        unpack_split_nibbles(q + 256 * i, b[i].qs, r);
+        b[i].qh = unpack_fifth(get_word(h + FIVE * i, r));
+        unpack_split_nibbles(q + FIVE * i, b[i].qs, r);
     }
 }
 

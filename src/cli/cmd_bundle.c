@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* moat bundle: all that an air-gapped site needs, in one signed file. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/near.h"
+#include "cli/bundle.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+
+static const struct command *const verbs[] = {&bundle_create, &bundle_verify_verb,
+                                              &bundle_install_verb};
+enum { N_VERBS = sizeof verbs / sizeof *verbs };
+
+bool bundle_take_key(void *keys, struct str value, struct err *e)
+{
+    struct bundle_keys *k = keys;
+    if (k->n == SIGN_SIGNERS)
+        return fail(e, ERR_LIMIT, "%d keys are the most", SIGN_SIGNERS);
+    k->text[k->n++] = value.p; /* the end of an argument: NUL-terminated */
+    return true;
+}
+
+static bool on_progress(void *arg, uint64_t done, uint64_t total)
+{
+    struct progress *p = arg;
+    p->total = total;
+    progress_update(p, done);
+    return !atomic_load(interrupt_flag());
+}
+
+struct store_progress bundle_bar(struct progress *bar, const char *what)
+{
+    progress_start(bar, what, 0);
+    return (struct store_progress){on_progress, bar};
+}
+
+bool bundle_open_verified(struct bundle *b, const char *path, const struct bundle_keys *keys,
+                          struct err *e)
+{
+    struct sign_key key[SIGN_SIGNERS];
+    struct sign_trust trust = {key, keys->n, keys->needed ? keys->needed : 1};
+    struct progress bar;
+    *b = (struct bundle){0};
+    if (keys->n == 0)
+        return fail(e, ERR_USAGE,
+                    "--key KEY is missing: a bundle is worth as much as the key that signed it; "
+                    "ask its maker for it, by another way than the bundle came");
+    if (trust.needed > trust.n)
+        return fail(e, ERR_USAGE, "--needed %u, but only %u keys", trust.needed, trust.n);
+    for (uint32_t i = 0; i < keys->n; i++)
+        if (!sign_key_given(&key[i], keys->text[i], e))
+            return false;
+    if (!bundle_open(b, path, &trust, e))
+        return false;
+    const struct store_progress progress = bundle_bar(&bar, _("verifying"));
+    bool ok = bundle_verify(b, &progress, e);
+    progress_end(&bar);
+    return ok;
+}
+
+const char *bundle_kind_text(enum bundle_kind kind)
+{
+    static const char *const texts[BUNDLE_KINDS] = {
+        [BUNDLE_PROGRAM] = N_("program"),   [BUNDLE_MODEL] = N_("model"),
+        [BUNDLE_CATALOG] = N_("catalogue"), [BUNDLE_POLICY] = N_("policy"),
+        [BUNDLE_DOC] = N_("document"),      [BUNDLE_LICENCE] = N_("licence")};
+    return _(texts[kind]);
+}
+
+/* "bundle create" -> "create" */
+static const char *word_of(const struct command *c)
+{
+    return strrchr(c->name, ' ') + 1;
+}
+
+static int unknown(const char *word)
+{
+    struct err e;
+    struct near n;
+    near_init(&n, str_of(word));
+    for (size_t i = 0; i < N_VERBS; i++)
+        near_offer(&n, word_of(verbs[i]));
+    const char *best = near_best(&n);
+    if (best)
+        fail(&e, ERR_USAGE, "moat bundle does not know \"%s\"; did you mean %s?", word, best);
+    else
+        fail(&e, ERR_USAGE, "moat bundle does not know \"%s\"; it has create, verify and install",
+             word);
+    return opts_report(&e);
+}
+
+static int main_bundle(int argc, char **argv)
+{
+    static const struct opt none[] = {{0}};
+    struct err e = {0};
+    bool helped = false;
+    struct args args = {.v = (const char *[1]){NULL}};
+    for (size_t i = 0; argc > 1 && i < N_VERBS; i++)
+        if (strcmp(argv[1], word_of(verbs[i])) == 0)
+            return verbs[i]->run(argc - 1, argv + 1);
+    if (argc > 1 && argv[1][0] != '-')
+        return unknown(argv[1]);
+    if (!opts_parse(&cmd_bundle, (const struct opt *const[]){none, NULL}, argc, argv, &args, 1, 1,
+                    &helped, &e))
+        return opts_report(&e);
+    return 0;
+}
+
+const struct command cmd_bundle = {
+    .name = "bundle",
+    .args = "create|verify|install ...",
+    .summary = N_("carry the program and models to a site without a network, signed"),
+    .detail = N_(
+        "A bundle is one file, or parts of a size that fits a medium: this program with the "
+        "libraries it needs, models, catalogues, policies, documents and licences. It is signed, "
+        "and verified wholly before anything of it is written.\n\n"
+        "moat bundle create OUT --sign SECRET-KEY --model NAME... makes one, verify FILE --key KEY "
+        "checks it, install FILE --key KEY writes what is in it. moat bundle VERB --help says more "
+        "of each. See docs/BUNDLE.md."),
+    .run = main_bundle,
+};

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fetch/send: see send.h. */
+#include "fetch/send.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "fetch/fetch_private.h"
+
+enum { SECOND_NS = 1000000000 };
+
+struct sending {
+    const struct fetch_job *q;
+    int fd;
+    uint64_t at, told_ns, head_bytes;
+    fetch_event_fn *fn;
+    void *arg;
+    struct document *d;
+    struct answer answer;
+    struct err why; /* code ERR_NONE: nothing is wrong on our side */
+};
+
+static size_t on_head(char *p, size_t size, size_t n, void *arg)
+{
+    struct sending *s = arg;
+    s->head_bytes += size * n;
+    answer_line(&s->answer, (struct str){p, size * n}, 0);
+    return s->head_bytes > LIMIT_ANSWER_HEAD ? 0 : size * n;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg)
+{
+    struct sending *s = arg;
+    buf_add(&s->d->body, p, size * n);
+    return s->d->body.bad ? 0 : size * n;
+}
+
+static bool tell(struct sending *s)
+{
+    uint64_t now = os_now_ns();
+    struct event v = {.kind = EVENT_PROGRESS, .done = s->at, .total = s->q->size, .connections = 1};
+    if (now - s->told_ns < SECOND_NS / 10 && s->at < s->q->size)
+        return true;
+    s->told_ns = now;
+    return s->fn(s->arg, &v);
+}
+
+static size_t on_read(char *p, size_t size, size_t n, void *arg)
+{
+    struct sending *s = arg;
+    uint64_t left = s->q->size - s->at;
+    size_t want = size * n < left ? size * n : (size_t)left;
+    ssize_t got = want ? pread(s->fd, p, want, (off_t)s->at) : 0;
+    if (got < 0 || (want && got == 0)) {
+        fail(&s->why, ERR_IO, "cannot read the file: %s", strerror(got < 0 ? errno : EIO));
+        return CURL_READFUNC_ABORT;
+    }
+    s->at += (uint64_t)got;
+    if (!tell(s)) {
+        fail(&s->why, ERR_CANCELLED, "the caller is gone");
+        return CURL_READFUNC_ABORT;
+    }
+    return (size_t)got;
+}
+
+/* libcurl goes back to the start when a connection that was kept turns out to be closed. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+    struct sending *s = arg;
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > s->q->size)
+        return CURL_SEEKFUNC_FAIL;
+    s->at = (uint64_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+static void set_body(CURL *h, struct sending *s)
+{
+    const struct fetch_job *q = s->q;
+    if (strcmp(q->method, "HEAD") == 0) {
+        curl_easy_setopt(h, CURLOPT_NOBODY, 1L);
+    } else if (q->upload) {
+        curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->size);
+        curl_easy_setopt(h, CURLOPT_READFUNCTION, on_read);
+        curl_easy_setopt(h, CURLOPT_READDATA, s);
+        curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, on_seek);
+        curl_easy_setopt(h, CURLOPT_SEEKDATA, s);
+        if (q->limit_rate)
+            curl_easy_setopt(h, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)q->limit_rate);
+    } else {
+        curl_easy_setopt(h, CURLOPT_POSTFIELDS, q->text ? q->text : "");
+        curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)(q->text ? strlen(q->text) : 0));
+    }
+    if (strcmp(q->method, "HEAD") != 0)
+        curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, q->method);
+}
+
+static CURLcode perform(CURL *h, struct sending *s)
+{
+    char type[512];
+    const struct fetch_job *q = s->q;
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    snprintf(type, sizeof type, "Content-Type: %s", q->type ? q->type : "application/octet-stream");
+    struct curl_slist *headers = curl_slist_append(NULL, type);
+    struct curl_slist *all = curl_slist_append(headers, "Expect:"); /* no waiting for 100 */
+    if (all && transfer_options(h, q, q->url[0])) {
+        curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
+        curl_easy_setopt(h, CURLOPT_HTTPHEADER, all);
+        curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_head);
+        curl_easy_setopt(h, CURLOPT_HEADERDATA, s);
+        curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
+        curl_easy_setopt(h, CURLOPT_WRITEDATA, s);
+        curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)q->stall_s);
+        set_body(h, s);
+        code = curl_easy_perform(h);
+    }
+    curl_slist_free_all(all ? all : headers);
+    return code;
+}
+
+bool fetch_send(const struct fetch_job *q, int fd, fetch_event_fn *fn, void *arg, size_t most,
+                struct document *d, struct err *e)
+{
+    struct sending s = {.q = q, .fd = fd, .fn = fn, .arg = arg, .d = d};
+    CURL *h = curl_easy_init();
+    *d = (struct document){0};
+    buf_init(&d->body, most);
+    CURLcode code = h ? perform(h, &s) : CURLE_OUT_OF_MEMORY;
+    curl_easy_cleanup(h);
+    d->status = s.answer.status;
+    memcpy(d->challenge, s.answer.challenge, sizeof d->challenge);
+    memcpy(d->location, s.answer.location, sizeof d->location);
+    if (code == CURLE_OK)
+        return true;
+    if (s.why.code)
+        *e = s.why;
+    else if (d->body.bad)
+        fail(e, ERR_LIMIT, "it is longer than %zu bytes", most);
+    else
+        fetch_describe(code, e);
+    buf_clear(&d->body);
+    return false;
+}
