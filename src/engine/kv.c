@@ -9,12 +9,11 @@
 
 #include <string.h>
 
-#include "base/os.h"
 #include "compute/kv_block.h"
 
 struct pool {
-    unsigned char *data; /* [n_blocks][block_bytes] */
-    uint64_t block_bytes, layer_bytes;
+    unsigned char *data; /* [n_layers][n_head_kv][n_blocks][piece_bytes] */
+    uint64_t block_bytes, piece_bytes;
     uint32_t n_layers, n_blocks, n_free, window;
     uint32_t *free_list; /* [n_blocks] */
     uint32_t *table;     /* [n_seq][blocks_per_seq] */
@@ -24,10 +23,10 @@ struct pool {
 struct kv {
     struct kv_params p;
     struct pool pool[KV_CLASSES];
-    uint32_t *length;                /* [n_seq] */
-    uint32_t *held;                  /* [n_seq] where the last part of a prompt began */
-    uint32_t blocks_per_seq;         /* of the table: the whole context */
-    uint64_t key_bytes, value_bytes; /* of one head of one layer in a block */
+    uint32_t *length;        /* [n_seq] */
+    uint32_t *held;          /* [n_seq] where the last part of a prompt began */
+    uint32_t blocks_per_seq; /* of the table: the whole context */
+    uint64_t key_bytes;      /* of one head of one layer in a block; its values follow */
     uint32_t n_head_kv;
     struct states *states; /* NULL: no layer is recurrent */
 };
@@ -63,9 +62,9 @@ static void plan_pools(const struct model *m, const struct kv_params *p,
             uint32_t windowed = need < p->n_ctx ? blocks_for((uint32_t)need) + 4 : per_seq;
             per_seq = windowed < per_seq ? windowed : per_seq;
         }
-        pool[c].layer_bytes = h->n_head_kv * (kv_key_bytes(p->type, h->d_head) +
-                                              kv_value_bytes(p->type, h->d_head_v));
-        pool[c].block_bytes = pool[c].layer_bytes * pool[c].n_layers;
+        pool[c].piece_bytes =
+            kv_key_bytes(p->type, h->d_head) + kv_value_bytes(p->type, h->d_head_v);
+        pool[c].block_bytes = pool[c].piece_bytes * h->n_head_kv * pool[c].n_layers;
         uint64_t n_blocks = (uint64_t)per_seq * p->n_seq;
         uint64_t most = (p->n_tokens + KV_BLOCK - 1) / KV_BLOCK;
         if (c == KV_FULL && most && most < n_blocks)
@@ -93,7 +92,6 @@ static bool alloc_pool(const struct kv *kv, struct pool *c, struct err *e)
     c->owners = mem_new(c->n_blocks, sizeof *c->owners, e);
     if (!c->data || !c->free_list || !c->table || !c->owners)
         return false;
-    os_use_large_pages(c->data, c->n_blocks * c->block_bytes);
     for (size_t i = 0; i < n_table; i++)
         c->table[i] = KV_NONE;
     for (uint32_t i = 0; i < c->n_blocks; i++) /* lowest block first */
@@ -110,7 +108,6 @@ struct kv *kv_new(const struct model *m, const struct kv_params *p, struct err *
     kv->p = *p;
     kv->n_head_kv = m->h.n_head_kv;
     kv->key_bytes = kv_key_bytes(p->type, m->h.d_head);
-    kv->value_bytes = kv_value_bytes(p->type, m->h.d_head_v);
     kv->blocks_per_seq = blocks_for(p->n_ctx);
     plan_pools(m, p, kv->pool);
     kv->length = mem_new(p->n_seq, sizeof *kv->length, e);
@@ -166,6 +163,24 @@ static uint32_t take_block(struct pool *c)
     return block;
 }
 
+/* One layer's and head's part of a block; those of following blocks lie together, as they are read.
+ */
+static unsigned char *piece_of(const struct pool *c, uint64_t layer_head, uint32_t block)
+{
+    return c->data + (layer_head * c->n_blocks + block) * c->piece_bytes;
+}
+
+static uint64_t pieces_of(const struct pool *c)
+{
+    return c->block_bytes / c->piece_bytes;
+}
+
+static void copy_block(const struct pool *c, uint32_t to, uint32_t from)
+{
+    for (uint64_t i = 0; i < pieces_of(c); i++)
+        memcpy(piece_of(c, i, to), piece_of(c, i, from), c->piece_bytes);
+}
+
 /* A block that others have too is copied (I3). */
 static void make_own(struct pool *c, uint32_t *entry)
 {
@@ -173,7 +188,7 @@ static void make_own(struct pool *c, uint32_t *entry)
     if (shared == KV_NONE || c->owners[shared] == 1)
         return;
     *entry = take_block(c);
-    memcpy(c->data + *entry * c->block_bytes, c->data + shared * c->block_bytes, c->block_bytes);
+    copy_block(c, *entry, shared);
     c->owners[shared]--;
 }
 
@@ -281,8 +296,7 @@ bool kv_repeat(struct kv *kv, uint32_t seq, uint32_t n, struct err *e)
             struct pool *c = &kv->pool[i];
             const uint32_t *entry = table_of(kv, c, seq) + at / KV_BLOCK;
             if (c->n_layers && entry[-1] != KV_NONE)
-                memcpy(c->data + entry[0] * c->block_bytes, c->data + entry[-1] * c->block_bytes,
-                       c->block_bytes);
+                copy_block(c, entry[0], entry[-1]);
         }
     }
     return true;
@@ -322,24 +336,17 @@ uint32_t kv_blocks(const struct kv *kv)
     return kv->pool[KV_FULL].n_blocks;
 }
 
-static unsigned char *layer_block(const struct kv *kv, const struct layer *l, uint32_t seq,
-                                  uint32_t block)
-{
-    const struct pool *c = &kv->pool[class_of(l)];
-    uint32_t at = table_of(kv, c, seq)[block];
-    return c->data + at * c->block_bytes + l->kv_slot * c->layer_bytes;
-}
-
 void *kv_key_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,
                    uint32_t head)
 {
-    return layer_block(kv, l, seq, block) + head * kv->key_bytes;
+    const struct pool *c = &kv->pool[class_of(l)];
+    return piece_of(c, (uint64_t)l->kv_slot * kv->n_head_kv + head, table_of(kv, c, seq)[block]);
 }
 
 void *kv_value_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,
                      uint32_t head)
 {
-    return layer_block(kv, l, seq, block) + kv->n_head_kv * kv->key_bytes + head * kv->value_bytes;
+    return (unsigned char *)kv_key_block(kv, l, seq, block, head) + kv->key_bytes;
 }
 
 float *kv_state(const struct kv *kv, const struct layer *l, uint32_t seq)
@@ -360,7 +367,7 @@ enum kv_type kv_type_of(const struct kv *kv)
 /* --- saved sequences ----------------------------------------------------------------------------
  */
 
-#define SAVED_MAGIC 0x315145535441304dull
+#define SAVED_MAGIC 0x325145535441304dull
 
 struct saved {
     uint64_t magic, type, length, n_state;
@@ -412,7 +419,8 @@ bool kv_save(const struct kv *kv, uint32_t seq, kv_sink_fn *sink, void *arg, str
         const struct pool *c = &kv->pool[i];
         const uint32_t *table = table_of(kv, c, seq);
         for (uint64_t b = 0; ok && b < saved_blocks(&s, i); b++)
-            ok = sink(arg, c->data + table[s.first[i] + b] * c->block_bytes, c->block_bytes, e);
+            for (uint64_t j = 0; ok && j < pieces_of(c); j++)
+                ok = sink(arg, piece_of(c, j, table[s.first[i] + b]), c->piece_bytes, e);
     }
     if (ok && kv->states) {
         const float *state = states_all(kv->states, seq, &s.n_state);
@@ -460,9 +468,10 @@ bool kv_restore(struct kv *kv, uint32_t seq, const unsigned char *in, uint64_t n
     for (int i = 0; i < KV_CLASSES; i++) {
         struct pool *c = &kv->pool[i];
         uint32_t *table = table_of(kv, c, seq);
-        for (uint64_t b = 0; b < saved_blocks(&s, i); b++, in += c->block_bytes) {
-            table[s.first[i] + b] = take_block(c); /* check_saved: so many are free */
-            memcpy(c->data + table[s.first[i] + b] * c->block_bytes, in, c->block_bytes);
+        for (uint64_t b = 0; b < saved_blocks(&s, i); b++) {
+            uint32_t block = table[s.first[i] + b] = take_block(c); /* check_saved: they are free */
+            for (uint64_t j = 0; j < pieces_of(c); j++, in += c->piece_bytes)
+                memcpy(piece_of(c, j, block), in, c->piece_bytes);
         }
     }
     if (kv->states) {

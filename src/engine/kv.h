@@ -10,8 +10,8 @@
  * Sequences that begin alike may share blocks (kv_share): a block is given back when no sequence
  * has it any more, and copied before one of several writes into it.
  *
- * Layout of a block for one layer: K [n_head_kv][d_head][16], so that 16 scores are one vector; V
- * [n_head_kv][16][d_head_v].
+ * A block has for each layer and KV head a piece, keys and then values (compute/kv_block.h); of one
+ * layer and head the pieces of all blocks lie together, in the order in which they are read.
  * All memory is taken by kv_open; nothing allocates afterwards. */
 #ifndef MOAT_ENGINE_KV_H
 #define MOAT_ENGINE_KV_H
@@ -78,8 +78,7 @@ bool kv_save(const struct kv *kv, uint32_t seq, kv_sink_fn *sink, void *arg,
 bool kv_restore(struct kv *kv, uint32_t seq, const unsigned char *in, uint64_t n,
                 struct err *e) MUST_USE;
 
-/* Start of a head's part of a block: keys [d_head][16], values [16][d_head_v], of the cache's type.
- */
+/* Keys and values of a head in a block. */
 void *kv_key_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,
                    uint32_t head);
 void *kv_value_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,
