@@ -74,10 +74,13 @@ $(BUILD)/obj/compute/%.o: OPT := -O3 -g
 $(BUILD)/obj/compute/quant.o $(BUILD)/obj/compute/quant/%.o: CFLAGS_ALL += -ffp-contract=off
 
 # instrumented code of this size takes minutes at -O3
+SAN_OPT = -O1
+# and clang 16 falls over this one
+$(BUILD)/obj/compute/kernel/avx512bf16.o: SAN_OPT = $(if $(findstring clang,$(CC)),-O0,-O1)
 $(BUILD)/obj/compute/kernel/%.o: src/compute/kernel/%.c Makefile
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
-	$(Q)$(CC) $(CFLAGS_ALL) $(ISA_FLAGS) $(if $(SAN),-O1) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CFLAGS_ALL) $(ISA_FLAGS) $(if $(SAN),$(SAN_OPT)) -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
