@@ -31,14 +31,6 @@ static struct {
 /* --- the file -----------------------------------------------------------------------------------
  */
 
-static bool on_progress(void *arg, uint64_t done, uint64_t total)
-{
-    struct progress *p = arg;
-    p->total = total;
-    progress_update(p, done);
-    return !atomic_load(interrupt_flag());
-}
-
 /* A path, or a model of the store: one open file. */
 static int open_file(const char *text, struct err *e)
 {
@@ -64,7 +56,7 @@ static int open_file(const char *text, struct err *e)
 static bool hash_file(int fd, const char *text, struct leaves *l, struct digest *d, struct err *e)
 {
     struct progress bar;
-    const struct store_progress progress = {on_progress, &bar};
+    const struct store_progress progress = {interrupt_progress, &bar};
     interrupt_begin();
     progress_start(&bar, text, 0);
     bool ok = !l || leaves_read(l, fd, text, &progress, e);

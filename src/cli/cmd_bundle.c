@@ -21,18 +21,10 @@ bool bundle_take_key(void *keys, struct str value, struct err *e)
     return true;
 }
 
-static bool on_progress(void *arg, uint64_t done, uint64_t total)
-{
-    struct progress *p = arg;
-    p->total = total;
-    progress_update(p, done);
-    return !atomic_load(interrupt_flag());
-}
-
 struct store_progress bundle_bar(struct progress *bar, const char *what)
 {
     progress_start(bar, what, 0);
-    return (struct store_progress){on_progress, bar};
+    return (struct store_progress){interrupt_progress, bar};
 }
 
 bool bundle_open_verified(struct bundle *b, const char *path, const struct bundle_keys *keys,

@@ -48,14 +48,6 @@ static bool path_from(const char *file, const char *from, char out[STORE_PATH], 
     return n < STORE_PATH || fail(e, ERR_USAGE, "path is too long: %s", from);
 }
 
-static bool on_progress(void *arg, uint64_t done, uint64_t total)
-{
-    struct progress *p = arg;
-    p->total = total;
-    progress_update(p, done);
-    return !atomic_load(interrupt_flag());
-}
-
 static bool from_file(struct plan *p, const char *path, struct err *e)
 {
     struct progress bar;
@@ -65,7 +57,7 @@ static bool from_file(struct plan *p, const char *path, struct err *e)
                                .settings = json_object_size(p->settings) ? p->settings : NULL,
                                .opening = json_array_size(p->m.opening) ? p->m.opening : NULL,
                                .licence = p->m.licence,
-                               .progress = {on_progress, &bar}};
+                               .progress = {interrupt_progress, &bar}};
     progress_start(&bar, p->name.text, 0);
     interrupt_begin();
     bool ok = import_model(&q, &r, e);

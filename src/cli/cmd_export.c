@@ -17,14 +17,6 @@ static struct {
     bool force, json, helped;
 } o;
 
-static bool on_progress(void *arg, uint64_t done, uint64_t total)
-{
-    struct progress *p = arg;
-    p->total = total;
-    progress_update(p, done);
-    return !atomic_load(interrupt_flag());
-}
-
 static bool may_write(const char *path, struct err *e)
 {
     struct stat st;
@@ -78,7 +70,7 @@ static bool export_to(const struct store *s, const struct manifest *m, const cha
                       struct err *e)
 {
     struct progress bar;
-    const struct store_progress progress = {on_progress, &bar};
+    const struct store_progress progress = {interrupt_progress, &bar};
     bool shared = false;
     interrupt_begin();
     progress_start(&bar, m->name.text, m->size);

@@ -46,14 +46,6 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     return true;
 }
 
-static bool on_progress(void *arg, uint64_t done, uint64_t total)
-{
-    struct progress *p = arg;
-    p->total = total;
-    progress_update(p, done);
-    return !atomic_load(interrupt_flag());
-}
-
 static void row(struct table *t, const char *label, struct str value)
 {
     table_cell(t, str_of(label));
@@ -110,7 +102,7 @@ static bool run(const struct options *o, struct err *e)
     bool ok = !o->config || read_settings(o->config, &settings, e);
     q.expected = o->sha256 ? &expected : NULL;
     q.settings = settings;
-    q.progress = (struct store_progress){on_progress, &bar};
+    q.progress = (struct store_progress){interrupt_progress, &bar};
     if (ok) {
         progress_start(&bar, q.name.text, 0);
         interrupt_begin();

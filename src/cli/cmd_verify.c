@@ -24,18 +24,10 @@ struct check {
     bool stopped;
 };
 
-static bool on_progress(void *arg, uint64_t done, uint64_t total)
-{
-    struct progress *p = arg;
-    p->total = total;
-    progress_update(p, done);
-    return !atomic_load(interrupt_flag());
-}
-
 static bool rehash(struct check *c, const struct manifest *m, struct err *e)
 {
     struct digest d;
-    const struct store_progress progress = {on_progress, &c->bar};
+    const struct store_progress progress = {interrupt_progress, &c->bar};
     bool thin = false, ok;
     int fd = blob_open(c->store, &m->digest, e);
     if (fd < 0 && !(thin = thin_exists(c->store, &m->digest)))

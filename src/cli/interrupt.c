@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "cli/progress.h"
 
 static atomic_bool flag;          /* an answer is to stop, or a line was given up */
 static atomic_bool ending;        /* the program is to end */
@@ -93,6 +94,14 @@ void interrupt_end(void)
 const atomic_bool *interrupt_flag(void)
 {
     return &flag;
+}
+
+bool interrupt_progress(void *arg, uint64_t done, uint64_t total)
+{
+    struct progress *p = arg;
+    p->total = total;
+    progress_update(p, done);
+    return !atomic_load(interrupt_flag());
 }
 
 bool interrupt_ending(void)

@@ -9,10 +9,14 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 void interrupt_begin(void);
 void interrupt_end(void);
 const atomic_bool *interrupt_flag(void);
+/* For work that tells how far it is: draws the struct progress that arg is; false: it is to stop.
+ */
+bool interrupt_progress(void *arg, uint64_t done, uint64_t total);
 bool interrupt_ending(void); /* SIGTERM or SIGHUP came: leave */
 
 /* For cli/line_edit, which keeps the handlers for as long as it edits. */

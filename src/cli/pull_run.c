@@ -35,14 +35,6 @@ static bool is_wanted(void *arg, const struct foreign *f)
     return !same;
 }
 
-static bool on_copy(void *arg, uint64_t done, uint64_t total)
-{
-    struct progress *p = arg;
-    p->total = total;
-    progress_update(p, done);
-    return !atomic_load(interrupt_flag());
-}
-
 /* The very file, in the store of another program: no network is needed. Where it turns out to be
  * another one, or cannot be read, *e says so and the network is asked. */
 static bool take_local(const struct pull_request *q, struct pull_result *r, struct err *e)
@@ -63,7 +55,7 @@ static bool take_local(const struct pull_request *q, struct pull_result *r, stru
                                         .name = q->name,
                                         .expected = q->expected,
                                         .settings = q->settings,
-                                        .progress = {on_copy, &bar}};
+                                        .progress = {interrupt_progress, &bar}};
     if (!l.found.name[0])
         return false;
     progress_start(&bar, q->name.text, l.found.size);
