@@ -20,7 +20,7 @@ PKG_CONFIG ?= $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/$(CROSS)/pkgconfig:/usr/s
 PYTHON ?= python3
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
-PKGS := jansson libpcre2-8 libutf8proc libedit libssl libcrypto libarchive libcurl libuv libsodium
+PKGS := jansson libpcre2-8 libutf8proc libedit libssl libcrypto libarchive libcurl libuv libsodium libseccomp
 # The HTTP parser of src/serve, where scripts/setup puts it.
 LLHTTP := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moat/llhttp-9.3.0.0/lib
 

@@ -51,7 +51,8 @@ bool os_file_id(int fd, struct os_file_id *id, struct err *e) MUST_USE;
  * cannot be read. Returns line. */
 const char *os_first_line(const char *path, char *line, size_t cap);
 
-uint64_t os_now_ns(void); /* monotonic */
+uint64_t os_now_ns(void);               /* monotonic */
+void os_name_process(const char *name); /* for ps and top, up to 15 bytes */
 bool os_random(void *p, size_t n, struct err *e) MUST_USE;
 
 /* As many open files as this process may have; some systems give fewer until they are asked. */

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -165,6 +166,11 @@ uint64_t os_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+void os_name_process(const char *name)
+{
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
 bool os_random(void *p, size_t n, struct err *e)
 {
     if (n <= 256 && getrandom(p, n, 0) == (ssize_t)n)
@@ -212,14 +218,24 @@ uint64_t os_memory_total(void)
     return limit < total ? limit : total;
 }
 
+/* Kept open, so that a process that may open nothing any more still knows. */
 uint64_t os_rss_bytes(void)
 {
+    static int fd = -1;
+    static pid_t owner; /* after a fork it is the parent's */
+    char text[128];
     unsigned long long size, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f) {
-        if (fscanf(f, "%llu %llu", &size, &resident) != 2)
+    if (fd < 0 || owner != getpid()) {
+        if (fd >= 0)
+            close(fd);
+        fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+        owner = getpid();
+    }
+    ssize_t n = fd >= 0 ? pread(fd, text, sizeof text - 1, 0) : -1;
+    if (n > 0) {
+        text[n] = '\0';
+        if (sscanf(text, "%llu %llu", &size, &resident) != 2)
             resident = 0;
-        fclose(f);
     }
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }

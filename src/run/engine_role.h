@@ -22,6 +22,9 @@ struct engine_role {
     struct load_options load;
     uint32_t max_waiting; /* jobs; 0: SCHEDULE_WAITING */
     int in, out;          /* may be the same; set to non-blocking, not closed */
+    /* Called when all is loaded and the first job not yet taken; may be NULL. */
+    bool (*ready)(void *arg, struct err *e);
+    void *ready_arg;
 };
 
 /* Says JOB_READY once it is. True: the line was closed or said JOB_SHUTDOWN. *plan as in

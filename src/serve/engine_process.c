@@ -4,6 +4,7 @@
 
 #include "run/engine_role.h"
 #include "serve/ask.h"
+#include "serve/isolate.h"
 #include "serve/log.h"
 #include "serve/pack_path.h"
 
@@ -30,7 +31,8 @@ static bool work(const struct served *model, const struct config *config, int li
 {
     struct source main, draft = {0};
     struct memplan plan;
-    if (!open_source(&main, model, e))
+    struct isolate isolate;
+    if (!isolate_engine(&isolate, model, config, e) || !open_source(&main, model, e))
         return false;
     if (model->draft && !open_source(&draft, model->draft, e)) {
         gguf_close(main.g);
@@ -50,6 +52,8 @@ static bool work(const struct served *model, const struct config *config, int li
         .max_waiting = config->queue + config->parallel + WAITING_SPARE,
         .in = line,
         .out = line,
+        .ready = isolate_seal,
+        .ready_arg = &isolate,
     };
     return engine_role_run(&role, &plan, e);
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "serve/control.h"
+#include "serve/isolate.h"
 #include "serve/log.h"
 
 /* --- listeners ----------------------------------------------------------------------------------
@@ -232,9 +233,11 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
     s->start_ns = os_now_ns();
     s->routes = routes;
     bool ok = give_access(s, access, &e);
+    ok = ok &&
+         (start(s, l, control_fd, models, &prepare) || fail(&e, ERR_INTERNAL, "cannot listen"));
+    ok = ok && isolate_front(&s->config, &e);
     if (!ok)
         log_event("front-failed", "%s", e.msg);
-    ok = ok && start(s, l, control_fd, models, &prepare);
     if (ok)
         uv_run(&s->loop, UV_RUN_DEFAULT);
     for (struct conn *c = s->conns, *next; c; c = next) {

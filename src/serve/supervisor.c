@@ -18,6 +18,7 @@
 #include "base/os.h"
 #include "serve/control.h"
 #include "serve/engine_process.h"
+#include "serve/isolate.h"
 #include "serve/keeper.h"
 #include "serve/log.h"
 #include "serve/loop.h"
@@ -35,7 +36,8 @@ struct supervisor {
     struct engine engines[SERVED_MAX];
     struct engine keeper;
     pid_t front;
-    int line; /* to the front; -1: none now */
+    int attest; /* tries all sandboxes, once */
+    int line;   /* to the front; -1: none now */
     uint64_t front_due_ns, drain_ns, keys_due_ns;
     bool draining, done;
     int status;
@@ -44,10 +46,21 @@ struct supervisor {
 };
 
 static int signal_fd = -1; /* of this process only; -1 in its children */
+static pid_t signal_pid;
 
+/* A child that has just been forked has this handler still, and the pipe: what is meant for it must
+ * not end the server. */
 static void on_signal(int signo)
 {
     int saved = errno;
+    if (getpid() != signal_pid) {
+        if (signo == SIGTERM) {
+            signal(signo, SIG_DFL);
+            kill(getpid(), signo);
+        }
+        errno = saved;
+        return;
+    }
     unsigned char byte = (unsigned char)signo;
     ssize_t n = signal_fd >= 0 ? write(signal_fd, &byte, 1) : 0;
     (void)n; /* the pipe is full: enough of them are waiting */
@@ -63,6 +76,7 @@ static bool catch_signals(struct supervisor *s, struct err *e)
     if (pipe2(s->pipe, O_CLOEXEC | O_NONBLOCK) != 0)
         return fail(e, ERR_INTERNAL, "cannot make a pipe: %s", strerror(errno));
     signal_fd = s->pipe[1];
+    signal_pid = getpid();
     for (int i = 0; i < N_CAUGHT; i++)
         sigaction(caught[i], &a, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -236,6 +250,8 @@ static void reap(struct supervisor *s)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid == s->attest && status != 0)
+            stop(s, WIFEXITED(status) ? WEXITSTATUS(status) : err_exit_status(ERR_DENIED));
         if (pid == s->front)
             front_fell(s, status);
         if (pid == s->keeper.pid)
@@ -453,7 +469,8 @@ static void end_children(struct supervisor *s)
 bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
 {
     struct supervisor s = {.p = p, .line = -1, .pipe = {-1, -1}};
-    bool ok = open_listeners(&s, e) && catch_signals(&s, e);
+    bool ok = isolate_helpers(p->config, &s.attest, e) && open_listeners(&s, e) &&
+              catch_signals(&s, e) && isolate_supervisor(&s.listeners, p->config, e);
     if (ok) {
         watch(&s);
         end_children(&s);
