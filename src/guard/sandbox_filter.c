@@ -112,7 +112,8 @@ static void add_processes(struct filter *f)
     if (f->sealed)
         return;
     static const int set_up[] = {PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, PR_CAPBSET_READ,
-                                 PR_GET_DUMPABLE,     PR_SET_SECCOMP,  PR_GET_SECCOMP};
+                                 PR_GET_DUMPABLE,     PR_SET_SECCOMP,  PR_GET_SECCOMP,
+                                 PR_CAP_AMBIENT};
     for (size_t i = 0; i < sizeof set_up / sizeof *set_up; i++)
         allow_value(f, SCMP_SYS(prctl), 0, (uint64_t)set_up[i]);
     allow_if(f, SCMP_SYS(prctl),

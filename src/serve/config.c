@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/near.h"
+#include "fetch/role.h"
 #include "fetch/url.h"
 #include "run/settings.h"
 #include "store/name.h"
@@ -91,6 +92,7 @@ void config_init(struct config *c)
     *c = (struct config){.parallel = 8,
                          .queue = 64,
                          .max_connections = 1024,
+                         .airgap = !fetch_is_built_in(),
                          .max_body = LIMIT_HTTP_BODY,
                          .max_bodies = 256u << 20,
                          .request_seconds = 3600,

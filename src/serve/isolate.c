@@ -164,6 +164,8 @@ static _Noreturn void be_attest(bool airgap)
 
 bool isolate_helpers(const struct config *c, int *attest, struct err *e)
 {
+    if (!c->airgap && !fetch_is_built_in())
+        return fail(e, ERR_USAGE, "this is the air-gap build of moat: airgap cannot be false");
     if (c->airgap && (c->upstream_hf[0] || c->upstream_registry[0]))
         return fail(e, ERR_USAGE,
                     "the air-gap profile fetches nothing; remove upstream_hf and upstream_registry "
