@@ -58,7 +58,7 @@ TEST_BIN := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 # The second make of a target that installs first: parallel, unless the user said how parallel.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all run test check fuzz bench help clean format install uninstall dist tests-build fuzz-build lint mo man pot
+.PHONY: all run test check fuzz bench help clean format install uninstall dist sbom tests-build fuzz-build lint mo man pot
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/moat mo ## build build/moat
@@ -219,6 +219,10 @@ dist: ## a reproducible source archive of the last commit
 	@mkdir -p $(BUILD)
 	git archive --format=tar --prefix=$(DIST)/ HEAD | xz -9 --threads=1 >$(BUILD)/$(DIST).tar.xz
 	cd $(BUILD) && sha256sum $(DIST).tar.xz | tee $(DIST).tar.xz.sha256
+
+sbom: $(BUILD)/moat ## what is in the program, as CycloneDX JSON: build/moat.cdx.json
+	scripts/sbom $(BUILD)/moat $(VERSION) >$(BUILD)/moat.cdx.json
+	@echo '$(BUILD)/moat.cdx.json'
 
 format: ## rewrite the sources with clang-format
 	clang-format-16 -i $(wildcard src/*/*.[ch] src/*/*/*.[ch] tests/*/*.[ch])
