@@ -159,7 +159,9 @@ static _Noreturn void be_attest(bool airgap)
     log_event(ok ? "attest" : "attest-failed",
               "%s%s%u channels x %u roles, %u reached, %u not applied", e.msg, e.msg[0] ? ": " : "",
               a.n_channels, a.n_roles, a.n_reached, a.n_refused);
-    _exit(ok ? 0 : err_exit_status(e.code));
+    /* Without a folder to test in nothing is known: that ends the service of an air gap only. */
+    bool lives = ok || (!airgap && e.code != ERR_DENIED);
+    _exit(lives ? 0 : err_exit_status(e.code));
 }
 
 bool isolate_helpers(const struct config *c, int *attest, struct err *e)
