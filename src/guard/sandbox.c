@@ -46,6 +46,11 @@ static const struct role {
 /* The empty network that a parent of this process has entered is this one's too. */
 static bool network_is_left;
 
+bool sandbox_is_built_in(void)
+{
+    return !INSTRUMENTED;
+}
+
 const char *sandbox_role_name(enum sandbox_role role)
 {
     return roles[role].name;

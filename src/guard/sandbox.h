@@ -60,6 +60,7 @@ struct sandbox {
     struct sandbox_state state[SANDBOX_LAYERS];
 };
 
+bool sandbox_is_built_in(void); /* false: an instrumented build */
 const char *sandbox_role_name(enum sandbox_role role);
 const char *sandbox_layer_name(enum sandbox_layer layer);
 /* Is it meant to have this layer at all? */
