@@ -235,12 +235,13 @@ struct source {
     struct packs packs;
 };
 
-static bool open_source(struct source *src, const char *model, struct err *e)
+static bool open_source(struct source *src, const char *model,
+                        struct gguf *(*open)(const char *model, struct err *e), struct err *e)
 {
     src->file = NULL;
     if (!model)
         return true;
-    if ((src->file = open_model(model, e)) && packs_init(&src->packs, src->file, e))
+    if ((src->file = open(model, e)) && packs_init(&src->packs, src->file, e))
         return true;
     gguf_close(src->file);
     return false;
@@ -249,9 +250,9 @@ static bool open_source(struct source *src, const char *model, struct err *e)
 static bool open_generator(struct session *s, struct err *e)
 {
     struct source main, draft;
-    if (!open_source(&main, o.model, e))
+    if (!open_source(&main, o.model, open_model, e))
         return false;
-    if (!open_source(&draft, o.draft, e)) {
+    if (!open_source(&draft, o.draft, open_draft, e)) {
         gguf_close(main.file);
         packs_done(&main.packs);
         return false;

@@ -277,7 +277,7 @@ static bool show_all(const struct gguf *g, const struct options *o, struct err *
 
 static bool run(const struct options *o, struct err *e)
 {
-    struct gguf *g = open_model(o->model, e);
+    struct gguf *g = open_to_look(o->model, e);
     if (!g)
         return false;
     bool ok = true;

@@ -155,7 +155,7 @@ static bool run(const struct options *o, struct err *e)
     struct tokens tokens = {0};
     buf_init(&input, LIMIT_TEXT_BYTES);
     buf_init(&out, 4 * FLUSH_BYTES);
-    struct gguf *g = open_model(o->model, e);
+    struct gguf *g = open_to_look(o->model, e);
     struct vocab *v = g ? vocab_new(g, e) : NULL;
     bool ok = v;
     if (ok && v->notice)

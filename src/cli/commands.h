@@ -42,6 +42,7 @@ extern const struct command cmd_mirror;
 extern const struct command cmd_pack;
 
 extern const struct command cmd_perplexity;
+extern const struct command cmd_policy;
 
 extern const struct command cmd_pull;
 

@@ -50,6 +50,7 @@ static const struct row {
     {NULL, &cmd_mirror},
 
     {NULL, &cmd_pack},
+    {NULL, &cmd_policy},
 
     {N_("Measuring and testing"), NULL},
     {NULL, &cmd_bench},

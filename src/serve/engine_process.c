@@ -17,9 +17,9 @@ struct source {
     struct pack_choice pack;
 };
 
-static bool open_source(struct source *s, const struct served *model, struct err *e)
+static bool open_source(struct source *s, const struct served *model, bool draft, struct err *e)
 {
-    s->g = served_open(model, e);
+    s->g = served_open(model, draft, e);
     if (s->g && pack_choose(&s->pack, s->g, e))
         return true;
     gguf_close(s->g);
@@ -30,9 +30,9 @@ static bool work(const struct served *model, const struct config *config, int li
 {
     struct source main, draft = {0};
     struct memplan plan;
-    if (!open_source(&main, model, e))
+    if (!open_source(&main, model, false, e))
         return false;
-    if (model->draft && !open_source(&draft, model->draft, e)) {
+    if (model->draft && !open_source(&draft, model->draft, true, e)) {
         gguf_close(main.g);
         return false;
     }

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "serve/config.h"
+#include "store/admit.h"
 #include "store/foreign.h"
 #include "store/manifest.h"
 #include "store/thin.h"
@@ -156,14 +157,9 @@ void served_clear(struct served_list *l)
     l->n = 0;
 }
 
-struct gguf *served_open(const struct served *m, struct err *e)
+struct gguf *served_open(const struct served *m, bool draft, struct err *e)
 {
-    if (m->path[0] && strstr(m->path, "-of-")) /* it may be one of several files */
-        return gguf_open(m->path, e);
-    int fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return fail(e, ERR_LIMIT, "%s: too many files are open", m->id), NULL;
-    return gguf_take_fd(fd, m->id, e);
+    return admit_file(m->fd, m->path, m->id, draft ? POLICY_DRAFT : POLICY_MODEL, e);
 }
 
 bool served_is(const struct served *m, struct str name)

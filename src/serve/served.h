@@ -33,8 +33,9 @@ struct served_list {
 bool served_add(struct served_list *l, const char *model, const json_t *settings_by_name,
                 struct err *e) MUST_USE;
 void served_clear(struct served_list *l);
-/* Reads the file (in the engine: it is what parses outside bytes). */
-struct gguf *served_open(const struct served *m, struct err *e) MUST_USE;
+/* Reads the file (in the engine: it is what parses outside bytes), if it may run here
+ * (store/admit). */
+struct gguf *served_open(const struct served *m, bool draft, struct err *e) MUST_USE;
 /* Is it the model that a client means by this name? "a" also means "a:latest". */
 bool served_is(const struct served *m, struct str name);
 
