@@ -10,6 +10,7 @@
 #include "serve/conn.h"
 #include "serve/line.h"
 #include "serve/loop.h"
+#include "serve/permit.h"
 #include "serve/reply.h"
 
 #define CALL_ID 256u /* bytes of one that a model wrote */
@@ -54,10 +55,20 @@ void ask_free(struct ask *a)
     mem_free(a);
 }
 
+/* What there is of answers that have not ended was computed too. */
+static void count_cut(struct ask *a)
+{
+    for (uint32_t i = 0; i < a->n; i++)
+        if (a->v[i].job)
+            a->v[i].n_generated = a->v[i].n_came;
+    ask_usage(a, &a->x->n_prompt, &a->x->n_cached, &a->x->n_generated);
+}
+
 static void gone(struct exchange *x)
 {
     struct ask *a = x->work;
     x->work = NULL;
+    count_cut(a);
     ask_free(a);
 }
 
@@ -71,7 +82,7 @@ static void flow(struct exchange *x)
 struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct ask_words *words,
                     uint32_t n, struct problem *p)
 {
-    struct ask *a = mem_new(1, sizeof *a, &p->err);
+    struct ask *a = permit_use(x->conn, slot->model, p) ? mem_new(1, sizeof *a, &p->err) : NULL;
     if (!a)
         return NULL;
     *a = (struct ask){.x = x,

@@ -32,6 +32,7 @@ struct ask_answer {
     json_t *logprobs;              /* array, likewise; owned */
     json_t *result;                /* of a job whose answer is no text; owned */
     uint32_t n_prompt, n_cached, n_generated;
+    uint32_t n_came;             /* tokens so far, of one that has not ended */
     uint32_t n_guessed, n_right; /* tokens guessed ahead, and those that held */
     double prompt_s, decode_s;
     char finish[16]; /* struct job_done's: "end", "stop", "length", ...; "": not yet */

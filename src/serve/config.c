@@ -31,6 +31,11 @@ const struct config_key config_keys[CONFIG_KEYS] = {
         N_("the private key of that certificate (PEM)")),
     ROW(require_key, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
         N_("also ask for a key at loopback addresses without TLS (default false)")),
+    ROW(tls_client_ca, CONFIG_ALL, CONFIG_PATH, 0, 0, "FILE",
+        N_("the authority that signs clients' certificates (PEM): clients may show one, whose "
+           "subject is a key (moat key add --subject)")),
+    ROW(require_client_certificate, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("with TLS, turn away whoever shows no certificate of that authority (default false)")),
     ROW(memory, CONFIG_SERVE, CONFIG_SIZE, 0, 1e15, "SIZE",
         N_("most memory for the model and its contexts (default: what is free, less a reserve)")),
     ROW(threads, CONFIG_SERVE, CONFIG_U32, 0, 4096, "N",

@@ -223,7 +223,7 @@ static void next_request(struct conn *c)
 {
     hold(c, 0);
     http_next(&c->http, c->server->config.max_body);
-    c->key_id[0] = '\0';
+    c->key_id[0] = c->tenant[0] = '\0';
     c->halted = false;
     c->body_seen = 0;
     c->phase = CONN_IDLE;

@@ -40,6 +40,7 @@
 #define CONN_LOW       (32u << 10)  /* and that let it go on */
 #define CONN_FULL      (8u << 20)   /* that end it: no engine sends so much after a pause */
 #define CONN_KERNEL    (128u << 10)
+#define CONN_TENANT    (KEY_TENANT + 8)
 
 struct server;
 struct exchange;
@@ -64,10 +65,11 @@ struct conn {
     } io;
     uv_timer_t timer;
     enum conn_phase phase;
-    bool local;              /* over the Unix socket: Host and Origin are not looked at */
-    bool keyed;              /* asks for a key */
-    struct tls *tls;         /* NULL: plain text */
-    char key_id[KEY_ID + 1]; /* of the key that came with the request, or "" */
+    bool local;               /* over the Unix socket: Host and Origin are not looked at */
+    bool keyed;               /* asks for a key */
+    struct tls *tls;          /* NULL: plain text */
+    char key_id[KEY_ID + 1];  /* of the key that came with the request, or "" */
+    char tenant[CONN_TENANT]; /* whose texts the request may share what is computed with */
     bool reading, taking, shut, eof, broken, halted;
     unsigned open_handles, writes; /* writes under way */
     uint64_t given, taken_before;  /* of all writes; acknowledged at the last look */

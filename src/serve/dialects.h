@@ -46,6 +46,9 @@ void ollama_delete(struct exchange *x);
 void ollama_blob(struct exchange *x);
 void ollama_upload(struct exchange *x);
 
+/* of moat's own */
+void moat_keys(struct exchange *x);
+
 /* moat mirror */
 void mirror_root(struct exchange *x);
 void mirror_health(struct exchange *x);

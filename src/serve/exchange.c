@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "serve/log.h"
 #include "serve/loop.h"
+#include "serve/permit.h"
 #include "serve/request_id.h"
 
 struct exchange *exchange_new(struct conn *c, const struct route *route)
@@ -30,6 +31,7 @@ static void finish(struct exchange *x, bool gone)
 {
     if (x->gone)
         x->gone(x);
+    permit_end(x);
     log_exchange(x, gone);
     if (x->route->dialect == DIALECT_MIRROR && x->model)
         tally_add(&x->server->tally, x->model, x->n_bytes);

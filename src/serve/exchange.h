@@ -13,6 +13,8 @@
 #include "serve/route.h"
 #include "store/name.h"
 
+struct ledger_key;
+
 struct exchange {
     struct server *server;
     struct conn *conn;
@@ -31,8 +33,9 @@ struct exchange {
     const char *model; /* borrowed from the server's models, or model_text */
     char model_text[2 * NAME_PART + 2];
     uint32_t n_prompt, n_cached, n_generated;
-    uint64_t n_bytes;  /* of a file, handed to the connection */
-    const char *error; /* the code of the error the client got, or NULL */
+    struct ledger_key *ledger; /* of its key, that it counts for; or NULL */
+    uint64_t n_bytes;          /* of a file, handed to the connection */
+    const char *error;         /* the code of the error the client got, or NULL */
 
     /* Of a body that is streamed (route_streams): its parts as they come, and its end. */
     void (*body_part)(struct exchange *x, struct str part);

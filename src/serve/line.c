@@ -147,7 +147,7 @@ bool line_submit(struct engine_slot *slot, struct ask_answer *w, json_t *job, st
 {
     uint64_t ms = slot->server->config.request_seconds * 1000ull;
     json_object_set_new(job, "deadline_ms", json_integer((json_int_t)ms));
-    json_object_set_new(job, "tenant", json_string(w->ask->x->conn->key_id));
+    json_object_set_new(job, "tenant", json_string(w->ask->x->conn->tenant));
     return !too_many(slot, w, p) && send_job(slot, w, JOB_SUBMIT, job, p);
 }
 
@@ -224,6 +224,7 @@ static bool on_text(struct ask_answer *w, const struct job_message *m, struct er
     struct job_text t;
     if (!job_text(m, &t, e))
         return false;
+    w->n_came += t.n_ids;
     json_t *logprobs = read_logprobs(t.logprobs);
     if (t.text.n || t.part > JOB_REASONING || json_array_size(logprobs))
         ask_part(w, t.part, t.text, logprobs);

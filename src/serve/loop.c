@@ -106,7 +106,7 @@ static bool set_access(struct server *s, struct access *a, const struct config *
     keys_clear(&s->keys);
     s->keys = a->keys;
     a->keys = (struct keys){0};
-    return true;
+    return ledger_keys(&s->ledger, &s->keys, &a->used, e);
 }
 
 static bool take_both(struct server *s, struct config *c, const json_t *j, struct err *e)
@@ -214,9 +214,9 @@ static bool give_access(struct server *s, const struct access *access, struct er
     return ok;
 }
 
-int front_main(const struct listeners *l, int control_fd, const struct config *config,
-               const struct access *access, const struct served_list *models,
-               const struct routes *routes)
+int front_main(const struct listeners *l, int control_fd, int ledger_fd,
+               const struct config *config, const struct access *access,
+               const struct served_list *models, const struct routes *routes)
 {
     struct err e = {0};
     uv_prepare_t prepare;
@@ -231,6 +231,7 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
     buf_init(&s->control_in, 2 * CONTROL_MOST);
     s->start_ns = os_now_ns();
     s->routes = routes;
+    ledger_init(&s->ledger, &s->loop, ledger_fd);
     bool ok = give_access(s, access, &e);
     if (!ok)
         log_event("front-failed", "%s", e.msg);
@@ -241,6 +242,7 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
         next = c->next;
         conn_close(c);
     }
+    ledger_close(&s->ledger);
     engines_close(&s->engines);
     keeper_line_close(&s->keeper);
     uv_walk(&s->loop, on_walk, NULL);
@@ -252,6 +254,7 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
     keys_clear(&s->keys);
     tls_server_free(s->tls);
     tally_clear(&s->tally);
+    ledger_clear(&s->ledger);
     mem_free(s);
     return ok ? 0 : err_exit_status(ERR_INTERNAL);
 }

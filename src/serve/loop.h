@@ -13,6 +13,7 @@
 #include "serve/conn.h"
 #include "serve/engines.h"
 #include "serve/keeper_call.h"
+#include "serve/ledger.h"
 #include "serve/listen.h"
 #include "serve/pace.h"
 #include "serve/stats.h"
@@ -33,6 +34,7 @@ struct server {
     uv_loop_t loop;
     struct config config;
     struct keys keys;
+    struct ledger ledger;   /* of what they use */
     struct tls_server *tls; /* NULL: no address needs it */
     struct engines engines;
     const struct routes *routes;
@@ -55,10 +57,10 @@ struct server {
 /* Asks the supervisor to end an engine that does not keep to the protocol. */
 void loop_report_engine(struct server *s, uint32_t model);
 
-/* The role: returns the exit status when it has drained, or the supervisor is gone. Takes the
- * descriptors over. */
-int front_main(const struct listeners *l, int control_fd, const struct config *config,
-               const struct access *access, const struct served_list *models,
-               const struct routes *routes);
+/* The role; `ledger` is its line to whoever keeps what keys have used. Returns the exit status when
+ * it has drained, or the supervisor is gone. Takes the descriptors over. */
+int front_main(const struct listeners *l, int control_fd, int ledger_fd,
+               const struct config *config, const struct access *access,
+               const struct served_list *models, const struct routes *routes);
 
 #endif

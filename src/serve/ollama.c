@@ -9,6 +9,7 @@
 #include "base/os.h"
 #include "serve/dialects.h"
 #include "serve/loop.h"
+#include "serve/permit.h"
 #include "serve/reply.h"
 #include "serve/request.h"
 
@@ -177,7 +178,8 @@ void ollama_tags(struct exchange *x)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < x->server->engines.n; i++)
-        json_array_append_new(list, summary_of(&x->server->engines.v[i]));
+        if (permit_model(x->conn, x->server->engines.v[i].model))
+            json_array_append_new(list, summary_of(&x->server->engines.v[i]));
     reply_json(x, 200, json_pack("{so}", "models", list));
 }
 
@@ -186,7 +188,7 @@ void ollama_ps(struct exchange *x)
     json_t *list = json_array();
     for (uint32_t i = 0; i < x->server->engines.n; i++) {
         const struct engine_slot *s = &x->server->engines.v[i];
-        if (s->state != ENGINE_READY)
+        if (s->state != ENGINE_READY || !permit_model(x->conn, s->model))
             continue;
         json_t *j = summary_of(s);
         json_object_set_new(j, "expires_at", json_string("2262-04-11T23:47:16Z")); /* it stays */

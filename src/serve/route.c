@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "serve/access.h"
 #include "serve/dialects.h"
 #include "serve/loop.h"
 #include "serve/origin.h"
+#include "serve/permit.h"
 #include "serve/reply.h"
 
 #define GET  HTTP_METHOD_GET
@@ -58,9 +58,11 @@ static const struct route model_rows[] = {
     {HTTP_METHOD_DELETE, "/api/delete", DIALECT_OLLAMA, ollama_delete},
     {HEAD, "/api/blobs/*", DIALECT_OLLAMA, ollama_blob},
     {POST, UPLOADS "*", DIALECT_OLLAMA, ollama_upload},
+    /* And these are for operators too. */
+    {GET, "/moat/keys", DIALECT_LLAMA, moat_keys},
 };
-enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_STORE_ROWS = 7 };
-const struct routes route_models = {model_rows, N_MODEL_ROWS, N_MODEL_ROWS - N_STORE_ROWS};
+enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_OPERATOR_ROWS = 8 };
+const struct routes route_models = {model_rows, N_MODEL_ROWS, N_MODEL_ROWS - N_OPERATOR_ROWS};
 
 static const struct route mirror_rows[] = {
     {GET, "/health", DIALECT_MIRROR, mirror_health},
@@ -161,50 +163,16 @@ static int check_origin(const struct conn *c, struct err *e)
     return 0;
 }
 
-static int check_key(struct conn *c, const struct route *r, struct err *e)
-{
-    const struct http_request *req = &c->http.req;
-    const struct key *key = access_key(&c->server->keys, req->authorization, req->api_key);
-    if (key)
-        memcpy(c->key_id, key->id, sizeof key->id);
-    if (key || (r && (r->answer == llama_health ||
-                      r->answer == mirror_health))) /* probes of a balancer have none */
-        return 0;
-    if (!req->authorization.n && !req->api_key.n)
-        return refuse(e, 401, ERR_UNAUTHORISED,
-                      N_("this server asks for a key; send the header Authorization: Bearer KEY"));
-    return refuse(e, 401, ERR_UNAUTHORISED,
-                  N_("the key is not one of this server's; it may have been revoked"));
-}
-
-/* Also where no key is asked for otherwise: making and removing models is not for whoever can reach
- * a port (H2 of the threat model). */
-static int check_operator(struct conn *c, struct err *e)
-{
-    const struct http_request *req = &c->http.req;
-    const struct key *key = access_key(&c->server->keys, req->authorization, req->api_key);
-    if (!key)
-        return refuse(
-            e, 401, ERR_UNAUTHORISED,
-            N_("this call changes the store: it needs the key of an operator (moat key add "
-               "NAME --operator)"));
-    memcpy(c->key_id, key->id, sizeof key->id);
-    if (key->is_operator)
-        return 0;
-    return refuse(e, 403, ERR_DENIED,
-                  N_("this call changes the store, and the key is not an operator's (moat key add "
-                     "NAME --operator)"));
-}
-
 int route_check(struct conn *c, struct err *e)
 {
     const struct http_request *req = &c->http.req;
     struct str rest;
     bool known;
     const struct route *r = find(c, &rest, &known);
+    bool for_operators = r && r >= c->server->routes->v + c->server->routes->n_open;
     int status = c->local ? 0 : check_origin(c, e);
-    if (!status && c->keyed)
-        status = check_key(c, r, e);
+    if (!status)
+        status = permit_check(c, r, for_operators, e);
     if (status)
         return status;
     if (!r) {
@@ -212,10 +180,6 @@ int route_check(struct conn *c, struct err *e)
             return refuse(e, 405, ERR_USAGE, N_("this path does not take this method"));
         return refuse(e, 404, ERR_NOT_FOUND, N_("there is nothing at this path"));
     }
-    const struct routes *all = c->server->routes;
-    status = r >= all->v + all->n_open ? check_operator(c, e) : 0;
-    if (status)
-        return status;
     if (takes_body(r) && !c->http.streaming && !type_allowed(req->content_type))
         return refuse(e, 415, ERR_UNSUPPORTED, N_("the body must be application/json"));
     return 0;
@@ -240,6 +204,18 @@ static bool parse_body(struct exchange *x, struct problem *p)
     return json_is_object(x->body) || fail(&p->err, ERR_USAGE, "the body must be a JSON object");
 }
 
+/* Before anything is done for a model that the key may not use; serve/ask looks again, for a
+ * request that names none. */
+static bool may_use(const struct exchange *x, struct problem *p)
+{
+    const char *name = json_string_value(json_object_get(x->body, "model"));
+    const struct engines *es = &x->server->engines;
+    for (uint32_t i = 0; name && i < es->n; i++)
+        if (served_is(es->v[i].model, str_of(name)))
+            return permit_use(x->conn, es->v[i].model, p);
+    return true;
+}
+
 void route_dispatch(struct conn *c)
 {
     struct str rest = {0};
@@ -253,7 +229,7 @@ void route_dispatch(struct conn *c)
     }
     c->x = x;
     x->rest = rest;
-    if (parse_body(x, &p))
+    if (permit_begin(x, &p) && parse_body(x, &p) && may_use(x, &p))
         r->answer(x);
     else
         reply_problem(x, &p);

@@ -36,6 +36,7 @@ struct supervisor {
     struct engine keeper;
     pid_t front;
     int line; /* to the front; -1: none now */
+    struct ledger_book book;
     uint64_t front_due_ns, drain_ns, keys_due_ns;
     bool draining, done;
     int status;
@@ -76,6 +77,7 @@ static bool catch_signals(struct supervisor *s, struct err *e)
 static void become_child(struct supervisor *s)
 {
     signal_fd = -1;
+    ledger_book_close(&s->book);
     close(s->pipe[0]);
     close(s->pipe[1]);
     signal(SIGTERM, SIG_DFL);
@@ -99,17 +101,22 @@ static void close_line(struct supervisor *s)
 
 static bool start_front(struct supervisor *s, struct err *e)
 {
-    int line[2];
-    if (!make_line(line, e))
+    int line[2], ledger;
+    if (!ledger_book_open(&s->book, &ledger, e))
         return false;
+    if (!make_line(line, e)) {
+        close(ledger);
+        return false;
+    }
     pid_t pid = fork();
     if (pid == 0) {
         become_child(s);
         close(line[0]);
-        _exit(front_main(&s->listeners, line[1], s->p->config, s->p->access, s->p->models,
+        _exit(front_main(&s->listeners, line[1], ledger, s->p->config, s->p->access, s->p->models,
                          s->p->routes));
     }
     close(line[1]);
+    close(ledger);
     if (pid < 0) {
         close(line[0]);
         return fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
@@ -425,6 +432,7 @@ static void watch(struct supervisor *s)
         struct pollfd p[] = {{s->pipe[0], POLLIN, 0}, {s->line, POLLIN, 0}};
         poll(p, s->line >= 0 ? 2 : 1, wait);
         watch_keys(s);
+        ledger_book_keep(&s->book, &s->p->access->keys, false);
         if (p[0].revents)
             take_signals(s);
         if (s->line >= 0 && p[1].revents)
@@ -452,17 +460,19 @@ static void end_children(struct supervisor *s)
 
 bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
 {
-    struct supervisor s = {.p = p, .line = -1, .pipe = {-1, -1}};
+    struct supervisor s = {.p = p, .line = -1, .book.line = -1, .pipe = {-1, -1}};
     bool ok = open_listeners(&s, e) && catch_signals(&s, e);
     if (ok) {
         watch(&s);
         end_children(&s);
+        ledger_book_keep(&s.book, &p->access->keys, true);
         *status = s.status;
         log_event("ended", "exit status %d", s.status);
     }
     for (int i = 0; i < N_CAUGHT; i++)
         signal(caught[i], SIG_DFL);
     signal_fd = -1;
+    ledger_book_close(&s.book);
     listen_close(&s.listeners);
     for (int i = 0; i < 2; i++)
         if (s.pipe[i] >= 0)

@@ -106,7 +106,7 @@ def refusals():
 
 
 def keys():
-    r = moat("key", "add", "anna", env=STORE)
+    r = moat("key", "add", "anna", "--scope", "inference", "--scope", "metrics", env=STORE)
     key = r.out.strip()
     ok(r.status == 0 and len(key) == 64 and key.startswith("moat_") and r.out.count("\n") == 1, "key add prints the key and nothing else", r)
     stored = open(os.path.join(STORE["MOAT_HOME"], "keys.json")).read()

@@ -267,6 +267,8 @@ static void test_access(void **state)
     unsetenv("MOAT_HOME");
 }
 
+static const struct key_terms usual = {.scopes = KEY_USUAL};
+
 /* The headers a key may come in. */
 static void test_key(void **state)
 {
@@ -274,7 +276,7 @@ static void test_key(void **state)
     struct keys k = {0};
     struct err e;
     char text[KEY_TEXT + 1], value[128];
-    assert_true(keys_add(&k, STR("a"), false, text, &e));
+    assert_true(keys_add(&k, STR("a"), &usual, text, &e));
     static const char *const good[] = {"Bearer %s", "bearer %s", "BEARER  %s"};
     static const char *const bad[] = {"%s", "Basic %s", "Bearer", "Bearer %sx", "Bearer%s"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
