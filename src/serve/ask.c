@@ -79,6 +79,16 @@ static void flow(struct exchange *x)
         line_pause(&a->v[i], x->paused);
 }
 
+/* The engine has not kept its own deadline. */
+static void late(struct exchange *x)
+{
+    struct ask *a = x->work;
+    struct problem p = {.status = 504, .code = "timeout"};
+    fail(&p.err, ERR_CANCELLED, "the answer was not there after %u s, the longest time for one",
+         x->server->config.request_seconds);
+    ask_failed(&a->v[0], &p);
+}
+
 struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct ask_words *words,
                     uint32_t n, struct problem *p)
 {
@@ -101,6 +111,9 @@ struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct a
     x->work = a;
     x->gone = gone;
     x->flow = flow;
+    x->late = late;
+    x->slot = slot;
+    x->deadline_ns = x->start_ns + (x->server->config.request_seconds + ASK_LATE_S) * 1000000000ull;
     x->model = slot->model->id;
     return a;
 }

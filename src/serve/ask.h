@@ -16,6 +16,7 @@
 #define ASK_ANSWERS 2048u /* of one request: texts to embed */
 #define ASK_WORDS   128u  /* and answers in words */
 #define ASK_TEXT    (64u << 20)
+#define ASK_LATE_S  15u /* after its deadline, an answer that has not ended is given up */
 
 struct ask;
 

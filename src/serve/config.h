@@ -18,12 +18,14 @@
 
 enum config_kind {
     CONFIG_U32,
-    CONFIG_SIZE,   /* bytes: a number, or text like "12G" */
-    CONFIG_FLAG,   /* true or false */
-    CONFIG_PATH,   /* of a file; "": none */
-    CONFIG_URL,    /* of a host; "": none */
-    CONFIG_LISTEN, /* a list of addresses, or one */
-    CONFIG_MODELS  /* {"NAME": {settings}}: see config_model; not an option */
+    CONFIG_SIZE,    /* bytes: a number, or text like "12G" */
+    CONFIG_FLAG,    /* true or false */
+    CONFIG_PATH,    /* of a file; "": none */
+    CONFIG_URL,     /* of a host; "": none */
+    CONFIG_LISTEN,  /* a list of addresses, or one */
+    CONFIG_HOSTS,   /* likewise of host names */
+    CONFIG_ORIGINS, /* and of origins of web pages */
+    CONFIG_MODELS   /* {"NAME": {settings}}: see config_model; not an option */
 };
 
 /* Whose key it is. */
@@ -40,7 +42,7 @@ struct config_key {
 };
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
-enum { CONFIG_KEYS = 20, CONFIG_PATH_BYTES = 1024 };
+enum { CONFIG_KEYS = 28, CONFIG_PATH_BYTES = 1024 };
 
 struct config_list {
     char *v[LISTEN_MAX]; /* owned */
@@ -48,9 +50,11 @@ struct config_list {
 };
 
 struct config {
-    struct config_list listen;
-    uint64_t memory, max_body, max_bodies, limit_rate, quota;
-    uint32_t threads, parallel, queue, max_connections, request_seconds, stall_seconds;
+    struct config_list listen, allow_host, allow_origin;
+    uint64_t memory, max_body, max_bodies, max_unread, limit_rate, quota;
+    uint32_t threads, parallel, queue, max_connections, max_per_address, request_seconds,
+        stall_seconds;
+    uint32_t head_seconds, body_seconds, write_seconds, idle_seconds;
     char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES],
         tls_client_ca[CONFIG_PATH_BYTES];
     char upstream_hf[CONFIG_PATH_BYTES], upstream_registry[CONFIG_PATH_BYTES];

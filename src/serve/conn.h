@@ -2,10 +2,12 @@
 /* serve/conn: a client's connection: bytes in, requests out; answers back, with every phase limited
  * in time as a whole, not only between two bytes.
  *
- *   first byte of a request   CONN_IDLE_MS after the last answer (CONN_HEAD_MS after connecting,
+ *   first byte of a request   idle_seconds after the last answer (head_seconds after connecting,
  *                             the handshake of TLS included)
- *   its head                  CONN_HEAD_MS from the first byte
- *   its body                  CONN_BODY_MS
+ *   its head                  head_seconds from the first byte
+ *   its body                  body_seconds from the end of its head
+ *   its answer                request_seconds, which the engine keeps (serve/shed looks after it)
+ *   what is left of it        write_seconds from when it is whole
  *   a reader that stalls      the configuration's stall_seconds, in which it takes all there is
  *                             for it, or CONN_PACE bytes for each
  *
@@ -30,9 +32,7 @@
 #include "serve/http.h"
 #include "serve/tls.h"
 
-#define CONN_HEAD_MS   10000u
-#define CONN_BODY_MS   60000u
-#define CONN_IDLE_MS   60000u
+#define CONN_ALIVE_S   60u   /* after which a silent client is asked whether it is there */
 #define CONN_LINGER_MS 2000u /* for a client to read a refusal before we close */
 #define CONN_AHEAD     (64u << 10)
 #define CONN_PACE      1024u
@@ -65,6 +65,9 @@ struct conn {
     } io;
     uv_timer_t timer;
     enum conn_phase phase;
+    bool secure;              /* TLS from its first byte on */
+    bool waits, entered;      /* in a list, and in a chain, of serve/shed */
+    bool cors;                /* the page that sent the request may read the answer */
     bool local;               /* over the Unix socket: Host and Origin are not looked at */
     bool keyed;               /* asks for a key */
     struct tls *tls;          /* NULL: plain text */
@@ -78,7 +81,11 @@ struct conn {
     uint64_t body_seen; /* of one that is streamed, at the last look */
     struct buf ahead;
     struct exchange *x;
-    struct conn *prev, *next;
+    struct conn *prev, *next, *wait_prev, *wait_next, *same_next;
+    char address[16];    /* of the client, as serve/shed counts it */
+    uint32_t n_requests; /* whose heads were whole */
+    uint64_t moved_ns;   /* since when nothing has left of what waits for it */
+    uint64_t whole_ns;   /* since when what waits is all of its answer; 0: it is not, or nothing */
 };
 
 /* Takes a client that waits at the listener. */
@@ -90,6 +97,7 @@ void conn_write(struct conn *c, struct str bytes);
 size_t conn_pending(const struct conn *c); /* bytes accepted by conn_write that have not left */
 /* The exchange has ended and is gone; keep: the connection may take another request. */
 void conn_answered(struct conn *c, bool keep);
+void conn_drop(struct conn *c);    /* conn_close of one given up: nobody waits for what is unread */
 void conn_close(struct conn *c);   /* at once, its exchange with it: not from within an answer */
 void conn_break(struct conn *c);   /* the same, but after what is being done */
 void conn_drain(struct server *s); /* closes those without a request, and the others after theirs */

@@ -13,6 +13,7 @@
 #include "serve/route.h"
 #include "store/name.h"
 
+struct engine_slot;
 struct ledger_key;
 
 struct exchange {
@@ -44,6 +45,10 @@ struct exchange {
     void *work; /* of the dialect */
     void (*gone)(struct exchange *x);
 
+    struct engine_slot *slot; /* that works for it, or NULL */
+    uint64_t deadline_ns;     /* after which `late` is called, if it is not NULL */
+    void (*late)(struct exchange *x);
+    uint64_t paused_ms;               /* how long it has been, in all */
     bool paused;                      /* the client reads more slowly than its answer comes */
     void (*flow)(struct exchange *x); /* that has changed; NULL: nobody can do anything about it */
 };

@@ -13,8 +13,6 @@
 
 #include "base/os.h"
 
-#define BACKLOG 511
-
 static bool is_loopback(const struct listen_address *a)
 {
     if (a->sa.any.sa_family == AF_INET)
@@ -135,7 +133,7 @@ static bool bind_and_listen(int fd, const struct listen_address *a, const char *
         return fail(e, ERR_BUSY, "%s: another program listens there; choose another port", text);
     if (!bound)
         return fail(e, ERR_IO, "%s: cannot listen there: %s", text, strerror(why));
-    return listen(fd, BACKLOG) == 0 ||
+    return listen(fd, LISTEN_BACKLOG) == 0 ||
            fail(e, ERR_IO, "%s: cannot listen there: %s", text, strerror(errno));
 }
 

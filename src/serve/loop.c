@@ -33,7 +33,7 @@ static bool listen_one(struct server *s, struct listener_handle *h, const struct
         uv_tcp_init(&s->loop, &h->io.tcp);
     h->io.handle.data = h;
     int status = l->local ? uv_pipe_open(&h->io.pipe, l->fd) : uv_tcp_open(&h->io.tcp, l->fd);
-    return status == 0 && uv_listen(&h->io.stream, 511, on_client) == 0;
+    return status == 0 && uv_listen(&h->io.stream, LISTEN_BACKLOG, on_client) == 0;
 }
 
 static bool listen_all(struct server *s, const struct listeners *l)
@@ -231,6 +231,7 @@ int front_main(const struct listeners *l, int control_fd, int ledger_fd,
     buf_init(&s->control_in, 2 * CONTROL_MOST);
     s->start_ns = os_now_ns();
     s->routes = routes;
+    shed_init(s);
     ledger_init(&s->ledger, &s->loop, ledger_fd);
     bool ok = give_access(s, access, &e);
     if (!ok)

@@ -16,6 +16,7 @@
 #include "serve/ledger.h"
 #include "serve/listen.h"
 #include "serve/pace.h"
+#include "serve/shed.h"
 #include "serve/stats.h"
 #include "serve/tally.h"
 
@@ -44,6 +45,7 @@ struct server {
     struct stats stats;
     struct conn *conns;
     uint32_t n_conns;
+    struct shed shed;
     uint64_t body_bytes; /* of all requests that are being received or answered */
     bool draining;
     uint64_t start_ns;

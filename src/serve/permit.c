@@ -21,6 +21,7 @@ static const struct {
     {"/ready", FOR_ALL},
     {"/", FOR_ALL}, /* the page, which holds no data: it asks its user for a key */
     {"/web/*", FOR_ALL},
+    {"*", FOR_ALL}, /* a preflight: browsers send no key with it */
     {"/v1/models", FOR_ANY_KEY},
     {"/v1/models/*", FOR_ANY_KEY},
     {"/props", FOR_ANY_KEY},

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "serve/log.h"
+#include "serve/origin.h"
 #include "serve/permit.h"
 #include "serve/request_id.h"
 
@@ -61,6 +62,7 @@ static void add_head(struct buf *out, const struct head *h)
     if (h->close)
         buf_cstr(out, "Connection: close\r\n");
     permit_headers(h->conn, out);
+    origin_headers(h->conn, out);
     buf_cstr(out, h->lines ? h->lines : "Cache-Control: no-store\r\n");
     buf_fmt(out, "X-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\n\r\n", h->id);
 }

@@ -73,6 +73,8 @@ static const struct route mirror_rows[] = {
 enum { N_MIRROR_ROWS = sizeof mirror_rows / sizeof *mirror_rows };
 const struct routes route_mirror = {mirror_rows, N_MIRROR_ROWS, N_MIRROR_ROWS};
 
+static const struct route preflight = {HTTP_METHOD_OPTIONS, "*", DIALECT_LLAMA, origin_preflight};
+
 bool route_streams(const struct http_request *r)
 {
     return r->method == POST && str_starts(r->path, STR(UPLOADS));
@@ -95,6 +97,10 @@ static const struct route *find(const struct conn *c, struct str *rest, bool *kn
 {
     const struct http_request *req = &c->http.req;
     const struct routes *all = c->server->routes;
+    if (origin_is_preflight(c)) {
+        *known = true;
+        return &preflight;
+    }
     bool head = req->method == HEAD; /* a row for GET answers it too */
     *known = false;
     for (size_t i = 0; i < all->n; i++)
@@ -150,27 +156,14 @@ static bool takes_body(const struct route *r)
     return r->method == POST || r->method == HTTP_METHOD_DELETE;
 }
 
-/* Where a key is asked for, the server may have any name; else it is one of this machine's. */
-static int check_origin(const struct conn *c, struct err *e)
-{
-    const struct http_request *req = &c->http.req;
-    bool same = c->keyed && origin_is_host(req->origin, req->host);
-    if (!c->keyed && req->host.n && !origin_host_allowed(req->host))
-        return refuse(e, 403, ERR_DENIED,
-                      N_("this server answers to localhost only; the Host header names another"));
-    if (req->origin.n && !same && !origin_allowed(req->origin))
-        return refuse(e, 403, ERR_DENIED, N_("pages of other sites may not use this server"));
-    return 0;
-}
-
 int route_check(struct conn *c, struct err *e)
 {
     const struct http_request *req = &c->http.req;
     struct str rest;
     bool known;
-    const struct route *r = find(c, &rest, &known);
-    bool for_operators = r && r >= c->server->routes->v + c->server->routes->n_open;
-    int status = c->local ? 0 : check_origin(c, e);
+    int status = c->local ? 0 : origin_check(c, e);
+    const struct route *r = find(c, &rest, &known), *row = c->server->routes->v;
+    bool for_operators = r && r != &preflight && r >= row + c->server->routes->n_open;
     if (!status)
         status = permit_check(c, r, for_operators, e);
     if (status)
