@@ -63,7 +63,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
         N_("all bodies together that are being received or wait for their answers (default 256M); "
            "more are refused with 503")),
     ROW(max_unread, CONFIG_SERVE, CONFIG_SIZE, 1024, 1e12, "SIZE",
-        N_("all of answers together that clients have not read yet (default 32M); the slowest that "
+        N_("all of answers together that clients have not read yet (default 16M); the slowest that "
            "hold most are given up")),
     ROW(request_seconds, CONFIG_SERVE, CONFIG_U32, 1, 86400, "N",
         N_("longest time for one answer, waiting included (default 3600)")),
@@ -123,7 +123,7 @@ void config_init(struct config *c)
                          .max_bodies = 256u << 20,
                          .request_seconds = 3600,
                          .max_per_address = 256,
-                         .max_unread = 32u << 20,
+                         .max_unread = 16u << 20,
                          .head_seconds = 10,
                          .body_seconds = 60,
                          .write_seconds = 300,

@@ -32,6 +32,8 @@ static void hold(struct conn *c, uint64_t bytes)
     c->held = bytes;
 }
 
+static void leave_turns(struct conn *c);
+
 void conn_close(struct conn *c)
 {
     if (c->phase == CONN_CLOSED)
@@ -46,6 +48,7 @@ void conn_close(struct conn *c)
         c->next->prev = c->prev;
     c->server->n_conns--;
     shed_forget(c);
+    leave_turns(c);
     uv_close(&c->io.handle, on_closed);
     uv_close((uv_handle_t *)&c->timer, on_closed);
 }
@@ -192,6 +195,7 @@ static void head_complete(struct conn *c)
 static void begin(struct conn *c)
 {
     c->phase = CONN_ANSWER;
+    c->turn++;
     shed_works(c);
     conn_watch_reader(c, 0); /* what is left of the answer before */
     route_dispatch(c);
@@ -259,16 +263,24 @@ static size_t step(struct conn *c, struct str in)
     return n;
 }
 
-/* Requests that came ahead wait until the answers before them are being read. */
+/* Requests that came ahead wait until the answers before them are being read; all of those answers
+ * where too much of all connections is not. */
 static bool backed_up(const struct conn *c)
 {
-    return c->phase == CONN_IDLE && conn_pending(c) > CONN_HIGH;
+    const struct server *s = c->server;
+    size_t most = s->shed.unread > s->config.max_unread ? 0 : CONN_HIGH;
+    return c->phase == CONN_IDLE && conn_pending(c) > most;
+}
+
+/* A phase in which bytes are wanted. */
+static bool is_taking(const struct conn *c)
+{
+    return c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY;
 }
 
 static bool wants_bytes(const struct conn *c)
 {
-    return !c->broken && !c->halted && !backed_up(c) &&
-           (c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY);
+    return !c->broken && !c->halted && c->turn < CONN_TURN && !backed_up(c) && is_taking(c);
 }
 
 static struct str take(struct conn *c, struct str in)
@@ -311,13 +323,58 @@ static void at_end(struct conn *c, bool whole)
         linger(c);
 }
 
+/* --- turns ---------------------------------------------------------------------------------------
+ */
+
+static void leave_turns(struct conn *c)
+{
+    struct server *s = c->server;
+    if (!c->later)
+        return;
+    *(c->later_prev ? &c->later_prev->later_next : &s->later_first) = c->later_next;
+    *(c->later_next ? &c->later_next->later_prev : &s->later_last) = c->later_prev;
+    c->later = false;
+    s->n_later--;
+}
+
+static void on_turn(uv_idle_t *idle)
+{
+    struct server *s = idle->data;
+    uint64_t end = os_now_ns() + CONN_TURN_NS;
+    for (uint32_t n = s->n_later; n > 0 && s->later_first && os_now_ns() < end; n--) {
+        struct conn *c = s->later_first;
+        leave_turns(c);
+        conn_go_on(c); /* whoever is not done comes in again, at the end */
+    }
+    if (!s->later_first)
+        uv_idle_stop(idle);
+}
+
+/* Of many requests that came at once, the next ones after others have had their turn. */
+static void go_on_later(struct conn *c)
+{
+    struct server *s = c->server;
+    if (c->later || c->turn < CONN_TURN || !c->ahead.n || !is_taking(c) || c->broken)
+        return;
+    c->later = true;
+    c->later_next = NULL;
+    c->later_prev = s->later_last;
+    *(s->later_last ? &s->later_last->later_next : &s->later_first) = c;
+    s->later_last = c;
+    s->n_later++;
+    uv_idle_start(&s->turns, on_turn);
+}
+
 static void take_plain(struct conn *c, struct str in)
 {
     bool behind = c->ahead.n > 0; /* what came before has not been taken yet */
+    c->turn = behind ? c->turn : 0;
     struct str rest = behind ? in : take(c, in);
-    if ((c->phase != CONN_ANSWER && !c->halted && !behind && !backed_up(c)) || !rest.n)
+    bool waits = c->turn >= CONN_TURN || c->halted || behind || backed_up(c);
+    if (!rest.n || (c->phase != CONN_ANSWER && !(waits && is_taking(c))))
         return;
     buf_str(&c->ahead, rest);
+    go_on_later(c);
     if (c->ahead.bad)
         conn_close(c);
     else if (c->ahead.n >= CONN_AHEAD)
@@ -382,12 +439,14 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 /* What was sent ahead, and then what is still to come. */
 void conn_go_on(struct conn *c)
 {
+    c->turn = 0;
     while (c->ahead.n && wants_bytes(c)) {
         struct str rest = take(c, buf_view(&c->ahead));
         if (c->phase == CONN_CLOSED)
             return;
         buf_drop_front(&c->ahead, c->ahead.n - (rest.n < c->ahead.n ? rest.n : c->ahead.n));
     }
+    go_on_later(c);
     set_reading(c, !c->halted && !backed_up(c) && c->ahead.n < CONN_AHEAD);
 }
 

@@ -36,6 +36,8 @@
 #define CONN_LINGER_MS 2000u /* for a client to read a refusal before we close */
 #define CONN_AHEAD     (64u << 10)
 #define CONN_PACE      1024u
+#define CONN_TURN      1u       /* requests of one connection, until others have had their turn */
+#define CONN_TURN_NS   1000000u /* for those that came ahead, until others are looked after */
 #define CONN_HIGH      (128u << 10) /* bytes under way to a client that pause its stream */
 #define CONN_LOW       (32u << 10)  /* and that let it go on */
 #define CONN_FULL      (8u << 20)   /* that end it: no engine sends so much after a pause */
@@ -82,10 +84,14 @@ struct conn {
     struct buf ahead;
     struct exchange *x;
     struct conn *prev, *next, *wait_prev, *wait_next, *same_next;
-    char address[16];    /* of the client, as serve/shed counts it */
-    uint32_t n_requests; /* whose heads were whole */
-    uint64_t moved_ns;   /* since when nothing has left of what waits for it */
-    uint64_t whole_ns;   /* since when what waits is all of its answer; 0: it is not, or nothing */
+    char address[16];      /* of the client, as serve/shed counts it */
+    uint32_t n_requests;   /* whose heads were whole */
+    uint64_t moved_ns;     /* since when nothing has left of what waits for it */
+    size_t pending_before; /* at the last look of serve/shed */
+    unsigned turn;         /* requests taken in this turn */
+    bool later;            /* it goes on with what came ahead in the next turn */
+    struct conn *later_prev, *later_next;
+    uint64_t whole_ns; /* since when what waits is all of its answer; 0: it is not, or nothing */
 };
 
 /* Takes a client that waits at the listener. */

@@ -232,6 +232,8 @@ int front_main(const struct listeners *l, int control_fd, int ledger_fd,
     s->start_ns = os_now_ns();
     s->routes = routes;
     shed_init(s);
+    uv_idle_init(&s->loop, &s->turns);
+    s->turns.data = s;
     ledger_init(&s->ledger, &s->loop, ledger_fd);
     bool ok = give_access(s, access, &e);
     if (!ok)

@@ -45,6 +45,9 @@ struct server {
     struct stats stats;
     struct conn *conns;
     uint32_t n_conns;
+    struct conn *later_first, *later_last; /* those that go on in the next turn */
+    uint32_t n_later;
+    uv_idle_t turns;
     struct shed shed;
     uint64_t body_bytes; /* of all requests that are being received or answered */
     bool draining;

@@ -96,13 +96,15 @@ static const char *authority(const char *origin, bool *https)
     return NULL;
 }
 
+/* A scheme of theirs and a word. */
 static bool is_editor(const char *origin)
 {
     static const char *const schemes[] = {"vscode-webview://", "vscode-file://", "app://",
                                           "tauri://", "file://"};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         if (str_starts(str_of(origin), str_of(schemes[i])))
-            return true;
+            return strspn(origin + strlen(schemes[i]), "abcdefghijklmnopqrstuvwxyz0123456789-._") ==
+                   strlen(origin) - strlen(schemes[i]);
     return false;
 }
 
@@ -110,12 +112,10 @@ bool origin_allowed(struct str origin, struct str host, bool tls, const struct c
                     bool *listed)
 {
     char text[HOST_MOST], own[HOST_MOST];
-    bool https;
-    *listed = lower_copy(origin, text, sizeof text) && is_listed(allowed, text);
-    if (*listed)
-        return true;
-    if (origin.n >= sizeof text || !lower_copy(host, own, sizeof own))
-        return false;
+    bool https, fits = lower_copy(origin, text, sizeof text);
+    *listed = fits && is_listed(allowed, text);
+    if (*listed || !fits || !lower_copy(host, own, sizeof own))
+        return *listed;
     bool here = origin_host_is_loopback(host);
     const char *at = authority(text, &https);
     if (!at)

@@ -116,8 +116,11 @@ int permit_check(struct conn *c, const struct route *r, bool for_operators, stru
 {
     unsigned scope = for_operators ? KEY_OPERATOR : r ? needs_of(r) : FOR_ANY_KEY;
     const struct key *key = who(c);
-    if (scope == FOR_ALL)
+    if (scope == FOR_ALL) { /* but some say more to who has a key */
+        if (key && !key_expired(key, time(NULL)))
+            note(c, key);
         return 0;
+    }
     if (!key)
         return c->keyed || for_operators ? no_key(c, for_operators, e) : 0;
     if (key_expired(key, time(NULL)))

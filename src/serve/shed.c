@@ -11,8 +11,9 @@
 #include "serve/log.h"
 #include "serve/loop.h"
 
-#define TELL_NS 5000000000u /* between two lines of the log */
-#define LOOK_NS 50000000u   /* between two looks at all connections that found nobody */
+#define TELL_NS   5000000000u /* between two lines of the log */
+#define LOOK_MOST 64u         /* connections given up at one look */
+#define LOOK_NS   50000000u   /* between two looks at all connections */
 
 /* --- who waits -----------------------------------------------------------------------------------
  */
@@ -132,34 +133,39 @@ void shed_forget(struct conn *c)
 /* --- (S3) ----------------------------------------------------------------------------------------
  */
 
-/* whole: only of those whose answer waits whole, as no pause at its source bounds it. */
-static struct conn *largest(const struct server *s, uint64_t now, uint64_t still_ns, bool whole)
+/* Who holds most, of those that have stood still. */
+static struct conn *largest(const struct server *s, uint64_t now)
 {
     struct conn *best = NULL;
     for (struct conn *c = s->conns; c; c = c->next)
-        if (c->writes && !c->broken && !(whole && c->x) && now - c->moved_ns >= still_ns &&
+        if (c->writes && !c->broken && now - c->moved_ns >= SHED_STILL_MS * 1000000ull &&
             (!best || conn_pending(c) > conn_pending(best)))
             best = c;
     return best;
 }
 
+/* What waits, but for those that are as good as gone. */
+static uint64_t unread_now(const struct server *s)
+{
+    uint64_t gone = 0;
+    for (const struct conn *c = s->conns; c; c = c->next)
+        gone += c->broken ? conn_pending(c) : 0;
+    return gone < s->shed.unread ? s->shed.unread - gone : 0;
+}
+
 void shed_unread(struct server *s, uint64_t bytes)
 {
     struct shed *d = &s->shed;
-    uint64_t now = os_now_ns(), most = s->config.max_unread, left;
+    uint64_t now = os_now_ns(), most = s->config.max_unread;
     d->unread += bytes;
     if (d->unread <= most || now - d->looked_ns < LOOK_NS || s->routes == &route_mirror)
         return;
-    left = d->unread;
-    while (left > most) {
-        struct conn *c = largest(s, now, SHED_STILL_MS * 1000000ull, false);
-        if (!c &&
-            left > most + most / 4) /* nobody has stood still for long, and it is too much now */
-            c = largest(s, now, 0, true);
-        if (!c) {
-            d->looked_ns = now;
+    d->looked_ns = now;
+    uint64_t left = unread_now(s);
+    for (unsigned n = 0; n < LOOK_MOST && left > most; n++) {
+        struct conn *c = largest(s, now);
+        if (!c)
             return;
-        }
         uint64_t held = conn_pending(c);
         left -= held < left ? held : left;
         conn_break(c); /* what it holds is given back when it is closed */
@@ -186,6 +192,10 @@ static void look_at(struct conn *c, uint64_t now)
 {
     struct shed *d = &c->server->shed;
     struct exchange *x = c->x;
+    size_t pending = conn_pending(c);
+    if (pending != c->pending_before)
+        c->moved_ns = now;
+    c->pending_before = pending;
     if (x && x->late && now > x->deadline_ns) {
         d->n_late++;
         x->late(x);

@@ -38,7 +38,7 @@ struct shed {
     struct shed_list fresh, idle;          /* without a whole request so far; after their last */
     struct conn *by_address[SHED_BUCKETS]; /* chains */
     uint64_t unread;                       /* bytes that wait for their clients */
-    uint64_t looked_ns;                    /* for who holds most of them, in vain */
+    uint64_t looked_ns;                    /* for who holds most of them */
     uint64_t n_address, n_displaced, n_full, n_unread, n_still, n_late; /* given up so far */
     uint64_t told, told_ns;                                             /* of those, in the log */
 };
