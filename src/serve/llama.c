@@ -7,6 +7,7 @@
 #include "serve/embeddings.h"
 #include "serve/line.h"
 #include "serve/loop.h"
+#include "serve/permit.h"
 #include "serve/reply.h"
 #include "serve/request.h"
 
@@ -145,6 +146,11 @@ void llama_health(struct exchange *x)
 void llama_props(struct exchange *x)
 {
     const struct engine_slot *s = first(x);
+    struct problem p = {0};
+    if (!permit_use(x->conn, s->model, &p)) {
+        reply_problem(x, &p);
+        return;
+    }
     json_t *n_ctx = json_object_get(s->info, "n_ctx");
     json_t *n_parallel = json_object_get(s->info, "n_parallel");
     reply_json(x, 200,

@@ -96,6 +96,8 @@ def models(s, keys):
         ok(r.status == 403 and b"second" in r.body, f"{path}: not the other", r)
     r = s.get("/v1/models/second", **auth(keys["one"]))
     ok(r.status == 403, "/v1/models/second: neither", r)
+    r = s.get("/props", **auth(keys["other"]))
+    ok(r.status == 403 and b"smollm2" in r.body, "/props: of the first model, to whom it is not for", r)
 
 
 def limits(s, keys):
@@ -186,7 +188,7 @@ def client(s, keys):
 commands()
 KEYS = {"plain": key("plain", "--scope", "inference"), "embed": key("embed", "--scope", "embeddings"), "watch": key("watch", "--scope", "metrics"),
         "boss": key("boss", "--operator"), "one": key("one", "--model", "smollm2"), "three": key("three", "--requests-per-minute", "3"),
-        "few": key("few", "--tokens-per-minute", "40"), "single": key("single", "--concurrent", "1"), "sdk": key("sdk", "--requests-per-minute", "20")}
+        "few": key("few", "--tokens-per-minute", "40"), "other": key("other", "--model", "second"), "single": key("single", "--concurrent", "1"), "sdk": key("sdk", "--requests-per-minute", "20")}
 second = os.path.join(HOME.name, "second.gguf")
 os.symlink(SMOLLM2, second)
 with Server([SMOLLM2, second], "--require-key", "true", "--context", "4096", "--parallel", "2", env=STORE) as s:
