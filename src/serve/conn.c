@@ -508,12 +508,9 @@ static bool start(struct conn *c, const struct listener_handle *l)
         return true;
     }
     shed_waits(c);
-    if (!c->local) {
-        uv_tcp_nodelay(&c->io.tcp, 1);
-        uv_tcp_keepalive(&c->io.tcp, 1, CONN_ALIVE_S);
-    }
     int kernel = (int)CONN_KERNEL;
-    uv_send_buffer_size(&c->io.handle, &kernel);
+    if (c->local) /* the others have it from their listener, with what serve/listen sets */
+        uv_send_buffer_size(&c->io.handle, &kernel);
     conn_deadline(c, c->server->config.head_seconds * 1000ull);
     set_reading(c, true);
     return true;

@@ -11,6 +11,7 @@
 #include "run/job.h"
 #include "serve/log.h"
 #include "serve/loop.h"
+#include "serve/permit.h"
 
 #define PLACE_BITS 17u /* more than config's parallel and queue together */
 #define PLACES     (1u << PLACE_BITS)
@@ -107,8 +108,11 @@ static bool send_bytes(struct line *l, struct buf *out, struct err *e)
 static bool too_many(const struct engine_slot *slot, const struct ask_answer *w, struct problem *p)
 {
     const struct config *c = &slot->server->config;
-    if (w->index > 0 || slot->n_jobs < c->parallel + c->queue)
+    uint32_t places = c->parallel + c->queue;
+    if (w->index > 0)
         return false;
+    if (slot->n_jobs < places)
+        return !permit_place(w->ask->x, places - slot->n_jobs, p);
     p->retry_s = 1 + slot->n_jobs / c->parallel;
     p->code = "overloaded";
     fail(&p->err, ERR_BUSY, "%u requests are under way and no more may wait; try again in %u s",

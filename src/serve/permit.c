@@ -156,6 +156,19 @@ void permit_end(struct exchange *x)
     x->ledger = NULL;
 }
 
+bool permit_place(const struct exchange *x, uint32_t n_free, struct problem *p)
+{
+    struct ledger_key *k = x->ledger;
+    if (!k || k->live <= PERMIT_SHARE * n_free)
+        return true;
+    p->retry_s = 1;
+    p->code = "overloaded";
+    return fail(
+        &p->err, ERR_BUSY,
+        "this key has %u requests under way, and what is free is kept for others; try again",
+        k->live - 1);
+}
+
 void permit_headers(const struct conn *c, struct buf *out)
 {
     struct ledger_key *k = c->key_id[0] ? ledger_find(&c->server->ledger, c->key_id) : NULL;

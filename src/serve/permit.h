@@ -14,6 +14,8 @@
 #include "serve/problem.h"
 #include "serve/served.h"
 
+#define PERMIT_SHARE 3u
+
 /* After the head: 0, or 401 or 403 and what is missing. Notes key and tenant in the connection.
  * r NULL: a path that is not there. */
 int permit_check(struct conn *c, const struct route *r, bool for_operators, struct err *e) MUST_USE;
@@ -21,6 +23,10 @@ int permit_check(struct conn *c, const struct route *r, bool for_operators, stru
 /* The exchange counts for its key from now on, until permit_end. False: 429, *p says why. */
 bool permit_begin(struct exchange *x, struct problem *p) MUST_USE;
 void permit_end(struct exchange *x);
+/* May the key have another place of an engine's queue, where so many are free? One key has at most
+ * PERMIT_SHARE times as many as it leaves free, so that a busy one never keeps the others out.
+ * False: *p. */
+bool permit_place(const struct exchange *x, uint32_t n_free, struct problem *p) MUST_USE;
 
 /* May the key of this request use the model? Also for lists, which leave the others out. */
 bool permit_model(const struct conn *c, const struct served *m);
