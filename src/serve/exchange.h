@@ -21,6 +21,7 @@ struct exchange {
     json_t *body;
     struct str rest; /* of the path, see struct route; in the request */
     uint64_t start_ns;
+    uint64_t load_ns; /* of waiting for its model to be loaded */
     time_t created;
 
     int status; /* sent; 0: no head yet */

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "serve/access.h"
 #include "serve/dialects.h"
+#include "serve/loading.h"
 #include "serve/loop.h"
 #include "serve/origin.h"
 #include "serve/reply.h"
@@ -29,6 +30,7 @@ static const struct route model_rows[] = {
 
     {GET, "/health", DIALECT_LLAMA, llama_health},
     {GET, "/v1/health", DIALECT_LLAMA, llama_health},
+    {GET, "/ready", DIALECT_LLAMA, llama_ready},
     {GET, "/metrics", DIALECT_LLAMA, llama_metrics},
     {GET, "/props", DIALECT_LLAMA, llama_props},
     {GET, "/slots", DIALECT_LLAMA, llama_slots},
@@ -167,7 +169,7 @@ static int check_key(struct conn *c, const struct route *r, struct err *e)
     const struct key *key = access_key(&c->server->keys, req->authorization, req->api_key);
     if (key)
         memcpy(c->key_id, key->id, sizeof key->id);
-    if (key || (r && (r->answer == llama_health ||
+    if (key || (r && (r->answer == llama_health || r->answer == llama_ready ||
                       r->answer == mirror_health))) /* probes of a balancer have none */
         return 0;
     if (!req->authorization.n && !req->api_key.n)
@@ -253,8 +255,8 @@ void route_dispatch(struct conn *c)
     }
     c->x = x;
     x->rest = rest;
-    if (parse_body(x, &p))
-        r->answer(x);
-    else
+    if (!parse_body(x, &p))
         reply_problem(x, &p);
+    else if (!loading_hold(x))
+        r->answer(x);
 }
