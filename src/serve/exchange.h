@@ -32,6 +32,7 @@ struct exchange {
     const char *model; /* borrowed from the server's models, or model_text */
     char model_text[2 * NAME_PART + 2];
     uint32_t n_prompt, n_cached, n_generated;
+    uint32_t series;   /* of serve/stats, where a model answers; else 0 */
     uint64_t n_bytes;  /* of a file, handed to the connection */
     const char *error; /* the code of the error the client got, or NULL */
 

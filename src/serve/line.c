@@ -241,11 +241,20 @@ static json_t *read_logprobs(struct str text)
     return list;
 }
 
+static bool on_started(struct ask_answer *w, const struct job_message *m, struct err *e)
+{
+    bool ok = job_started(m, &w->n_prompt, &w->n_cached, e);
+    if (ok)
+        ask_started(w);
+    return ok;
+}
+
 static bool on_text(struct ask_answer *w, const struct job_message *m, struct err *e)
 {
     struct job_text t;
     if (!job_text(m, &t, e))
         return false;
+    ask_tokens(w, t.n_ids);
     json_t *logprobs = read_logprobs(t.logprobs);
     if (t.text.n || t.part > JOB_REASONING || json_array_size(logprobs))
         ask_part(w, t.part, t.text, logprobs);
@@ -268,7 +277,9 @@ static bool on_done(struct line *l, struct ask_answer *w, const struct job_messa
     w->n_generated = d.n_generated;
     w->n_guessed = d.n_guessed;
     w->n_right = d.n_right;
+    w->queue_s = d.queue_s;
     w->prompt_s = d.prompt_s;
+    w->first_token_s = d.first_token_s;
     w->decode_s = d.decode_s;
     if (strcmp(d.finish, "cancelled") != 0) {
         ask_ended(w);
@@ -290,6 +301,8 @@ static bool on_result(struct line *l, struct ask_answer *w, const struct job_mes
     w->result = result;
     w->n_prompt = (uint32_t)json_integer_value(json_object_get(result, "n_prompt"));
     json_object_del(result, "n_prompt");
+    if (m->kind == JOB_RESULT)
+        ask_started(w);
     ask_ended(w);
     return true;
 }
@@ -378,7 +391,7 @@ static bool dispatch(struct line *l, const struct job_message *m, struct err *e)
         return true;
     switch (m->kind) {
     case JOB_STARTED:
-        return job_started(m, &w->n_prompt, &w->n_cached, e);
+        return on_started(w, m, e);
     case JOB_TEXT:
         return on_text(w, m, e);
     case JOB_DONE:
