@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* moat serve: models behind an API, for OpenAI, llama.cpp and Ollama clients. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -9,8 +8,6 @@
 #include "cli/config_opts.h"
 #include "cli/setting_opts.h"
 #include "serve/supervisor.h"
-
-#define DEFAULT_LISTEN "127.0.0.1:8080"
 
 struct options {
     const char *models[SERVED_MAX];
@@ -47,27 +44,12 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     return opts_parse(&cmd_serve, tables, argc, argv, &args, 0, 0, &o->helped, e);
 }
 
-/* The usual addresses, where none was given. */
-static bool default_listen(struct config *c, struct err *e)
-{
-    const char *run = getenv("XDG_RUNTIME_DIR");
-    char path[512];
-    if (c->source[0] != CONFIG_DEFAULT)
-        return true;
-    if (!config_set(c, &config_keys[0], STR(DEFAULT_LISTEN), CONFIG_DEFAULT, e))
-        return false;
-    if (!run || !run[0] || strlen(run) > 80)
-        return true;
-    snprintf(path, sizeof path, "unix:%s/moat.sock", run);
-    return config_set(c, &config_keys[0], str_of(path), CONFIG_DEFAULT, e);
-}
-
 /* Also what SIGHUP does. */
 static bool load_config(struct config *c, void *arg, struct err *e)
 {
     const struct options *o = arg;
     return config_load(c, o->config, e) && config_opts_apply(&o->config_opts, c, e) &&
-           default_listen(c, e);
+           config_opts_listen(c, e);
 }
 
 static bool add_model(const struct options *o, const char *model, const struct config *c,
