@@ -43,6 +43,8 @@ extern const struct command cmd_pack;
 
 extern const struct command cmd_perplexity;
 
+extern const struct command cmd_ps;
+
 extern const struct command cmd_pull;
 
 extern const struct command cmd_push;
@@ -54,6 +56,8 @@ extern const struct command cmd_run;
 extern const struct command cmd_serve;
 
 extern const struct command cmd_show;
+
+extern const struct command cmd_stop;
 
 extern const struct command cmd_template;
 

@@ -21,6 +21,8 @@ static const struct row {
     {NULL, &cmd_run},
 
     {NULL, &cmd_serve},
+    {NULL, &cmd_ps},
+    {NULL, &cmd_stop},
 
     {NULL, &cmd_embed},
 

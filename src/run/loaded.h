@@ -20,11 +20,19 @@ struct load_draft {
     const struct packed_params *pack;
 };
 
+/* Where several models share the memory: asked once, before anything is loaded, with the bytes that
+ * the model needs (one context) and those it can make use of; gives those it may take. */
+struct load_grant {
+    bool (*ask)(void *arg, uint64_t least, uint64_t most, uint64_t *budget, struct err *e);
+    void *arg;
+};
+
 struct load_options {
-    uint64_t memory;  /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
-    uint32_t threads; /* 0: the CPUs this process may use */
-    enum kv_type kv;  /* where the settings do not say */
-    enum precision precision;         /* of sums */
+    uint64_t memory; /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
+    struct load_grant grant;  /* asked for the budget in place of `memory`; ask NULL: nobody is */
+    uint32_t threads;         /* 0: the CPUs this process may use */
+    enum kv_type kv;          /* where the settings do not say */
+    enum precision precision; /* of sums */
     const struct packed_params *pack; /* NULL: weights stay as the file has them */
     bool grammar;                     /* answers will be bound by one: plan its memory */
     uint32_t n_parallel;              /* answers in the making at once; 0: 1 */

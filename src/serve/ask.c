@@ -60,7 +60,7 @@ static void count_cut(struct ask *a)
 {
     for (uint32_t i = 0; i < a->n; i++)
         if (a->v[i].job)
-            a->v[i].n_generated = a->v[i].n_came;
+            a->v[i].n_generated = a->v[i].n_seen;
     ask_usage(a, &a->x->n_prompt, &a->x->n_cached, &a->x->n_generated);
 }
 
@@ -115,6 +115,7 @@ struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct a
     x->slot = slot;
     x->deadline_ns = x->start_ns + (x->server->config.request_seconds + ASK_LATE_S) * 1000000000ull;
     x->model = slot->model->id;
+    a->series = x->series = stats_find(&x->server->stats, x->model, x->conn->key_id);
     return a;
 }
 
@@ -123,6 +124,7 @@ bool ask_submit(struct ask *a, uint32_t i, json_t *job, struct problem *p)
     if (!job)
         return fail(&p->err, ERR_LIMIT, "the server is short of memory");
     json_object_set_new(job, "stream", json_boolean(a->stream));
+    a->v[i].asked_ns = os_now_ns();
     bool ok = line_submit(a->slot, &a->v[i], job, p);
     json_decref(job);
     return ok;
@@ -218,19 +220,63 @@ void ask_usage(const struct ask *a, uint32_t *n_prompt, uint32_t *n_cached, uint
     }
 }
 
+/* Prompts of several answers are one. */
+void ask_started(struct ask_answer *w)
+{
+    struct stats *s = &w->ask->x->server->stats;
+    if (w->index % w->ask->per_prompt != 0)
+        return;
+    stats_add(s, w->ask->series, STATS_PROMPT, w->n_prompt);
+    stats_add(s, w->ask->series, STATS_CACHED, w->n_cached);
+}
+
+static double seconds_since(uint64_t ns, uint64_t now)
+{
+    return now > ns ? (double)(now - ns) / 1e9 : 0;
+}
+
+/* Where it is not streamed the pieces are longer, and the engine says at the end when they were
+ * made. */
+void ask_tokens(struct ask_answer *w, uint32_t n_new)
+{
+    struct ask *a = w->ask;
+    struct stats *s = &a->x->server->stats;
+    uint64_t now = os_now_ns();
+    if (n_new == 0)
+        return;
+    stats_add(s, a->series, STATS_GENERATED, n_new);
+    if (a->stream && !w->seen_ns)
+        stats_measure(s, a->series, STATS_FIRST_TOKEN, seconds_since(a->x->start_ns, now), 1);
+    else if (a->stream)
+        stats_measure(s, a->series, STATS_BETWEEN, seconds_since(w->seen_ns, now) / n_new, n_new);
+    w->n_seen += n_new;
+    w->seen_ns = now;
+}
+
+static void count_answer(struct stats *s, uint32_t series, const struct ask_answer *w)
+{
+    double before = seconds_since(w->ask->x->start_ns, w->asked_ns);
+    if (w->n_generated > w->n_seen)
+        stats_add(s, series, STATS_GENERATED, w->n_generated - w->n_seen);
+    stats_add(s, series, STATS_GUESSED, w->n_guessed);
+    stats_add(s, series, STATS_RIGHT, w->n_right);
+    s->prompt_s += w->prompt_s;
+    s->decode_s += w->decode_s;
+    if (w->finish[0])
+        stats_measure(s, series, STATS_QUEUE, before + w->queue_s, 1);
+    if (w->ask->stream || w->n_generated == 0)
+        return;
+    stats_measure(s, series, STATS_FIRST_TOKEN, before + w->first_token_s, 1);
+    if (w->n_generated > 1)
+        stats_measure(s, series, STATS_BETWEEN, w->decode_s / (w->n_generated - 1),
+                      w->n_generated - 1);
+}
+
 static void count(struct ask *a)
 {
-    struct stats *s = &a->x->server->stats;
     ask_usage(a, &a->x->n_prompt, &a->x->n_cached, &a->x->n_generated);
-    s->n_prompt += a->x->n_prompt;
-    s->n_cached += a->x->n_cached;
-    s->n_generated += a->x->n_generated;
-    for (uint32_t i = 0; i < a->n; i++) {
-        s->n_guessed += a->v[i].n_guessed;
-        s->n_right += a->v[i].n_right;
-        s->prompt_s += a->v[i].prompt_s;
-        s->decode_s += a->v[i].decode_s;
-    }
+    for (uint32_t i = 0; i < a->n; i++)
+        count_answer(&a->x->server->stats, a->series, &a->v[i]);
 }
 
 void ask_ended(struct ask_answer *w)

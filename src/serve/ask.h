@@ -33,9 +33,10 @@ struct ask_answer {
     json_t *logprobs;              /* array, likewise; owned */
     json_t *result;                /* of a job whose answer is no text; owned */
     uint32_t n_prompt, n_cached, n_generated;
-    uint32_t n_came;             /* tokens so far, of one that has not ended */
     uint32_t n_guessed, n_right; /* tokens guessed ahead, and those that held */
-    double prompt_s, decode_s;
+    uint32_t n_seen;             /* tokens of those generated that have come by now */
+    uint64_t asked_ns, seen_ns;  /* when it was asked for; when the last of them came, or 0 */
+    double queue_s, prompt_s, first_token_s, decode_s;
     char finish[16]; /* struct job_done's: "end", "stop", "length", ...; "": not yet */
     char stop[64];   /* the stop sequence that ended it, cut to fit; "" for none */
     size_t said;     /* bytes already told to a client that streams */
@@ -55,6 +56,7 @@ struct ask {
     struct exchange *x;
     const struct ask_words *words;
     struct engine_slot *slot;
+    uint32_t series;      /* of serve/stats */
     bool stream, begun;   /* begun: the head of the stream is out */
     struct ask_answer *v; /* [n], owned */
     uint32_t n, n_ended;
@@ -81,7 +83,9 @@ bool ask_cut(const struct ask_answer *w);
 /* The call that was begun or ended last; NULL: none was. */
 const json_t *ask_call(const struct ask_answer *w);
 
-/* What the engine says. Any of them may end the exchange, and the ask with it. */
+/* What the engine says. Those that follow these two may end the exchange, and the ask with it. */
+void ask_started(struct ask_answer *w);                /* its n_prompt and n_cached are known */
+void ask_tokens(struct ask_answer *w, uint32_t n_new); /* so many more have come */
 void ask_part(struct ask_answer *w, enum job_part part, struct str text, json_t *logprobs);
 void ask_ended(struct ask_answer *w);
 void ask_failed(struct ask_answer *w, const struct problem *p);

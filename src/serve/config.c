@@ -44,7 +44,19 @@ const struct config_key config_keys[CONFIG_KEYS] = {
         N_("web pages that may use this server, for example https://chat.example.org; may be given "
            "several times")),
     ROW(memory, CONFIG_SERVE, CONFIG_SIZE, 0, 1e15, "SIZE",
-        N_("most memory for the model and its contexts (default: what is free, less a reserve)")),
+        N_("most memory for the models and their contexts, all together (default: what is free, "
+           "less a reserve)")),
+    ROW(keep_alive, CONFIG_SERVE, CONFIG_DURATION, 0, 0, "TIME",
+        N_("how long a model without work stays loaded: 300, 10m, 1h30m, 0 or -1 for ever "
+           "(default: 5m; for ever where it is loaded at the start)")),
+    ROW(load_seconds, CONFIG_SERVE, CONFIG_U32, 1, 86400, "N",
+        N_("longest time for which a request waits for its model to be loaded (default 300)")),
+    ROW(preload, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("load the models that are named at the start, not at the first request for each "
+           "(default: only where there is one)")),
+    ROW(background, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("compute only while nothing else wants the processors, with half of the threads "
+           "(default false)")),
     ROW(threads, CONFIG_SERVE, CONFIG_U32, 0, 4096, "N",
         N_("threads that compute (default 0: the CPUs this process may use)")),
     ROW(parallel, CONFIG_SERVE, CONFIG_U32, 1, 256, "N",
@@ -128,6 +140,8 @@ void config_init(struct config *c)
                          .body_seconds = 60,
                          .write_seconds = 300,
                          .idle_seconds = 60,
+                         .load_seconds = 300,
+                         .keep_alive = DURATION_UNSET,
                          .stall_seconds = 30};
 }
 
@@ -244,6 +258,14 @@ static bool set_url(struct config *c, const struct config_key *key, struct str v
     return true;
 }
 
+static bool set_duration(struct config *c, const struct config_key *key, struct str value,
+                         struct err *e)
+{
+    return duration_parse(value, field(c, key)) ||
+           fail(e, ERR_USAGE, "%s: expected seconds, a time like 10m or 1h30m, or -1 for ever",
+                key->key);
+}
+
 static bool set_flag(struct config *c, const struct config_key *key, struct str value,
                      struct err *e)
 {
@@ -270,6 +292,8 @@ bool config_set(struct config *c, const struct config_key *key, struct str value
         ok = set_url(c, key, value, e);
     } else if (key->kind == CONFIG_FLAG) {
         ok = set_flag(c, key, value, e);
+    } else if (key->kind == CONFIG_DURATION) {
+        ok = set_duration(c, key, value, e);
     } else if (key->kind == CONFIG_SIZE ? parse_size(value, &v) : str_to_f64(value, &v)) {
         ok = set_number(c, key, v, e);
     } else {
@@ -280,19 +304,24 @@ bool config_set(struct config *c, const struct config_key *key, struct str value
     return ok;
 }
 
-bool config_model(const json_t *of, const char *name, struct settings *s, const char **draft,
+bool config_model(const json_t *of, const char *name, struct settings *s, struct config_own *own,
                   struct err *e)
 {
-    const json_t *other = json_object_get(of, "draft");
-    *draft = json_string_value(other);
+    const json_t *draft = json_object_get(of, "draft"), *keep = json_object_get(of, "keep_alive");
+    *own = (struct config_own){json_string_value(draft), DURATION_UNSET};
     if (!json_is_object(of))
         return fail(e, ERR_USAGE, "%s: expected an object of settings", name);
-    if (other && !*draft)
+    if (draft && !own->draft)
         return fail(e, ERR_USAGE, "%s: draft: expected the name of a model", name);
+    if (keep && !duration_from_json(keep, &own->keep_alive))
+        return fail(e, ERR_USAGE,
+                    "%s: keep_alive: expected seconds, a time like 10m or 1h30m, or -1 for ever",
+                    name);
     json_t *settings = json_copy((json_t *)(uintptr_t)of);
     if (!settings)
         return fail(e, ERR_LIMIT, "%s: memory is short", name);
     json_object_del(settings, "draft");
+    json_object_del(settings, "keep_alive");
     bool ok = settings_from_json(s, settings, name, e);
     json_decref(settings);
     return ok;
@@ -307,9 +336,9 @@ static bool check_models(const json_t *models, struct err *e)
     json_object_foreach((json_t *)(uintptr_t)models, name, of)
     {
         struct settings s;
-        const char *draft;
+        struct config_own own;
         settings_init(&s);
-        bool ok = config_model(of, name, &s, &draft, e);
+        bool ok = config_model(of, name, &s, &own, e);
         settings_clear(&s);
         if (!ok)
             return err_at(e, "models");
@@ -339,6 +368,9 @@ static bool set_json(struct config *c, const struct config_key *key, const json_
     c->source[key - config_keys] = CONFIG_FILE;
     if (is_list(key))
         return set_list_json(c, key, value, e);
+    if (key->kind == CONFIG_DURATION && !json_is_string(value))
+        return json_is_null(value) || duration_from_json(value, field(c, key)) ||
+               set_duration(c, key, STR(""), e);
     if (key->kind == CONFIG_FLAG && json_is_boolean(value))
         text = json_is_true(value) ? STR("true") : STR("false");
     else if (key->kind == CONFIG_PATH && !json_is_string(value))
@@ -346,7 +378,7 @@ static bool set_json(struct config *c, const struct config_key *key, const json_
     else if (key->kind == CONFIG_URL && !json_is_string(value))
         return fail(e, ERR_USAGE, "%s: expected an address", key->key);
     if (key->kind == CONFIG_FLAG || key->kind == CONFIG_PATH || key->kind == CONFIG_URL ||
-        (key->kind == CONFIG_SIZE && json_is_string(value)))
+        key->kind == CONFIG_DURATION || (key->kind == CONFIG_SIZE && json_is_string(value)))
         return config_set(c, key, text, CONFIG_FILE, e);
     if (key->kind != CONFIG_MODELS)
         return json_is_number(value)
@@ -370,6 +402,8 @@ json_t *config_value(const struct config *c, const struct config_key *key)
         return json_integer((json_int_t) * (uint64_t *)field(c, key));
     case CONFIG_FLAG:
         return json_boolean(*(bool *)field(c, key));
+    case CONFIG_DURATION:
+        return duration_to_json(*(int64_t *)field(c, key));
     case CONFIG_PATH:
     case CONFIG_URL:
         return json_string(field(c, key));
@@ -390,7 +424,7 @@ json_t *config_value(const struct config *c, const struct config_key *key)
 /* --- file and environment ------------------------------------------------------------------------
  */
 
-static const struct config_key *find(const char *name)
+const struct config_key *config_find(const char *name)
 {
     for (int i = 0; i < CONFIG_KEYS; i++)
         if (strcmp(config_keys[i].key, name) == 0)
@@ -420,7 +454,7 @@ bool config_from_json(struct config *c, const json_t *object, const char *where,
     }
     json_object_foreach((json_t *)(uintptr_t)object, name, value)
     {
-        const struct config_key *key = find(name);
+        const struct config_key *key = config_find(name);
         if (key ? !set_json(c, key, value, e) : !unknown(name, e))
             return err_at(e, "%s", where);
     }

@@ -26,6 +26,7 @@ void llama_embedding(struct exchange *x);
 void llama_props(struct exchange *x);
 void llama_slots(struct exchange *x);
 void llama_health(struct exchange *x);
+void llama_ready(struct exchange *x);
 void llama_metrics(struct exchange *x);
 
 /* Ollama */

@@ -35,7 +35,11 @@ static void finish(struct exchange *x, bool gone)
     log_exchange(x, gone);
     if (x->route->dialect == DIALECT_MIRROR && x->model)
         tally_add(&x->server->tally, x->model, x->n_bytes);
-    stats_count(&x->server->stats, gone ? 499 : x->status);
+    struct stats *s = &x->server->stats;
+    stats_reply(s, http_method_name(x->route->method), x->route->path, gone ? 499 : x->status,
+                x->error);
+    if (x->series)
+        stats_measure(s, x->series, STATS_REQUEST, (double)(os_now_ns() - x->start_ns) / 1e9, 1);
     x->server->stats.n_live--;
     json_decref(x->body);
     mem_free(x);

@@ -24,6 +24,7 @@ struct exchange {
     json_t *body;
     struct str rest; /* of the path, see struct route; in the request */
     uint64_t start_ns;
+    uint64_t load_ns; /* of waiting for its model to be loaded */
     time_t created;
 
     int status; /* sent; 0: no head yet */
@@ -35,6 +36,7 @@ struct exchange {
     char model_text[2 * NAME_PART + 2];
     uint32_t n_prompt, n_cached, n_generated;
     struct ledger_key *ledger; /* of its key, that it counts for; or NULL */
+    uint32_t series;           /* of serve/stats, where a model answers; else 0 */
     uint64_t n_bytes;          /* of a file, handed to the connection */
     const char *error;         /* the code of the error the client got, or NULL */
 

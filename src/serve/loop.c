@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/os.h"
-#include "serve/control.h"
+#include "serve/loading.h"
 #include "serve/log.h"
 
 /* --- listeners ----------------------------------------------------------------------------------
@@ -73,6 +73,7 @@ static void drain(struct server *s)
     log_event("draining", "%u requests under way", s->stats.n_live);
     for (uint32_t i = 0; i < s->n_listeners; i++)
         uv_close(&s->listeners[i].io.handle, NULL);
+    loading_drain(s);
     conn_drain(s);
 }
 
@@ -85,12 +86,29 @@ static void take_engine(struct server *s, const struct control *m)
         engines_attach(&s->engines, m->model, (int)m->pid, &s->control);
 }
 
-void loop_report_engine(struct server *s, uint32_t model)
+struct tell {
+    uv_write_t req;
+    struct control m;
+};
+
+static void on_told(uv_write_t *req, int status)
 {
-    struct control m = {.kind = CONTROL_KILL_ENGINE, .model = model};
-    uv_buf_t b = uv_buf_init((char *)&m, sizeof m);
-    if (uv_try_write((uv_stream_t *)&s->control, &b, 1) != sizeof m)
-        log_event("report-failed", "model %u", model);
+    (void)status; /* a broken line is noticed by who reads it */
+    mem_free(req->data);
+}
+
+void loop_tell(struct server *s, enum control_kind kind, uint32_t model)
+{
+    struct tell *t = mem_new(1, sizeof *t, NULL);
+    if (t) {
+        *t = (struct tell){.m = {.kind = kind, .model = model}};
+        t->req.data = t;
+        uv_buf_t b = uv_buf_init((char *)&t->m, sizeof t->m);
+        if (uv_write(&t->req, (uv_stream_t *)&s->control, &b, 1, on_told) == 0)
+            return;
+        mem_free(t);
+    }
+    log_event("tell-failed", "model %u", model);
 }
 
 /* Takes keys and certificate over; connections under way keep the certificate they began with. */
@@ -154,6 +172,8 @@ static void take_control(struct server *s, const struct control *m, struct str p
             keeper_line_attach(&s->keeper, (int)m->pid, &s->control);
         break;
     case CONTROL_KILL_ENGINE:
+    case CONTROL_LOAD:
+    case CONTROL_UNLOAD:
         break;
     }
 }
@@ -197,9 +217,11 @@ static bool start(struct server *s, const struct listeners *l, int control_fd,
     uv_prepare_start(prepare, on_prepare);
     uv_pipe_init(&s->loop, &s->control, 1);
     s->control.data = s;
-    return uv_pipe_open(&s->control, control_fd) == 0 &&
-           uv_read_start((uv_stream_t *)&s->control, on_control_alloc, on_control) == 0 &&
-           engines_init(&s->engines, s, models) && listen_all(s, l);
+    if (uv_pipe_open(&s->control, control_fd) != 0 ||
+        uv_read_start((uv_stream_t *)&s->control, on_control_alloc, on_control) != 0)
+        return false;
+    engines_init(&s->engines, s, models);
+    return listen_all(s, l);
 }
 
 /* Of the supervisor's, by whom it was forked: the copy is this process's own. */
@@ -258,6 +280,7 @@ int front_main(const struct listeners *l, int control_fd, int ledger_fd,
     tls_server_free(s->tls);
     tally_clear(&s->tally);
     ledger_clear(&s->ledger);
+    stats_clear(&s->stats);
     mem_free(s);
     return ok ? 0 : err_exit_status(ERR_INTERNAL);
 }

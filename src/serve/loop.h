@@ -11,6 +11,7 @@
 
 #include "serve/access.h"
 #include "serve/conn.h"
+#include "serve/control.h"
 #include "serve/engines.h"
 #include "serve/keeper_call.h"
 #include "serve/ledger.h"
@@ -59,8 +60,8 @@ struct server {
     char read_bytes[64u << 10], plain_bytes[TLS_PIECE], tls_bytes[64u << 10];
 };
 
-/* Asks the supervisor to end an engine that does not keep to the protocol. */
-void loop_report_engine(struct server *s, uint32_t model);
+/* Tells the supervisor what is wanted of the engine of a model. */
+void loop_tell(struct server *s, enum control_kind kind, uint32_t model);
 
 /* The role; `ledger` is its line to whoever keeps what keys have used. Returns the exit status when
  * it has drained, or the supervisor is gone. Takes the descriptors over. */

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "serve/log.h"
+#include "serve/loop.h"
 #include "serve/origin.h"
 #include "serve/permit.h"
 #include "serve/request_id.h"
@@ -284,6 +285,8 @@ void reply_refusal(struct conn *c, int status, const struct err *e)
         conn_write(c, buf_view(&out));
     }
     log_refusal(id, status, e->code);
+    stats_reply(&c->server->stats, http_method_name(c->http.req.method), "", status,
+                err_name(e->code));
     json_decref(j);
     buf_clear(&text);
     buf_clear(&out);

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "serve/dialects.h"
+#include "serve/loading.h"
 #include "serve/loop.h"
 #include "serve/origin.h"
 #include "serve/permit.h"
@@ -29,6 +30,7 @@ static const struct route model_rows[] = {
 
     {GET, "/health", DIALECT_LLAMA, llama_health},
     {GET, "/v1/health", DIALECT_LLAMA, llama_health},
+    {GET, "/ready", DIALECT_LLAMA, llama_ready},
     {GET, "/metrics", DIALECT_LLAMA, llama_metrics},
     {GET, "/props", DIALECT_LLAMA, llama_props},
     {GET, "/slots", DIALECT_LLAMA, llama_slots},
@@ -222,8 +224,8 @@ void route_dispatch(struct conn *c)
     }
     c->x = x;
     x->rest = rest;
-    if (permit_begin(x, &p) && parse_body(x, &p) && may_use(x, &p))
-        r->answer(x);
-    else
+    if (!permit_begin(x, &p) || !parse_body(x, &p) || !may_use(x, &p))
         reply_problem(x, &p);
+    else if (!loading_hold(x))
+        r->answer(x);
 }

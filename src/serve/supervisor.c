@@ -24,7 +24,9 @@
 #include "serve/packet.h"
 
 struct engine {
-    pid_t pid; /* 0: none now */
+    pid_t pid;   /* 0: none now */
+    bool wanted; /* one is to be there */
+    bool fatal;  /* where it cannot be, the server ends */
     uint64_t started_ns, due_ns;
     unsigned falls; /* soon after each other */
 };
@@ -199,9 +201,15 @@ static void engine_fell(struct supervisor *s, uint32_t i, int status)
     g->pid = 0;
     if (s->draining || s->done)
         return;
-    if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+    if (!g->wanted) {
+        log_event("engine-unloaded", "%s", id);
+        return;
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0) { /* it has said why, and would again */
         log_event("engine-ended", "%s: exit status %d", id, WEXITSTATUS(status));
-        stop(s, WEXITSTATUS(status)); /* it has said why, and would say it again */
+        g->wanted = false;
+        if (g->fatal)
+            stop(s, WEXITSTATUS(status));
         return;
     }
     g->due_ns = os_now_ns() + pause_ns(g);
@@ -239,10 +247,38 @@ static void front_fell(struct supervisor *s, int status)
     s->front_due_ns = os_now_ns();
 }
 
+static void obey(struct supervisor *s, const struct control *m)
+{
+    if (m->model >= s->p->models->n)
+        return;
+    struct engine *g = &s->engines[m->model];
+    if (m->kind == CONTROL_LOAD) {
+        g->wanted = true;
+    } else if (m->kind == CONTROL_UNLOAD) { /* it was there, or nobody needs it to be */
+        g->wanted = g->fatal = false;
+        g->falls = 0;
+    } else if (m->kind == CONTROL_KILL_ENGINE && g->pid) {
+        kill(g->pid, SIGKILL);
+    }
+}
+
+/* What the front wants. */
+static void take_control(struct supervisor *s)
+{
+    struct control m;
+    ssize_t n;
+    while ((n = recv(s->line, &m, sizeof m, MSG_DONTWAIT)) == sizeof m)
+        obey(s, &m);
+    if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+        close_line(s); /* its end is told by SIGCHLD */
+}
+
 static void reap(struct supervisor *s)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (s->line >= 0)
+            take_control(s); /* was its end wanted? That was said before it was told to end */
         if (pid == s->front)
             front_fell(s, status);
         if (pid == s->keeper.pid)
@@ -268,7 +304,7 @@ static int start_due(struct supervisor *s)
     for (uint32_t i = 0; i < s->p->models->n + keeps; i++) {
         bool keeper = i == s->p->models->n;
         struct engine *g = keeper ? &s->keeper : &s->engines[i];
-        if (g->pid || !s->front)
+        if (g->pid || !s->front || (!keeper && !g->wanted))
             continue;
         if (g->due_ns > now) {
             least = g->due_ns - now < least ? g->due_ns - now : least;
@@ -395,21 +431,6 @@ static void take_signals(struct supervisor *s)
     }
 }
 
-/* The front may ask for the end of an engine that sends what no engine would. */
-static void take_control(struct supervisor *s)
-{
-    struct control m;
-    ssize_t n = recv(s->line, &m, sizeof m, MSG_DONTWAIT);
-    if (n <= 0) {
-        if (n == 0 || (errno != EAGAIN && errno != EINTR))
-            close_line(s); /* its end is told by SIGCHLD */
-        return;
-    }
-    if (n == sizeof m && m.kind == CONTROL_KILL_ENGINE && m.model < s->p->models->n &&
-        s->engines[m.model].pid)
-        kill(s->engines[m.model].pid, SIGKILL);
-}
-
 /* --- the whole -----------------------------------------------------------------------------------
  */
 
@@ -461,6 +482,8 @@ static void end_children(struct supervisor *s)
 bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
 {
     struct supervisor s = {.p = p, .line = -1, .book.line = -1, .pipe = {-1, -1}};
+    for (uint32_t i = 0; i < p->models->n; i++)
+        s.engines[i].wanted = s.engines[i].fatal = p->models->v[i]->at_start;
     bool ok = open_listeners(&s, e) && catch_signals(&s, e);
     if (ok) {
         watch(&s);
