@@ -46,6 +46,9 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     ROW(max_bodies, CONFIG_SERVE, CONFIG_SIZE, 1024, 1e12, "SIZE",
         N_("all bodies together that are being received or wait for their answers (default 256M); "
            "more are refused with 503")),
+    ROW(keep_responses, CONFIG_SERVE, CONFIG_SIZE, 0, 1e12, "SIZE",
+        N_("memory for answers of /v1/responses that a later request may go on from; a quarter of "
+           "it for one key, unused ones for an hour (default 64M; 0: none are kept)")),
     ROW(request_seconds, CONFIG_SERVE, CONFIG_U32, 1, 86400, "N",
         N_("longest time for one answer, waiting included (default 3600)")),
     ROW(stall_seconds, CONFIG_ALL, CONFIG_U32, 1, 3600, "N",
@@ -90,6 +93,7 @@ void config_init(struct config *c)
                          .max_connections = 1024,
                          .max_body = LIMIT_HTTP_BODY,
                          .max_bodies = 256u << 20,
+                         .keep_responses = 64u << 20,
                          .request_seconds = 3600,
                          .stall_seconds = 30};
 }

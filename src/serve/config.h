@@ -40,7 +40,7 @@ struct config_key {
 };
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
-enum { CONFIG_KEYS = 18, CONFIG_PATH_BYTES = 1024 };
+enum { CONFIG_KEYS = 19, CONFIG_PATH_BYTES = 1024 };
 
 struct config_list {
     char *v[LISTEN_MAX]; /* owned */
@@ -49,7 +49,7 @@ struct config_list {
 
 struct config {
     struct config_list listen;
-    uint64_t memory, max_body, max_bodies, limit_rate, quota;
+    uint64_t memory, max_body, max_bodies, limit_rate, quota, keep_responses;
     uint32_t threads, parallel, queue, max_connections, request_seconds, stall_seconds;
     char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES];
     char upstream_hf[CONFIG_PATH_BYTES], upstream_registry[CONFIG_PATH_BYTES];

@@ -252,6 +252,7 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
     keys_clear(&s->keys);
     tls_server_free(s->tls);
     tally_clear(&s->tally);
+    response_store_clear(&s->responses);
     mem_free(s);
     return ok ? 0 : err_exit_status(ERR_INTERNAL);
 }

@@ -15,6 +15,7 @@
 #include "serve/keeper_call.h"
 #include "serve/listen.h"
 #include "serve/pace.h"
+#include "serve/response_store.h"
 #include "serve/stats.h"
 #include "serve/tally.h"
 
@@ -40,6 +41,7 @@ struct server {
     struct pace pace;   /* of files */
     struct tally tally; /* of models whose files were sent */
     struct stats stats;
+    struct response_store responses;
     struct conn *conns;
     uint32_t n_conns;
     uint64_t body_bytes; /* of all requests that are being received or answered */

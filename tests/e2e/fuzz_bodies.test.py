@@ -39,6 +39,12 @@ SEEDS = {
         {"type": "text", "text": "a"}, {"type": "tool_result", "tool_use_id": "t", "content": "r"}]}], "stop_sequences": ["x"], "tool_choice": {"type": "none"}},
     "/v1/messages/count_tokens": {"model": "smollm2", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": [
         {"type": "tool_use", "id": "t", "name": "n", "input": {}}]}]},
+    "/v1/responses": {"model": "smollm2", "instructions": "s", "max_output_tokens": 2, "stream": False, "store": True, "input": [
+        {"role": "user", "content": [{"type": "input_text", "text": "a"}]}, {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "t"}]},
+        {"type": "function_call", "call_id": "c", "name": "n", "arguments": "{}"}, {"type": "function_call_output", "call_id": "c", "output": "r"}],
+        "tools": [{"type": "function", "name": "n", "parameters": {}}], "tool_choice": "none", "reasoning": {"effort": "low"}, "metadata": {"a": "b"},
+        "text": {"format": {"type": "json_schema", "name": "a", "schema": SCHEMA}}, "include": ["message.output_text.logprobs"], "top_logprobs": 1},
+    "/v1/responses/input_tokens": {"model": "smollm2", "input": "a"},
     "/v1/embeddings": {"model": "smollm2", "input": ["a", "b"], "encoding_format": "base64", "dimensions": 4},
     "/completion": {"prompt": "Hi", "n_predict": 1, "stream": False, "n_probs": 2, "json_schema": SCHEMA, "grammar": "", **SAMPLERS},
     "/infill": {"input_prefix": "a", "input_suffix": "b", "prompt": "c", "n_predict": 1, "input_extra": [{"filename": "f", "text": "t"}]},
@@ -88,7 +94,7 @@ def body_of(r, seed):
         change(r, body)
     for place in (body, body.get("options")):  # answers stay short, whatever else is changed
         if isinstance(place, dict):
-            for key in ("max_tokens", "n_predict", "num_predict"):
+            for key in ("max_tokens", "max_output_tokens", "n_predict", "num_predict"):
                 if key in place and place[key] in (None, -1, 0) or key in place and isinstance(place[key], int) and place[key] > 4:
                     place[key] = 2
     if "n" in body and isinstance(body["n"], int) and 4 < body["n"] <= 128:
@@ -113,7 +119,7 @@ def limited(path, data):
         return True
     if not isinstance(body, dict):
         return True
-    keys = {"/v1/chat/completions": "max_tokens", "/completion": "n_predict", "/infill": "n_predict"}
+    keys = {"/v1/chat/completions": "max_tokens", "/v1/responses": "max_output_tokens", "/completion": "n_predict", "/infill": "n_predict"}
     if path in keys:
         return body.get(keys[path]) is not None
     if path in ("/api/chat", "/api/generate"):
