@@ -31,6 +31,9 @@ const struct config_key config_keys[CONFIG_KEYS] = {
         N_("the private key of that certificate (PEM)")),
     ROW(require_key, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
         N_("also ask for a key at loopback addresses without TLS (default false)")),
+    ROW(strict, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("refuse requests with fields that are not known, by name, rather than pass them over "
+           "(default false)")),
     ROW(memory, CONFIG_SERVE, CONFIG_SIZE, 0, 1e15, "SIZE",
         N_("most memory for the model and its contexts (default: what is free, less a reserve)")),
     ROW(threads, CONFIG_SERVE, CONFIG_U32, 0, 4096, "N",

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "serve/known.h"
 #include "serve/route.h"
 #include "store/name.h"
 
@@ -31,8 +32,10 @@ struct exchange {
     const char *model; /* borrowed from the server's models, or model_text */
     char model_text[2 * NAME_PART + 2];
     uint32_t n_prompt, n_cached, n_generated;
-    uint64_t n_bytes;  /* of a file, handed to the connection */
-    const char *error; /* the code of the error the client got, or NULL */
+    uint32_t n_unknown;     /* fields of the request that are not known */
+    char field[KNOWN_PATH]; /* the one that it was refused for */
+    uint64_t n_bytes;       /* of a file, handed to the connection */
+    const char *error;      /* the code of the error the client got, or NULL */
 
     /* Of a body that is streamed (route_streams): its parts as they come, and its end. */
     void (*body_part)(struct exchange *x, struct str part);

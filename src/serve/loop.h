@@ -13,6 +13,7 @@
 #include "serve/conn.h"
 #include "serve/engines.h"
 #include "serve/keeper_call.h"
+#include "serve/known.h"
 #include "serve/listen.h"
 #include "serve/pace.h"
 #include "serve/response_store.h"
@@ -42,6 +43,7 @@ struct server {
     struct tally tally; /* of models whose files were sent */
     struct stats stats;
     struct response_store responses;
+    struct known_log unknown;
     struct conn *conns;
     uint32_t n_conns;
     uint64_t body_bytes; /* of all requests that are being received or answered */

@@ -242,7 +242,9 @@ static bool parse_body(struct exchange *x, struct problem *p)
         p->status = p->err.code == ERR_LIMIT ? 0 : 400;
         return false;
     }
-    return json_is_object(x->body) || fail(&p->err, ERR_USAGE, "the body must be a JSON object");
+    if (!json_is_object(x->body))
+        return fail(&p->err, ERR_USAGE, "the body must be a JSON object");
+    return known_check(x, p);
 }
 
 void route_dispatch(struct conn *c)
