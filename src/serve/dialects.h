@@ -16,6 +16,9 @@ void openai_response_delete(struct exchange *x);
 void openai_models(struct exchange *x);
 void openai_model(struct exchange *x);
 
+/* Jina, Cohere */
+void rerank_documents(struct exchange *x);
+
 /* Anthropic */
 void anthropic_messages(struct exchange *x);
 void anthropic_count(struct exchange *x);

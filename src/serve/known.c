@@ -73,6 +73,8 @@ static const struct known {
                                                 "max_tool_calls"},
     {openai_responses_count, RESPONSES},
 
+    {rerank_documents, "model query documents{text} top_n return_documents raw_scores"},
+
     {anthropic_messages, ANTHROPIC "stream metadata service_tier @settings"},
     {anthropic_count, ANTHROPIC},
 

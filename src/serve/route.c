@@ -25,6 +25,11 @@ static const struct route model_rows[] = {
     {POST, "/v1/responses/input_tokens", DIALECT_OPENAI, openai_responses_count},
     {GET, "/v1/responses/*", DIALECT_OPENAI, openai_response},
     {HTTP_METHOD_DELETE, "/v1/responses/*", DIALECT_OPENAI, openai_response_delete},
+    {POST, "/v1/rerank", DIALECT_OPENAI, rerank_documents},
+    {POST, "/v2/rerank", DIALECT_OPENAI, rerank_documents},
+    {POST, "/rerank", DIALECT_OPENAI, rerank_documents},
+    {POST, "/v1/reranking", DIALECT_OPENAI, rerank_documents},
+    {POST, "/reranking", DIALECT_OPENAI, rerank_documents},
     {GET, "/v1/models", DIALECT_OPENAI, openai_models},
     {GET, "/v1/models/*", DIALECT_OPENAI, openai_model},
 

@@ -23,6 +23,7 @@ SEEDS = {
         "tools": [{"type": "function", "name": "n", "parameters": {}}], "tool_choice": "none", "reasoning": {"effort": "low"}, "metadata": {"a": "b"},
         "text": {"format": {"type": "json_schema", "name": "a", "schema": SCHEMA}}, "include": ["message.output_text.logprobs"], "top_logprobs": 1},
     "/v1/responses/input_tokens": {"model": "smollm2", "input": "a"},
+    "/v1/rerank": {"model": "smollm2", "query": "a", "documents": ["a", {"text": "b"}], "top_n": 1, "return_documents": True, "raw_scores": False},
     "/v1/embeddings": {"model": "smollm2", "input": ["a", "b"], "encoding_format": "base64", "dimensions": 4},
     "/completion": {"prompt": "Hi", "n_predict": 1, "stream": False, "n_probs": 2, "json_schema": SCHEMA, "grammar": "", **SAMPLERS},
     "/infill": {"input_prefix": "a", "input_suffix": "b", "prompt": "c", "n_predict": 1, "input_extra": [{"filename": "f", "text": "t"}]},
