@@ -361,23 +361,36 @@ static void say_vector(struct role *r, const struct prepared *p, const float *v,
     json_decref(j);
 }
 
+static void say_score(struct role *r, const struct prepared *p, const float *logit, uint32_t n)
+{
+    struct job_error why = {0};
+    json_t *j = json_pack("{sf sf sI}", "score", (double)embedding_score(logit, n), "logit",
+                          (double)logit[0], "n_prompt", (json_int_t)p->prompt.n);
+    if (j)
+        say_result(r, p->id, j);
+    else if (!fail(&why.err, ERR_CORRUPT, "the model's score of the text is no number"))
+        say_error(r, p->id, &why);
+    json_decref(j);
+}
+
+/* Their vectors, or where the model ranks their scores (run/prepared has looked which). */
 static bool embed_some(struct role *r, struct prepared **of, uint32_t n, struct err *e)
 {
     struct embed_text text[EMBED_MOST];
     enum pooling pooling = r->l.model->h.pooling;
     uint32_t width = embedding_width(r->l.model, pooling);
-    if (pooling == POOLING_NONE || pooling == POOLING_RANK)
-        return fail(e, ERR_UNSUPPORTED,
-                    "the model gives no vector of a text (its pooling_type is none or rank); moat "
-                    "embed shows what it gives");
     float *out = mem_new((size_t)n * width, sizeof *out, e);
     for (uint32_t i = 0; out && i < n; i++)
-        text[i] = (struct embed_text){of[i]->prompt.id, (uint32_t)of[i]->prompt.n,
+        text[i] = (struct embed_text){of[i]->prompt.id, (uint32_t)of[i]->prompt.n, of[i]->n_first,
                                       out + (size_t)i * width};
     bool ok = out && embed_texts(r->l.f, pooling, text, n, e);
     for (uint32_t i = 0; ok && i < n; i++) {
-        embedding_normalise(text[i].out, width);
-        say_vector(r, of[i], text[i].out, width);
+        if (pooling == POOLING_RANK) {
+            say_score(r, of[i], text[i].out, width);
+        } else {
+            embedding_normalise(text[i].out, width);
+            say_vector(r, of[i], text[i].out, width);
+        }
     }
     mem_free(out);
     return ok;

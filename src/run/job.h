@@ -9,12 +9,12 @@
  * error of that message only.
  *
  * JOB_SUBMIT is the JSON text of an object:
- *   task         "chat" "text" "infill" "embed" "tokenize" "detokenize" "template"
+ *   task         "chat" "text" "infill" "embed" "rank" "tokenize" "detokenize" "template"
  *   settings     object, keys of run/settings, over those the engine was started with
  *   messages tools template_kwargs   chat, template (count: its tokens): as chat_render has them
  *   tool_choice  chat: "auto" (the default) or "required": a call must be made
  *   tool_only    chat: the tool to call; parallel_tool_calls: false is one call at most
- *   prompt       text or ids (tokenize: text; detokenize: ids); infill: what is in front
+ *   prompt       text or ids (tokenize: text; detokenize: ids); infill: in front; rank: and passage
  *   suffix       infill: what is behind; file: its name; files: others, [{name text}]; repository
  *   schema       a JSON Schema (object or true), or grammar: GBNF text; what the answer must be
  *   logprobs     how many alternatives to a token are told (0 to JOB_LOGPROBS); absent: none
@@ -30,8 +30,8 @@
  *   JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c), memory by kind
  *   JOB_STARTED  n_prompt u32, n_reused u32
  *   JOB_TEXT     struct job_text: whole UTF-8 characters, and the tokens they came from
- *   JOB_RESULT   JSON: {"embedding":[..]} (of length 1), {"tokens":[..]}, {"content":".."},
- *                {"prompt":".."}; with "n_prompt" where tokens were read
+ *   JOB_RESULT   JSON: {"embedding":[..]} (of length 1), {"score":0 to 1,"logit"}, {"tokens":[..]},
+ *                {"content":".."}, {"prompt":".."}; with "n_prompt" where tokens were read
  *   JOB_DONE, JOB_ERROR  JSON of struct job_done, job_error (of no job: why there is no engine)
  *   JOB_STATS    JSON: of the whole engine, "slots": [{id (0: idle) n_tokens n_prompt n_generated
  *                decoding}]. Of no job: unasked, without slots, when numbers have changed */

@@ -183,6 +183,8 @@ static bool open_parts(struct loaded *l, const struct settings *s, const struct 
     if (l->vocab->n_tokens > l->model->h.n_vocab)
         return fail(e, ERR_CORRUPT, "the vocabulary has %u tokens, but the model only %u",
                     l->vocab->n_tokens, l->model->h.n_vocab);
+    if (l->embeds && !pair_open(&l->pair, l->g, e))
+        return false;
     e->code = ERR_NONE;
     l->chat = chat_new(l->g, l->vocab, e);
     if (!l->chat && e->code != ERR_NONE)

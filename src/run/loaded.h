@@ -12,6 +12,7 @@
 #include "run/speculate.h"
 #include "text/chat.h"
 #include "text/mask_cache.h"
+#include "text/pair.h"
 #include "text/tokenize.h"
 
 /* A small model that guesses how the large one goes on (run/speculate). */
@@ -54,6 +55,7 @@ struct loaded {
     struct mask_cache *masks; /* of the grammars that bind answers; made for the first */
     uint32_t n_parallel;
     bool embeds;          /* for vectors, not for answers */
+    struct pair pair;     /* of one that ranks */
     struct loaded *draft; /* NULL: there is none; it has a sequence for each of n_parallel */
     uint64_t draft_bytes; /* of memory that it takes */
 };

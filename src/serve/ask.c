@@ -51,6 +51,8 @@ void ask_free(struct ask *a)
             line_cancel(&a->v[i]);
         answer_clear(&a->v[i]);
     }
+    if (a->own)
+        a->own_free(a->own);
     mem_free(a->v);
     mem_free(a);
 }
@@ -189,7 +191,7 @@ void ask_part(struct ask_answer *w, enum job_part part, struct str text, json_t 
 {
     struct ask *a = w->ask;
     note_call(w, part, text);
-    if (a->stream) {
+    if (a->stream || a->parts) {
         a->words->part(w, part, text, logprobs);
         return;
     }
@@ -283,7 +285,7 @@ void ask_ended(struct ask_answer *w)
 {
     struct ask *a = w->ask;
     a->n_ended++;
-    if (a->stream && a->words->end)
+    if ((a->stream || a->parts) && a->words->end)
         a->words->end(w);
     if (a->n_ended < a->n)
         return;

@@ -32,7 +32,7 @@ struct ask_answer {
     struct buf cut;                /* the text of a call that the end of the answer cut */
     json_t *logprobs;              /* array, likewise; owned */
     json_t *result;                /* of a job whose answer is no text; owned */
-    uint32_t n_prompt, n_cached, n_generated;
+    uint32_t n_prompt, n_cached, n_generated, n_reasoning;
     uint32_t n_guessed, n_right; /* tokens guessed ahead, and those that held */
     uint32_t n_seen;             /* tokens of those generated that have come by now */
     uint64_t asked_ns, seen_ns;  /* when it was asked for; when the last of them came, or 0 */
@@ -44,8 +44,8 @@ struct ask_answer {
 
 /* How a dialect says what has come. */
 struct ask_words {
-    /* Streamed: a part with its tokens (logprobs: array or NULL, borrowed), and the end of an
-     * answer. What `part` says of a call is in w->calls by then. */
+    /* Streamed, or `parts`: a part with its tokens (logprobs: array or NULL, borrowed), and the end
+     * of an answer. What `part` says of a call is in w->calls by then. */
     void (*part)(struct ask_answer *w, enum job_part part, struct str text, const json_t *logprobs);
     void (*end)(struct ask_answer *w);
     void (*whole)(struct ask *a);                           /* all are there: ends the exchange */
@@ -58,6 +58,7 @@ struct ask {
     struct engine_slot *slot;
     uint32_t series;      /* of serve/stats */
     bool stream, begun;   /* begun: the head of the stream is out */
+    bool parts;           /* the dialect takes the parts as they come, streamed or not */
     struct ask_answer *v; /* [n], owned */
     uint32_t n, n_ended;
     const char *param;        /* the field that the prompt stands in, for errors about it */
@@ -67,6 +68,8 @@ struct ask {
     bool include_usage, echo, base64;
     int top_logprobs; /* -1: none */
     uint32_t per_prompt;
+    void *own; /* of this dialect alone, and how it ends */
+    void (*own_free)(void *own);
 };
 
 /* Hangs it to the exchange; NULL: *p. */

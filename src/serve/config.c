@@ -43,6 +43,9 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     ROW(allow_origin, CONFIG_ALL, CONFIG_ORIGINS, 0, 0, "ORIGIN",
         N_("web pages that may use this server, for example https://chat.example.org; may be given "
            "several times")),
+    ROW(strict, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("refuse requests with fields that are not known, by name, rather than pass them over "
+           "(default false)")),
     ROW(memory, CONFIG_SERVE, CONFIG_SIZE, 0, 1e15, "SIZE",
         N_("most memory for the models and their contexts, all together (default: what is free, "
            "less a reserve)")),
@@ -77,6 +80,9 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     ROW(max_unread, CONFIG_SERVE, CONFIG_SIZE, 1024, 1e12, "SIZE",
         N_("all of answers together that clients have not read yet (default 16M); the slowest that "
            "hold most are given up")),
+    ROW(keep_responses, CONFIG_SERVE, CONFIG_SIZE, 0, 1e12, "SIZE",
+        N_("memory for answers of /v1/responses that a later request may go on from; a quarter of "
+           "it for one key, unused ones for an hour (default 64M; 0: none are kept)")),
     ROW(request_seconds, CONFIG_SERVE, CONFIG_U32, 1, 86400, "N",
         N_("longest time for one answer, waiting included (default 3600)")),
     ROW(stall_seconds, CONFIG_ALL, CONFIG_U32, 1, 3600, "N",
@@ -133,6 +139,7 @@ void config_init(struct config *c)
                          .max_connections = 1024,
                          .max_body = LIMIT_HTTP_BODY,
                          .max_bodies = 256u << 20,
+                         .keep_responses = 64u << 20,
                          .request_seconds = 3600,
                          .max_per_address = 256,
                          .max_unread = 16u << 20,

@@ -44,7 +44,7 @@ struct config_key {
 };
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
-enum { CONFIG_KEYS = 32, CONFIG_PATH_BYTES = 1024 };
+enum { CONFIG_KEYS = 34, CONFIG_PATH_BYTES = 1024 };
 
 struct config_list {
     char *v[LISTEN_MAX]; /* owned */
@@ -53,14 +53,14 @@ struct config_list {
 
 struct config {
     struct config_list listen, allow_host, allow_origin;
-    uint64_t memory, max_body, max_bodies, max_unread, limit_rate, quota;
+    uint64_t memory, max_body, max_bodies, max_unread, limit_rate, quota, keep_responses;
     uint32_t threads, parallel, queue, max_connections, max_per_address, request_seconds,
         load_seconds, stall_seconds;
     uint32_t head_seconds, body_seconds, write_seconds, idle_seconds;
     char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES],
         tls_client_ca[CONFIG_PATH_BYTES];
     char upstream_hf[CONFIG_PATH_BYTES], upstream_registry[CONFIG_PATH_BYTES];
-    bool require_key, require_client_certificate, preload, background;
+    bool require_key, require_client_certificate, preload, background, strict;
     int64_t keep_alive; /* seconds, DURATION_EVER or DURATION_UNSET */
     json_t *models;     /* owned, or NULL */
     enum config_source source[CONFIG_KEYS];

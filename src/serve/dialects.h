@@ -9,8 +9,15 @@
 void openai_chat(struct exchange *x);
 void openai_completion(struct exchange *x);
 void openai_embeddings(struct exchange *x);
+void openai_responses(struct exchange *x);
+void openai_responses_count(struct exchange *x);
+void openai_response(struct exchange *x);
+void openai_response_delete(struct exchange *x);
 void openai_models(struct exchange *x);
 void openai_model(struct exchange *x);
+
+/* Jina, Cohere */
+void rerank_documents(struct exchange *x);
 
 /* Anthropic */
 void anthropic_messages(struct exchange *x);

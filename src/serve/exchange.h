@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "serve/known.h"
 #include "serve/route.h"
 #include "store/name.h"
 
@@ -37,6 +38,8 @@ struct exchange {
     uint32_t n_prompt, n_cached, n_generated;
     struct ledger_key *ledger; /* of its key, that it counts for; or NULL */
     uint32_t series;           /* of serve/stats, where a model answers; else 0 */
+    uint32_t n_unknown;        /* fields of the request that are not known */
+    char field[KNOWN_PATH];    /* the one that it was refused for */
     uint64_t n_bytes;          /* of a file, handed to the connection */
     const char *error;         /* the code of the error the client got, or NULL */
 

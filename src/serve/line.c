@@ -260,6 +260,8 @@ static bool on_text(struct ask_answer *w, const struct job_message *m, struct er
         return false;
     ask_tokens(w, t.n_ids);
     json_t *logprobs = read_logprobs(t.logprobs);
+    if (t.part == JOB_REASONING)
+        w->n_reasoning += t.n_ids;
     if (t.text.n || t.part > JOB_REASONING || json_array_size(logprobs))
         ask_part(w, t.part, t.text, logprobs);
     json_decref(logprobs);

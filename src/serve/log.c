@@ -51,6 +51,8 @@ void log_exchange(const struct exchange *x, bool gone)
         json_object_update_new(j, json_pack("{si si si}", "prompt_tokens", (int)x->n_prompt,
                                             "cached_tokens", (int)x->n_cached, "completion_tokens",
                                             (int)x->n_generated));
+    if (x->n_unknown)
+        json_object_set_new(j, "unknown_fields", json_integer(x->n_unknown));
     const char *error = gone && !x->error ? err_name(ERR_CANCELLED) : x->error;
     if (error)
         json_object_set_new(j, "error", json_string(error));

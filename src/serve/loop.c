@@ -281,6 +281,7 @@ int front_main(const struct listeners *l, int control_fd, int ledger_fd,
     tally_clear(&s->tally);
     ledger_clear(&s->ledger);
     stats_clear(&s->stats);
+    response_store_clear(&s->responses);
     mem_free(s);
     return ok ? 0 : err_exit_status(ERR_INTERNAL);
 }

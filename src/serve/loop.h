@@ -14,9 +14,11 @@
 #include "serve/control.h"
 #include "serve/engines.h"
 #include "serve/keeper_call.h"
+#include "serve/known.h"
 #include "serve/ledger.h"
 #include "serve/listen.h"
 #include "serve/pace.h"
+#include "serve/response_store.h"
 #include "serve/shed.h"
 #include "serve/stats.h"
 #include "serve/tally.h"
@@ -44,6 +46,8 @@ struct server {
     struct pace pace;   /* of files */
     struct tally tally; /* of models whose files were sent */
     struct stats stats;
+    struct response_store responses;
+    struct known_log unknown;
     struct conn *conns;
     uint32_t n_conns;
     struct conn *later_first, *later_last; /* those that go on in the next turn */

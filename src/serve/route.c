@@ -22,6 +22,15 @@ static const struct route model_rows[] = {
     {POST, "/v1/chat/completions", DIALECT_OPENAI, openai_chat},
     {POST, "/v1/completions", DIALECT_OPENAI, openai_completion},
     {POST, "/v1/embeddings", DIALECT_OPENAI, openai_embeddings},
+    {POST, "/v1/responses", DIALECT_OPENAI, openai_responses},
+    {POST, "/v1/responses/input_tokens", DIALECT_OPENAI, openai_responses_count},
+    {GET, "/v1/responses/*", DIALECT_OPENAI, openai_response},
+    {HTTP_METHOD_DELETE, "/v1/responses/*", DIALECT_OPENAI, openai_response_delete},
+    {POST, "/v1/rerank", DIALECT_OPENAI, rerank_documents},
+    {POST, "/v2/rerank", DIALECT_OPENAI, rerank_documents},
+    {POST, "/rerank", DIALECT_OPENAI, rerank_documents},
+    {POST, "/v1/reranking", DIALECT_OPENAI, rerank_documents},
+    {POST, "/reranking", DIALECT_OPENAI, rerank_documents},
     {GET, "/v1/models", DIALECT_OPENAI, openai_models},
     {GET, "/v1/models/*", DIALECT_OPENAI, openai_model},
 
@@ -186,7 +195,8 @@ int route_check(struct conn *c, struct err *e)
 static bool parse_body(struct exchange *x, struct problem *p)
 {
     struct str body = buf_view(&x->conn->http.body);
-    if (!takes_body(x->route) || x->conn->http.streaming)
+    bool none = x->route->method == HTTP_METHOD_DELETE && body.n == 0;
+    if (!takes_body(x->route) || x->conn->http.streaming || none)
         return true;
     if (!str_utf8_valid(body))
         return fail(&p->err, ERR_USAGE, "the body is not valid UTF-8");
@@ -196,7 +206,9 @@ static bool parse_body(struct exchange *x, struct problem *p)
         p->status = p->err.code == ERR_LIMIT ? 0 : 400;
         return false;
     }
-    return json_is_object(x->body) || fail(&p->err, ERR_USAGE, "the body must be a JSON object");
+    if (!json_is_object(x->body))
+        return fail(&p->err, ERR_USAGE, "the body must be a JSON object");
+    return known_check(x, p);
 }
 
 /* Before anything is done for a model that the key may not use; serve/ask looks again, for a
