@@ -31,6 +31,10 @@ const struct config_key config_keys[CONFIG_KEYS] = {
         N_("the private key of that certificate (PEM)")),
     ROW(require_key, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
         N_("also ask for a key at loopback addresses without TLS (default false)")),
+    ROW(require_audit, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("do not start without an audit log (moat audit init; default false: where one was "
+           "begun, "
+           "all is on record, and what cannot be recorded is refused)")),
     ROW(memory, CONFIG_SERVE, CONFIG_SIZE, 0, 1e15, "SIZE",
         N_("most memory for the model and its contexts (default: what is free, less a reserve)")),
     ROW(threads, CONFIG_SERVE, CONFIG_U32, 0, 4096, "N",

@@ -40,7 +40,7 @@ struct config_key {
 };
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
-enum { CONFIG_KEYS = 18, CONFIG_PATH_BYTES = 1024 };
+enum { CONFIG_KEYS = 19, CONFIG_PATH_BYTES = 1024 };
 
 struct config_list {
     char *v[LISTEN_MAX]; /* owned */
@@ -53,7 +53,7 @@ struct config {
     uint32_t threads, parallel, queue, max_connections, request_seconds, stall_seconds;
     char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES];
     char upstream_hf[CONFIG_PATH_BYTES], upstream_registry[CONFIG_PATH_BYTES];
-    bool require_key;
+    bool require_key, require_audit;
     json_t *models; /* owned, or NULL */
     enum config_source source[CONFIG_KEYS];
     char path[4096]; /* of the file that was read, or "" */

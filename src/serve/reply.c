@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "serve/log.h"
+#include "serve/loop.h"
 #include "serve/request_id.h"
 
 #define REPLY_BYTES (512u << 20) /* of one body */
@@ -275,6 +276,7 @@ void reply_refusal(struct conn *c, int status, const struct err *e)
         conn_write(c, buf_view(&out));
     }
     log_refusal(id, status, e->code);
+    audit_line_refused(&c->server->audit, c, status);
     json_decref(j);
     buf_clear(&text);
     buf_clear(&out);

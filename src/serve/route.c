@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "serve/access.h"
+#include "serve/audit_ask.h"
 #include "serve/dialects.h"
 #include "serve/loop.h"
 #include "serve/origin.h"
@@ -253,8 +254,8 @@ void route_dispatch(struct conn *c)
     }
     c->x = x;
     x->rest = rest;
-    if (parse_body(x, &p))
-        r->answer(x);
-    else
+    if (!parse_body(x, &p))
         reply_problem(x, &p);
+    else if (audit_call_begin(x))
+        r->answer(x);
 }
