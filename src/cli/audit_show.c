@@ -36,7 +36,9 @@ static bool print_json(json_t *j, struct err *e)
 {
     struct buf out;
     buf_init(&out, 8u << 20);
-    bool ok = j ? json_write(j, JSON_COMPACT, &out, e) : fail(e, ERR_LIMIT, "out of memory");
+    /* ASCII: whatever is in a record, a terminal that shows it stays as it is */
+    bool ok = j ? json_write(j, JSON_COMPACT | JSON_ENSURE_ASCII, &out, e)
+                : fail(e, ERR_LIMIT, "out of memory");
     if (ok)
         puts(buf_c(&out));
     buf_clear(&out);
