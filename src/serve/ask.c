@@ -46,6 +46,7 @@ void ask_free(struct ask *a)
 {
     if (!a)
         return;
+    audit_ask_free(a);
     for (uint32_t i = 0; i < a->n; i++) {
         if (a->v[i].job)
             line_cancel(&a->v[i]);
@@ -127,7 +128,7 @@ bool ask_submit(struct ask *a, uint32_t i, json_t *job, struct problem *p)
         return fail(&p->err, ERR_LIMIT, "the server is short of memory");
     json_object_set_new(job, "stream", json_boolean(a->stream));
     a->v[i].asked_ns = os_now_ns();
-    bool ok = line_submit(a->slot, &a->v[i], job, p);
+    bool ok = audit_ask_submit(a, i, job, p);
     json_decref(job);
     return ok;
 }
@@ -190,6 +191,7 @@ static void note_call(struct ask_answer *w, enum job_part part, struct str text)
 void ask_part(struct ask_answer *w, enum job_part part, struct str text, json_t *logprobs)
 {
     struct ask *a = w->ask;
+    audit_ask_text(w, text);
     note_call(w, part, text);
     if (a->stream || a->parts) {
         a->words->part(w, part, text, logprobs);
@@ -290,12 +292,12 @@ void ask_ended(struct ask_answer *w)
     if (a->n_ended < a->n)
         return;
     count(a);
-    a->words->whole(a);
+    if (audit_ask_end(a))
+        a->words->whole(a);
 }
 
-void ask_failed(struct ask_answer *w, const struct problem *why)
+void ask_over(struct ask *a, const struct problem *why)
 {
-    struct ask *a = w->ask;
     struct problem p = *why;
     if (a->begun) {
         a->x->error = err_name(p.err.code);
@@ -303,4 +305,11 @@ void ask_failed(struct ask_answer *w, const struct problem *why)
     } else {
         reply_problem(a->x, &p);
     }
+}
+
+void ask_failed(struct ask_answer *w, const struct problem *why)
+{
+    struct ask *a = w->ask;
+    if (audit_ask_fail(a, why))
+        ask_over(a, why);
 }

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "run/job.h"
+#include "serve/audit_ask.h"
 #include "serve/engines.h"
 #include "serve/exchange.h"
 
@@ -40,6 +41,7 @@ struct ask_answer {
     char finish[16]; /* struct job_done's: "end", "stop", "length", ...; "": not yet */
     char stop[64];   /* the stop sequence that ended it, cut to fit; "" for none */
     size_t said;     /* bytes already told to a client that streams */
+    struct audit_answer audit;
 };
 
 /* How a dialect says what has come. */
@@ -63,6 +65,7 @@ struct ask {
     uint32_t n, n_ended;
     const char *param;        /* the field that the prompt stands in, for errors about it */
     const char *schema_param; /* likewise of a schema */
+    struct audit_ask audit;
 
     /* of the dialect */
     bool include_usage, echo, base64;
@@ -92,6 +95,7 @@ void ask_tokens(struct ask_answer *w, uint32_t n_new); /* so many more have come
 void ask_part(struct ask_answer *w, enum job_part part, struct str text, json_t *logprobs);
 void ask_ended(struct ask_answer *w);
 void ask_failed(struct ask_answer *w, const struct problem *p);
+void ask_over(struct ask *a, const struct problem *p); /* says so to the client, and frees it */
 
 /* Sums over the answers: prompts counted once each. */
 void ask_usage(const struct ask *a, uint32_t *n_prompt, uint32_t *n_cached, uint32_t *n_generated);

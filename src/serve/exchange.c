@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "serve/audit_ask.h"
 #include "serve/log.h"
 #include "serve/loop.h"
 #include "serve/permit.h"
@@ -32,6 +33,7 @@ static void finish(struct exchange *x, bool gone)
     if (x->gone)
         x->gone(x);
     permit_end(x);
+    audit_call_end(x, gone);
     log_exchange(x, gone);
     if (x->route->dialect == DIALECT_MIRROR && x->model)
         tally_add(&x->server->tally, x->model, x->n_bytes);

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "serve/audit_line.h"
 #include "serve/known.h"
 #include "serve/route.h"
 #include "store/name.h"
@@ -46,6 +47,9 @@ struct exchange {
     /* Of a body that is streamed (route_streams): its parts as they come, and its end. */
     void (*body_part)(struct exchange *x, struct str part);
     void (*body_end)(struct exchange *x);
+
+    struct audit_wait audit; /* a call that changes the store waits for its record */
+    bool audited;            /* it has begun */
 
     void *work; /* of the dialect */
     void (*gone)(struct exchange *x);

@@ -445,6 +445,18 @@ void line_close(struct engine_slot *slot)
     uv_close((uv_handle_t *)&l->pipe, on_closed);
 }
 
+void line_stop_all(struct engine_slot *slot, const struct problem *p)
+{
+    struct line *l = slot->line;
+    for (uint32_t i = 0; l && slot->line == l && i < l->n_places; i++) {
+        struct ask_answer *w = l->place[i];
+        if (!w)
+            continue;
+        line_cancel(w);
+        ask_failed(w, p);
+    }
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *b)
 {
     struct line *l = handle->data;

@@ -10,6 +10,8 @@
 bool line_open(struct engine_slot *slot, uv_pipe_t *control, struct err *e) MUST_USE;
 /* Ends it; every answer under way gets its error. */
 void line_close(struct engine_slot *slot);
+/* Ends every answer under way with this; the engine lives on. */
+void line_stop_all(struct engine_slot *slot, const struct problem *p);
 
 /* Sends the job and makes the answer its receiver; ERR_BUSY (429) when too many wait already. */
 bool line_submit(struct engine_slot *slot, struct ask_answer *w, json_t *job,

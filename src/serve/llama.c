@@ -135,6 +135,10 @@ static struct engine_slot *first(struct exchange *x)
 void llama_health(struct exchange *x)
 {
     struct problem p = {.status = 503};
+    if (!audit_line_ready(&x->server->audit, &p)) {
+        reply_problem(x, &p);
+        return;
+    }
     if (engines_ready(&x->server->engines) && !x->server->draining) {
         reply_json(x, 200, json_pack("{ss}", "status", "ok"));
         return;

@@ -171,6 +171,10 @@ static void take_control(struct server *s, const struct control *m, struct str p
         if (uv_pipe_pending_count(&s->control) > 0)
             keeper_line_attach(&s->keeper, (int)m->pid, &s->control);
         break;
+    case CONTROL_AUDITOR:
+        if (uv_pipe_pending_count(&s->control) > 0)
+            audit_line_attach(&s->audit, (int)m->pid, &s->control);
+        break;
     case CONTROL_KILL_ENGINE:
     case CONTROL_LOAD:
     case CONTROL_UNLOAD:
@@ -211,6 +215,7 @@ static bool start(struct server *s, const struct listeners *l, int control_fd,
                   const struct served_list *models, uv_prepare_t *prepare)
 {
     keeper_line_init(&s->keeper, s);
+    audit_line_init(&s->audit, s);
     pace_init(&s->pace, &s->loop, s->config.limit_rate);
     uv_prepare_init(&s->loop, prepare);
     prepare->data = s;
@@ -270,6 +275,7 @@ int front_main(const struct listeners *l, int control_fd, int ledger_fd,
     ledger_close(&s->ledger);
     engines_close(&s->engines);
     keeper_line_close(&s->keeper);
+    audit_line_end(&s->audit);
     uv_walk(&s->loop, on_walk, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     uv_loop_close(&s->loop);

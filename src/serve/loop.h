@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "serve/access.h"
+#include "serve/audit_line.h"
 #include "serve/conn.h"
 #include "serve/control.h"
 #include "serve/engines.h"
@@ -43,6 +44,7 @@ struct server {
     struct engines engines;
     const struct routes *routes;
     struct keeper_line keeper;
+    struct audit_line audit;
     struct pace pace;   /* of files */
     struct tally tally; /* of models whose files were sent */
     struct stats stats;

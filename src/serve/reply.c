@@ -287,6 +287,7 @@ void reply_refusal(struct conn *c, int status, const struct err *e)
     log_refusal(id, status, e->code);
     stats_reply(&c->server->stats, http_method_name(c->http.req.method), "", status,
                 err_name(e->code));
+    audit_line_refused(&c->server->audit, c, status);
     json_decref(j);
     buf_clear(&text);
     buf_clear(&out);

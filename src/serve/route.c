@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "serve/audit_ask.h"
 #include "serve/dialects.h"
 #include "serve/loading.h"
 #include "serve/loop.h"
@@ -238,6 +239,6 @@ void route_dispatch(struct conn *c)
     x->rest = rest;
     if (!permit_begin(x, &p) || !parse_body(x, &p) || !may_use(x, &p))
         reply_problem(x, &p);
-    else if (!loading_hold(x))
+    else if (audit_call_begin(x) && !loading_hold(x))
         r->answer(x);
 }
