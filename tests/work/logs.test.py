@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""moat logs parse: events of small logs, CSV in and out, any number of threads, hostile bytes, and the scores on LogHub."""
+import csv
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import *  # noqa: E402,F403
+
+WORK = tempfile.TemporaryDirectory()
+
+
+def path(name, data):
+    full = os.path.join(WORK.name, name)
+    with open(full, "wb") as f:
+        f.write(data if isinstance(data, bytes) else data.encode())
+    return full
+
+
+def moat(*args):
+    return subprocess.run([MOAT, "logs", "parse", *args], capture_output=True, timeout=120)
+
+
+def rows(data, *args):
+    """The structured lines of a log."""
+    p = moat(path("in.log", data), "--csv", "-", *args)
+    return list(csv.DictReader(io.StringIO(p.stdout.decode("utf-8", "replace"), newline="")))
+
+
+def templates(data, *args):
+    return [r["EventTemplate"] for r in rows(data, *args)]
+
+
+# --- what an event is ---
+users = ["alice", "bob", "carol", "dave", "erin", "frank"]
+log = "".join(f"user {u} logged in from 10.0.0.{i}\n" for i, u in enumerate(users))
+log += "disk sda1 full\nservice web started\nservice web stopped\n"
+got = templates(log)
+ok(got[:6] == ["user <*> logged in from <*>"] * 6, "many words in one place are a variable", got)
+ok(got[6:] == ["disk sda1 full", "service web started", "service web stopped"], "two words are two events", got)
+ok(templates("a\nb\nc\nd\ne\nf\ng\n") == list("abcdefg"), "lines of one word are never one variable")
+got = templates("stop blk_1\nstop blk_1 blk_2\nstop blk_3 blk_4 blk_5\n")
+ok(got == ["stop <*>"] * 3, "lists of any length are one event", got)
+first = rows("user 7 in\n")[0]
+ok(first["Types"] == "number" and first["EventId"] == rows("x\nuser 9 in\n")[1]["EventId"], "types, and ids that stay the same", first)
+
+# --- CSV ---
+table = 'Id,Content\n1,"say ""hi"", 5"\n2,plain 6\n3,"two\nlines 7"\n4\n'
+got = rows(table, "--content-column", "Content")
+ok([r["Content"] for r in got] == ['say "hi", 5', "plain 6", "two\nlines 7", ""], "quotes, commas and newlines in fields", got)
+ok([r["LineId"] for r in got] == ["1", "2", "3", "4"], "a row for each row")
+p = moat(path("in.csv", table), "--content-column", "Text")
+ok(p.returncode == 3 and b"Id, Content" in p.stderr, "a column that is not there is named with those that are", p.stderr)
+ok(templates("a 1\r\nb 2\r\n") == ["a <*>", "b <*>"], "lines may end in CR LF")
+p = moat(path("in.log", "x 1\nx 2\ny\n"), "--json")
+ok([(e["template"], e["lines"]) for e in json.loads(p.stdout)["events"]] == [("x <*>", 2), ("y", 1)], "--json", p.stdout)
+p = moat(path("in.log", "x 1\nx 2\ny\n"), "--templates", "-")
+ok(p.stdout.decode().splitlines()[1].endswith(",x <*>,2,1,number"), "--templates", p.stdout)
+
+# --- threads ---
+rng = random.Random(5)
+words = ["disk", "net", "user", "job", "queue", "cache", "lock", "page", "node", "task"]
+big = "".join(f"{rng.choice(words)} {rng.choice(words)} {rng.randrange(10**6)} is {rng.choice(words)}-{rng.randrange(99)}\n" for _ in range(160000))
+one, two, five = (moat(path("big.log", big), "--csv", "-", "--threads", t).stdout for t in "125")
+ok(len(one) > 5 << 20 and one == two == five, "the same bytes for any number of threads")
+
+# --- hostile input ---
+noise = bytes(rng.randrange(256) for _ in range(1 << 18))
+for name, data in [("random bytes", noise), ("nothing", b""), ("NULs", b"\0" * 100000), ("one line of 20 MB", b"word 17 " * 2500000),
+                   ("invalid UTF-8", b"caf\xe9 \xff\xfe 12\n" * 100), ("only newlines", b"\n" * 100000), ("only quotes", b'"' * 100001 + b"\n"),
+                   ("GB18030", "用户 张三 登录 17\n".encode("gb18030") * 50), ("UTF-16", "user 17 in\n".encode("utf-16") * 50)]:
+    want = data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
+    for column in ([], ["--content-column", "Content"]):
+        file = path("hostile", (b"Content\n" if column else b"") + data)
+        p = moat(file, "--csv", os.path.join(WORK.name, "out.csv"), *column)
+        good = p.returncode == 0
+        if good and not column:
+            with open(os.path.join(WORK.name, "out.csv"), encoding="utf-8", errors="replace", newline="") as f:
+                csv.field_size_limit(1 << 30)
+                good = sum(1 for _ in f) >= want
+        ok(good, f"{name}{' as CSV' if column else ''}", p.stderr)
+p = subprocess.run([MOAT, "logs", "parse", "-", "--csv", "-"], input=b"from 1 pipe\n", capture_output=True)
+ok(b"from <*> pipe" in p.stdout, "a pipe", p.stderr)
+kinds = "".join(f"{''.join(rng.choice('abcdefghij') for _ in range(8))}{'.,;:'[i % 4] * (i % 97)} go\n" for i in range(400000))
+p = moat(path("kinds.log", kinds), "--json")
+ok(p.returncode == 0 and sum(e["lines"] for e in json.loads(p.stdout)["events"]) == 400000, "more kinds of lines than are kept", p.stderr)
+
+# --- scores ---
+scorer = os.path.join(SHARED, "bench", "logscore.py")
+systems = "Android Apache BGL HDFS Hadoop Mac OpenSSH Proxifier Spark Windows".split()
+for label, ga, pa, fga, fta in [("A", .975, 0, .93, 0), ("C", .93, .70, .91, .60)]:
+    name = f"LogHub, labelling {label}: GA {ga}, FGA {fga}" + (f", PA {pa}, FTA {fta}" if pa else "")
+    if not os.path.exists(scorer) or not os.path.isdir(os.path.join(SHARED, "data", "loghub2k-corrected")):
+        skip(name, "the evaluation data is not there")
+        continue
+    p = subprocess.run([sys.executable, scorer, MOAT, label, *systems], capture_output=True, text=True)
+    mean = p.stdout.strip().splitlines()[-1].split()
+    mean = dict(zip(mean[2::2], map(float, mean[3::2])))
+    ok(mean["GA"] >= ga and mean["FGA"] >= fga and mean["PA"] >= pa and mean["FTA"] >= fta, name, p.stdout + p.stderr)
+
+done()
