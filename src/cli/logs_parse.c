@@ -18,9 +18,9 @@
 #define SHOWN 40 /* events shown where none are asked for */
 
 struct options {
-    const char *file, *column, *csv, *templates;
+    const char *file, *column, *csv, *templates, *format;
     uint32_t threads, top;
-    bool json, helped;
+    bool json, no_format, no_mask, helped;
 };
 
 static bool parse(struct options *o, int argc, char **argv, struct err *e)
@@ -28,6 +28,14 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     const struct opt table[] = {
         {"content-column", 0, OPT_TEXT, &o->column, "NAME",
          N_("the file is CSV, and this column is the message; else every line is one"), 0, 0, NULL},
+        {"format", 0, OPT_TEXT, &o->format, "TEXT",
+         N_("how lines begin, such as \"<Date> <Time> <Level> <Component>: <Content>\"; else it is "
+            "found from the lines"),
+         0, 0, NULL},
+        {"no-format", 0, OPT_FLAG, &o->no_format, NULL, N_("all of a line is its message"), 0, 0,
+         NULL},
+        {"no-mask", 0, OPT_FLAG, &o->no_mask, NULL,
+         N_("leave passwords, keys and card numbers as they are"), 0, 0, NULL},
         {"csv", 0, OPT_TEXT, &o->csv, "FILE",
          N_("write every line with its event as CSV; - is standard output"), 0, 0, NULL},
         {"templates", 0, OPT_TEXT, &o->templates, "FILE",
@@ -46,6 +54,9 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
                     &o->helped, e))
         return false;
     o->file = o->helped ? NULL : positional[0];
+    if (o->column && (o->format || o->no_format))
+        return fail(e, ERR_USAGE,
+                    "--content-column is of CSV files; --format and --no-format are not");
     return true;
 }
 
@@ -192,19 +203,37 @@ static bool mine(const struct options *o, struct logs_mine *m, struct err *e)
     return ok;
 }
 
+/* What is the message of a line. */
+static bool prepare(const struct options *o, struct logs_mine *m, struct logs_format *f,
+                    struct err *e)
+{
+    if (o->column)
+        return logs_lines_head(&m->lines, o->column, e);
+    if (o->no_format)
+        return true;
+    if (!o->format)
+        logs_format_learn(m->lines.rest, f);
+    else if (!logs_format_given(f, o->format, e))
+        return false;
+    m->lines.format = f->n || f->given ? f : NULL;
+    return true;
+}
+
 static bool run(const struct options *o, struct err *e)
 {
     struct input in;
     struct buf field;
     struct logs_mine m = {0};
+    struct logs_format format;
     buf_init(&field, LIMIT_LOGS_FIELD);
     struct workers *w = workers_new(o->threads, e);
     bool ok = w && open_input(&in, o->file, e);
     if (ok) {
         m.workers = w;
         m.mapped = in.map.p;
-        m.lines = (struct logs_lines){in.text, LOGS_NO_COLUMN, &field};
-        ok = (!o->column || logs_lines_head(&m.lines, o->column, e)) && mine(o, &m, e);
+        m.lines = (struct logs_lines){in.text, LOGS_NO_COLUMN, &field, .format = NULL};
+        m.unmasked = o->no_mask;
+        ok = prepare(o, &m, &format, e) && mine(o, &m, e);
         if (ok && m.full)
             fprintf(stderr, "moat: %s\n",
                     _("there are too many kinds of lines; some are taken together as <*>"));

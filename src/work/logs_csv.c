@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "work/logs_mask.h"
 
 static void add_field(struct buf *out, struct str s)
 {
@@ -50,17 +51,43 @@ struct writer {
     struct buf *field;
 };
 
+/* ",Time,Level,Component,Pid" */
+static void add_header(struct buf *out, const struct logs_record *r)
+{
+    char when[32];
+    buf_byte(out, ',');
+    buf_cstr(out, logs_time_text(r->ms, when));
+    buf_byte(out, ',');
+    add_field(out, r->level);
+    buf_byte(out, ',');
+    add_field(out, r->component);
+    buf_byte(out, ',');
+    add_field(out, r->pid);
+}
+
 static void write_chunk(struct writer *w, const struct logs_chunk *c, struct buf *out,
                         struct buf *field)
 {
-    struct logs_lines lines = {c->text, w->m->lines.column, field};
+    struct logs_lines lines = {c->text, w->m->lines.column, field, .format = w->m->lines.format};
     struct str message;
+    struct buf masked;
+    buf_init(&masked, SIZE_MAX / 2);
     for (uint32_t i = 0; i < c->n_line && logs_lines_next(&lines, &message); i++) {
         add_number(out, c->first_line + i + 1);
         buf_byte(out, ',');
-        add_field(out, message);
+        if (w->m->unmasked) {
+            add_field(out, message);
+        } else {
+            buf_reset(&masked);
+            logs_mask(message, &masked);
+            add_field(out, buf_view(&masked));
+        }
         buf_str(out, w->tail[logs_mine_event(w->m, c, i)]);
+        if (lines.format)
+            add_header(out, &lines.record);
+        buf_byte(out, '\n');
     }
+    buf_clear(&masked);
 }
 
 static void write_chunks(void *arg, uint32_t id)
@@ -71,7 +98,7 @@ static void write_chunks(void *arg, uint32_t id)
         write_chunk(w, &w->m->chunk[w->from + i], &w->out[i], &w->field[id]);
 }
 
-/* ",EventId,EventTemplate,Types\n" of every event. */
+/* ",EventId,EventTemplate,Types" of every event. */
 static bool make_tails(struct writer *w, struct buf *text, struct err *e)
 {
     const struct logs_events *t = &w->m->events;
@@ -86,7 +113,6 @@ static bool make_tails(struct writer *w, struct buf *text, struct err *e)
         add_field(text, t->v[i].text);
         buf_byte(text, ',');
         add_field(text, t->v[i].types);
-        buf_byte(text, '\n');
     }
     at[t->n] = text->n;
     w->tail = mem_new(t->n + 1, sizeof *w->tail, e);
@@ -118,7 +144,9 @@ static bool write_rounds(struct writer *w, size_t per_round, struct logs_sink si
 
 bool logs_csv_lines(const struct logs_mine *m, struct logs_sink sink, struct err *e)
 {
-    static const char head[] = "LineId,Content,EventId,EventTemplate,Types\n";
+    const char *head = m->lines.format
+                           ? "LineId,Content,EventId,EventTemplate,Types,Time,Level,Component,Pid\n"
+                           : "LineId,Content,EventId,EventTemplate,Types\n";
     struct writer w = {.m = m};
     struct buf text;
     uint32_t threads = workers_count(m->workers);
@@ -130,8 +158,7 @@ bool logs_csv_lines(const struct logs_mine *m, struct logs_sink sink, struct err
         buf_init(&w.out[i], SIZE_MAX / 2);
     for (size_t i = 0; w.field && i < threads; i++)
         buf_init(&w.field[i], LIMIT_LOGS_FIELD);
-    bool ok = w.field && make_tails(&w, &text, e) &&
-              sink.write(sink.ctx, head, sizeof head - 1, e) &&
+    bool ok = w.field && make_tails(&w, &text, e) && sink.write(sink.ctx, head, strlen(head), e) &&
               write_rounds(&w, per_round, sink, e);
     for (size_t i = 0; w.field && i < per_round; i++)
         buf_clear(&w.out[i]);

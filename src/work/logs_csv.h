@@ -2,8 +2,9 @@
 /* work/logs_csv: what was mined, as CSV (RFC 4180, "\n" at the end of a row).
  *
  * Structured lines have one row for each record of the log, in its order: LineId, Content, EventId,
- * EventTemplate, Types (of the variables, from left to right). Threads write chunks side by side,
- * `out` gets them in order. */
+ * EventTemplate, Types (of the variables, from left to right); with a format also Time, Level,
+ * Component and Pid. Secrets are masked (work/logs_mask) unless `unmasked` is set. Threads write
+ * chunks side by side, `out` gets them in order. */
 #ifndef MOAT_WORK_LOGS_CSV_H
 #define MOAT_WORK_LOGS_CSV_H
 

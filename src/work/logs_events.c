@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "work/logs_mask.h"
 
 enum { MARK = 3 }; /* bytes of LOGS_VARIABLE */
 
@@ -23,6 +24,7 @@ struct make {
     const struct logs_shapes *shapes;
     struct buf text;
     struct piece *piece;
+    bool mask;
     struct map lists; /* list template -> 0: one template has it, 1: several */
 };
 
@@ -106,7 +108,14 @@ static bool render_all(struct make *m, struct err *e)
         buf_reset(&list_types);
         p->shape = i;
         p->text = m->text.n;
-        render(m->shapes, i, &m->text, &types);
+        if (m->mask) {
+            buf_reset(&list);
+            render(m->shapes, i, &list, &types);
+            logs_mask(buf_view(&list), &m->text);
+            buf_reset(&list);
+        } else {
+            render(m->shapes, i, &m->text, &types);
+        }
         p->types = m->text.n;
         buf_str(&m->text, buf_view(&types));
         p->list = m->text.n;
@@ -202,9 +211,10 @@ static bool gather(struct make *m, struct logs_events *out, struct err *e)
     return ok;
 }
 
-bool logs_events_make(const struct logs_shapes *shapes, struct logs_events *out, struct err *e)
+bool logs_events_make(const struct logs_shapes *shapes, bool mask, struct logs_events *out,
+                      struct err *e)
 {
-    struct make m = {.shapes = shapes};
+    struct make m = {.shapes = shapes, .mask = mask};
     *out = (struct logs_events){0};
     buf_init(&m.text, LIMIT_LOGS_SHAPE_BYTES * 4);
     m.piece = mem_new(shapes->n + 1, sizeof *m.piece, e);

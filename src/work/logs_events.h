@@ -25,7 +25,8 @@ struct logs_events {
     char *text;
 };
 
-bool logs_events_make(const struct logs_shapes *shapes, struct logs_events *out,
+/* `mask`: secrets that a template kept are masked (work/logs_mask). */
+bool logs_events_make(const struct logs_shapes *shapes, bool mask, struct logs_events *out,
                       struct err *e) MUST_USE;
 void logs_events_clear(struct logs_events *t);
 

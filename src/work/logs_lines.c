@@ -88,8 +88,13 @@ bool logs_lines_next(struct logs_lines *l, struct str *message)
     if (row.n && row.p[row.n - 1] == '\r')
         row.n--;
     *message = row;
-    if (l->column == LOGS_NO_COLUMN)
+    if (l->column == LOGS_NO_COLUMN) {
+        if (l->format) {
+            logs_format_split(l->format, row, &l->record);
+            *message = l->record.message;
+        }
         return true;
+    }
     for (uint32_t c = 0; c <= l->column; c++)
         if (!next_field(&row, message, l->field))
             *message = (struct str){"", 0};

@@ -54,7 +54,8 @@ static void scan_chunks(void *arg, uint32_t id)
     struct round *r = arg;
     uint32_t i;
     while (workers_next(r->m->workers, id, r->n_task, &i)) {
-        struct logs_lines lines = {r->task[i].chunk.text, r->m->lines.column, &r->field[id]};
+        struct logs_lines lines = {r->task[i].chunk.text, r->m->lines.column, &r->field[id],
+                                   .format = r->m->lines.format};
         r->task[i].ok = scan_chunk(&r->task[i], lines, r->scratch[id]);
     }
 }
@@ -227,7 +228,7 @@ bool logs_mine_run(struct logs_mine *m, struct err *e)
     if (!ok || !condense(m, e))
         return false;
     compose(m);
-    return logs_events_make(&m->shapes, &m->events, e);
+    return logs_events_make(&m->shapes, !m->unmasked, &m->events, e);
 }
 
 void logs_mine_clear(struct logs_mine *m)

@@ -22,6 +22,7 @@ struct logs_chunk {
 struct logs_mine {
     struct logs_lines lines; /* where reading begins */
     bool keep_lines;
+    bool unmasked;           /* secrets stay in messages and templates */
     bool mapped;             /* the text is a file mapping: pages are given back once read */
     struct workers *workers; /* borrowed */
     void (*progress)(void *ctx, uint64_t bytes);

@@ -113,12 +113,12 @@ static uint32_t fixed_prefix(const char *w, uint32_t n)
 
 struct look {
     uint32_t digits, digit_runs, longest_run, letters;
-    bool all_hex, joined; /* joined: '_' or '-' beside a digit, or a '/' */
+    bool all_hex, hex_and_dashes, joined; /* joined: '_' or '-' beside a digit, or a '/' */
 };
 
 static struct look look_at(const char *w, uint32_t n)
 {
-    struct look l = {.all_hex = true};
+    struct look l = {.all_hex = true, .hex_and_dashes = true};
     uint32_t run = 0, letters = 0;
     for (uint32_t i = 0; i < n; i++) {
         char c = w[i], b = i ? w[i - 1] : 'x';
@@ -129,6 +129,7 @@ static struct look look_at(const char *w, uint32_t n)
         l.longest_run = run > l.longest_run ? run : l.longest_run;
         l.letters = letters > l.letters ? letters : l.letters;
         l.all_hex = l.all_hex && hex(c);
+        l.hex_and_dashes = l.hex_and_dashes && (hex(c) || c == '-');
         l.joined =
             l.joined || c == '/' || (digit(c) && (b == '_' || b == '-')) || (c == '_' && digit(b));
     }
@@ -144,6 +145,8 @@ uint32_t logs_word_keep(const char *w, uint32_t n)
         return 0;
     if (is_numbered(w, n))
         return n;
+    if (l.hex_and_dashes && n >= 8) /* "fe1a2b3c-409b-b8cc": an id */
+        return 0;
     if (memchr(w, ':', n))
         return 0;
     uint32_t prefix = fixed_prefix(w, n);

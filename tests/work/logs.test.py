@@ -91,6 +91,17 @@ kinds = "".join(f"{''.join(rng.choice('abcdefghij') for _ in range(8))}{'.,;:'[i
 p = moat(path("kinds.log", kinds), "--json")
 ok(p.returncode == 0 and sum(e["lines"] for e in json.loads(p.stdout)["events"]) == 400000, "more kinds of lines than are kept", p.stderr)
 
+# --- headers and secrets ---
+raw = "".join(f"2024-01-02 03:04:{i:02d},123 INFO [main] web.Pool: took {i} ms\n" for i in range(50)) + "  at java.lang.Thread.run\n"
+got = rows(raw)
+ok(got[3]["EventTemplate"] == "took <*> ms" and got[3]["Time"] == "2024-01-02 03:04:03" and got[3]["Component"] == "web.Pool", "a header is found", got[3])
+got = rows("x;7;one\n" * 9, "--format", "<Component>;<Pid>;<Content>")
+ok(got[0]["Content"] == "one" and got[0]["Pid"] == "7", "a header is described", got[0])
+ok(moat(path("in.log", "x\n"), "--format", "<Date>").returncode == 2, "a description without its message is refused")
+secret = "login user=bob password=hunter2\n"
+ok(rows(secret)[0]["Content"] == "login user=bob password=***" and "hunter2" not in templates(secret)[0], "secrets are masked", rows(secret))
+ok("hunter2" in rows(secret, "--no-mask")[0]["Content"], "--no-mask")
+
 # --- scores ---
 scorer = os.path.join(SHARED, "bench", "logscore.py")
 systems = "Android Apache BGL HDFS Hadoop Mac OpenSSH Proxifier Spark Windows".split()
