@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "cli/lab_opts.h"
 #include "cli/logs.h"
+#include "cli/logs_input.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "cli/term.h"
@@ -58,38 +59,6 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
         return fail(e, ERR_USAGE,
                     "--content-column is of CSV files; --format and --no-format are not");
     return true;
-}
-
-/* --- reading -------------------------------------------------------------------------------------
- */
-
-/* The bytes of the log: mapped, or read where they cannot be. */
-struct input {
-    struct os_map map;
-    struct buf read;
-    struct str text;
-};
-
-static bool open_input(struct input *in, const char *path, struct err *e)
-{
-    *in = (struct input){.map.fd = -1};
-    buf_init(&in->read, LIMIT_LOGS_PIPE);
-    if (strcmp(path, "-") == 0) {
-        if (!buf_read_file(&in->read, path, e))
-            return false;
-        in->text = buf_view(&in->read);
-        return true;
-    }
-    if (!os_map_open(&in->map, path, e))
-        return false;
-    in->text = (struct str){(const char *)in->map.p, in->map.n};
-    return true;
-}
-
-static void close_input(struct input *in)
-{
-    os_map_close(&in->map);
-    buf_clear(&in->read);
 }
 
 /* --- writing -------------------------------------------------------------------------------------
@@ -221,13 +190,13 @@ static bool prepare(const struct options *o, struct logs_mine *m, struct logs_fo
 
 static bool run(const struct options *o, struct err *e)
 {
-    struct input in;
+    struct logs_input in;
     struct buf field;
     struct logs_mine m = {0};
     struct logs_format format;
     buf_init(&field, LIMIT_LOGS_FIELD);
     struct workers *w = workers_new(o->threads, e);
-    bool ok = w && open_input(&in, o->file, e);
+    bool ok = w && logs_input_open(&in, o->file, e);
     if (ok) {
         m.workers = w;
         m.mapped = in.map.p;
@@ -244,7 +213,7 @@ static bool run(const struct options *o, struct err *e)
         else if (ok && !o->csv && !o->templates)
             ok = show(&m, o->top, e);
         logs_mine_clear(&m);
-        close_input(&in);
+        logs_input_close(&in);
     }
     workers_free(w);
     buf_clear(&field);

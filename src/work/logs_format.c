@@ -211,7 +211,8 @@ void logs_format_learn(struct str text, struct logs_format *f)
             continue;
         timed = timed || f->kind[i] == LOGS_FIELD_TIME || f->kind[i] == LOGS_FIELD_LEVEL;
         f->n = timed ? i + 1 : f->n;
-        if (f->kind[i] == LOGS_FIELD_COMPONENT)
+        if (f->kind[i] == LOGS_FIELD_COMPONENT &&
+            !(i + 1 < LOGS_FIELDS && most(&s, s.of[i + 1][LOGS_FIELD_LEVEL], 80)))
             break; /* the message follows */
     }
 }

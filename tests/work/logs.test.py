@@ -102,6 +102,53 @@ secret = "login user=bob password=hunter2\n"
 ok(rows(secret)[0]["Content"] == "login user=bob password=***" and "hunter2" not in templates(secret)[0], "secrets are masked", rows(secret))
 ok("hunter2" in rows(secret, "--no-mask")[0]["Content"], "--no-mask")
 
+# --- finding ---
+import logs_incident  # noqa: E402
+
+
+def find(*args):
+    return subprocess.run([MOAT, "logs", "find", *args], capture_output=True, timeout=120)
+
+
+for variant in (0, 5, 9, 17):
+    paths, (name, line), text = logs_incident.write(WORK.name, variant, 20000)
+    p = find(*paths, "--json")
+    found = json.loads(p.stdout)["suspects"][:3] if p.returncode == 0 else []
+    ok(any(os.path.basename(s["file"]) == name and s["line"] == line for s in found), f"the cause is among the first three: {text}", p.stderr or found)
+table = find(*paths).stdout.decode()
+ok("The trouble begins at" in table and f"{name}:{line}" in table, "the table names the line", table)
+ok(find(*paths, "--check").returncode == 1, "--check: 1 where trouble begins")
+quiet = "".join(f"2024-01-02 03:{i // 60 % 60:02d}:{i % 60:02d} INFO job {i} done\n" for i in range(1200))
+ok(find(path("quiet.log", quiet), "--check").returncode == 0, "--check: 0 in a quiet log")
+page = os.path.join(WORK.name, "report.html")
+ok(find(path("evil.log", quiet + "2024-01-02 03:30:00 ERROR </script><script>alert(1)</script> password=hunter2\n"), "--html", page).returncode == 0, "--html")
+html = open(page).read()
+ok("<script>alert" not in html and "hunter2" not in html and "alert(1)" in html and "https:" not in html, "text of a log is no part of the page", html[-300:])
+
+
+def sessions(count, broken=()):
+    out = []
+    for i in range(count):
+        steps = ["opened", "read", "read", "written", "closed"]
+        if i in broken:
+            steps = [["opened", "read", "read", "written"], ["opened", "read", "read", "closed", "written"]][i % 2]
+        out += [f"2024-01-02 03:04:05 INFO request req_{1000 + i} {s} in {i % 7} ms\n" for s in steps]
+    return "".join(out)
+
+
+base = os.path.join(WORK.name, "base.json")
+p = find(path("good.log", sessions(500)), "--save-baseline", base)
+ok(p.returncode == 0 and json.load(open(base))["sessions"] == 500, "a baseline is saved", p.stderr)
+p = find(path("new.log", sessions(400, (20, 33))), "--baseline", base, "--json")
+got = json.loads(p.stdout)["sessions"][0]
+ok(got["kind"] == "req" and [b["id"] for b in got["broken"]] == ["req_1020", "req_1033"], "broken sessions are found by their id", got)
+ok(find(path("bad.json", "{}"), "--save-baseline", base, "--baseline", base).returncode == 2, "--baseline and --save-baseline")
+ok(find(path("new.log", quiet), "--baseline", path("bad.json", '{"format":1}')).returncode == 4, "a broken baseline is refused")
+for name, data in [("random bytes", noise), ("nothing", b""), ("NULs", b"\0" * 5000), ("clock jumps", "".join(
+        f"20{24 + (i % 50 == 7) * 70}-01-02 03:04:{i % 60:02d} INFO x {i}\n" for i in range(500)).encode())]:
+    p = find(path("hostile", data), "--json", "--html", page)
+    ok(p.returncode == 0 and "suspects" in json.loads(p.stdout), f"finding in {name}", p.stderr)
+
 # --- scores ---
 scorer = os.path.join(SHARED, "bench", "logscore.py")
 systems = "Android Apache BGL HDFS Hadoop Mac OpenSSH Proxifier Spark Windows".split()
