@@ -39,6 +39,8 @@ extern const struct command cmd_list;
 
 extern const struct command cmd_logits;
 
+extern const struct command cmd_logs;
+
 extern const struct command cmd_mirror;
 
 extern const struct command cmd_pack;

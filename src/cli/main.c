@@ -52,6 +52,8 @@ static const struct row {
 
     {NULL, &cmd_mirror},
 
+    {NULL, &cmd_logs},
+
     {NULL, &cmd_pack},
 
     {N_("Measuring and testing"), NULL},
