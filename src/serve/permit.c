@@ -40,7 +40,6 @@ static const struct {
     {"/reranking", KEY_EMBEDDINGS},
     {"/metrics", KEY_METRICS},
     {"/slots", KEY_METRICS},
-    {"/stats", KEY_METRICS},
 };
 
 static unsigned needs_of(const struct route *r)
