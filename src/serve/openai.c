@@ -86,12 +86,10 @@ void openai_model(struct exchange *x)
 {
     struct problem p = {0};
     json_t *name = json_pack("{ss%}", "model", x->rest.p, x->rest.n);
-    struct engine_slot *slot = engines_find(&x->server->engines, name, &p);
+    const struct engine_slot *slot = engines_named(&x->server->engines, name, &p);
     json_decref(name);
-    if (slot && !permit_use(x->conn, slot->model, &p))
-        slot = NULL;
-    if (slot || p.err.code == ERR_BUSY)
-        reply_json(x, 200, slot ? model_object(slot) : NULL);
+    if (slot && permit_use(x->conn, slot->model, &p))
+        reply_json(x, 200, model_object(slot));
     else
         reply_problem(x, &p);
 }
