@@ -91,6 +91,7 @@ struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct a
     x->gone = gone;
     x->flow = flow;
     x->model = slot->model->id;
+    memcpy(a->key, x->conn->key_id, sizeof a->key);
     a->series = x->series = stats_find(&x->server->stats, x->model, x->conn->key_id);
     return a;
 }

@@ -218,6 +218,7 @@ void engines_close(struct engines *es)
         line_close(&es->v[i]);
         json_decref(es->v[i].info);
         json_decref(es->v[i].stats);
+        share_clear(&es->v[i].share);
         es->v[i].info = es->v[i].stats = NULL;
     }
 }

@@ -19,6 +19,7 @@
 #include "serve/config.h"
 #include "serve/problem.h"
 #include "serve/served.h"
+#include "serve/share.h"
 
 #define ENGINES_KEEP_S 300    /* that one stays without work, where nobody says otherwise */
 #define ENGINES_END_MS 10000u /* in which an engine without jobs ends when it is told to */
@@ -42,6 +43,7 @@ struct engine_slot {
     enum engine_state state;
     struct line *line;  /* NULL: none now */
     uint32_t n_jobs;    /* under way */
+    struct share share; /* whose they are */
     uint64_t loaded_ns; /* since when it is ready */
     json_t *info;       /* what it says of its model, once it is ready; kept; owned */
     json_t *stats;      /* its newest numbers, or NULL; owned */

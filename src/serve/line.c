@@ -48,6 +48,8 @@ static bool take_place(struct line *l, struct ask_answer *w, struct err *e)
             return false;
         l->n_places++;
     }
+    if (!share_take(&l->slot->share, w->ask->key, e))
+        return false;
     l->place[at] = w;
     l->first_free = at + 1;
     w->job = ++l->count << PLACE_BITS | at;
@@ -65,6 +67,7 @@ static void leave_place(struct line *l, struct ask_answer *w)
         l->first_free = at;
     w->job = 0;
     w->line = NULL;
+    share_give(&l->slot->share, w->ask->key);
     if (--l->slot->n_jobs == 0)
         engines_idle(l->slot);
 }
@@ -110,10 +113,20 @@ static bool send_bytes(struct line *l, struct buf *out, struct err *e)
 static bool too_many(const struct engine_slot *slot, const struct ask_answer *w, struct problem *p)
 {
     const struct config *c = &slot->server->config;
-    if (w->index > 0 || slot->n_jobs < c->parallel + c->queue)
+    uint32_t places = c->parallel + c->queue;
+    const char *key = slot->server->keys.n > 1 ? w->ask->key : "";
+    bool full = slot->n_jobs >= places;
+    if (w->index > 0 || (!full && (!*key || share_allows(&slot->share, key, slot->n_jobs, places))))
         return false;
     p->retry_s = 1 + slot->n_jobs / c->parallel;
     p->code = "overloaded";
+    if (!full) {
+        fail(&p->err, ERR_BUSY,
+             "%u requests of this key are under way, and the places that are left are for others; "
+             "try again in %u s",
+             share_of(&slot->share, key), p->retry_s);
+        return true;
+    }
     fail(&p->err, ERR_BUSY, "%u requests are under way and no more may wait; try again in %u s",
          slot->n_jobs, p->retry_s);
     return true;
