@@ -173,6 +173,8 @@ static json_t *info_of(const struct engine_slot *s)
 {
     const char *family = word_of(s, "architecture");
     char context[64], width[64];
+    if (!s->info)
+        return json_object();
     snprintf(context, sizeof context, "%.32s.context_length", family);
     snprintf(width, sizeof width, "%.32s.embedding_length", family);
     return json_pack("{ss sI sI sI}", "general.architecture", family, "general.parameter_count",
@@ -234,7 +236,11 @@ void ollama_show(struct exchange *x)
     struct problem p = {0};
     char modified[32];
     struct engine_slot *s =
-        field_needed(x->body, "model", &p) ? engines_find(&x->server->engines, x->body, &p) : NULL;
+        field_needed(x->body, "model", &p) ? engines_named(&x->server->engines, x->body, &p) : NULL;
+    /* What one has said of itself stays true; one that was never loaded has said nothing, and is
+     * not loaded for a list of models that asks for each. */
+    if (s && !s->info && s->state != ENGINE_OFF)
+        s = engines_find(&x->server->engines, x->body, &p);
     if (!s) {
         reply_problem(x, &p);
         return;

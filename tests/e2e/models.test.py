@@ -59,6 +59,8 @@ def on_demand():
         ok(states(s) == {"a": "unloaded", "b": "unloaded"} and loaded(s) == [], "of several models none is loaded at the start", states(s))
         ids = [m["id"] for m in s.get("/v1/models").json()["data"]]
         ok(ids == ["a", "b"], "all are listed", ids)
+        r = s.post("/api/show", {"model": "a"})
+        ok(r.status == 200 and r.json()["model_info"] == {} and states(s)["a"] == "unloaded", "to ask about one loads nothing", r.body)
         rs = together(6, lambda i: chat(s, "ab"[i % 2]))
         ok([r.status for r in rs] == [200] * 6, "requests wait for their models", [r.body for r in rs])
         ok(details(s, "load") == ["a", "b"] or details(s, "load") == ["b", "a"], "each is loaded once", details(s, "load"))
@@ -78,6 +80,7 @@ def on_demand():
         expires = next(m["expires_at"] for m in s.get("/api/ps").json()["models"] if m["name"] == "a")
         ok(expires.startswith("2262"), "a negative time is for ever", expires)
         ok(s.post("/api/generate", {"model": "a", "keep_alive": "soon"}).status == 400, "what is no time is refused")
+        ok(s.post("/api/show", {"model": "a"}).json()["model_info"]["general.architecture"] == "llama", "what was loaded once is known")
         ok(chat(s, "nobody").status == 404 and chat(s, None).status == 400, "no other model is loaded, nor one without a name")
         ok(s.post("/api/embed", {"model": "b", "input": "x", "keep_alive": []}).status == 400, "nor is it for vectors")
 
