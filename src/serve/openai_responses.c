@@ -97,6 +97,33 @@ static json_t *or_new(const json_t *v, json_t *otherwise)
     return json_incref((json_t *)(uintptr_t)v);
 }
 
+/* What is only repeated must be of its type all the same. */
+static bool check_echo(const json_t *body, struct problem *p)
+{
+    static const char *const texts[] = {"user", "safety_identifier", "prompt_cache_key"};
+    struct str text = {0};
+    uint32_t calls = 0;
+    bool parallel = true;
+    const json_t *metadata = NULL;
+    const char *key;
+    json_t *v;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!field_text(body, texts[i], &text, p))
+            return false;
+    if (!field_u32(body, "max_tool_calls", 0, INT32_MAX, &calls, p) ||
+        !field_bool(body, "parallel_tool_calls", &parallel, p) ||
+        !field_object(body, "metadata", &metadata, p))
+        return false;
+    json_object_foreach((json_t *)(uintptr_t)metadata, key, v)
+    {
+        if (json_is_string(v))
+            continue;
+        fail(&p->err, ERR_USAGE, "metadata: its values must be strings");
+        return problem_of(p, "metadata");
+    }
+    return true;
+}
+
 /* What an answer repeats of its request, under the same names. */
 static bool read_echo(const json_t *body, struct ask *a, struct response *r, struct problem *p)
 {
@@ -104,25 +131,25 @@ static bool read_echo(const json_t *body, struct ask *a, struct response *r, str
         "instructions",      "temperature",          "top_p",
         "max_output_tokens", "previous_response_id", "safety_identifier",
         "prompt_cache_key",  "max_tool_calls"};
-    const json_t *metadata = NULL,
-                 *effort = json_object_get(field_any(body, "reasoning"), "effort");
+    const json_t *effort = json_object_get(field_any(body, "reasoning"), "effort");
+    const json_t *format = field_any(field_any(body, "text"), "format");
+    if (!check_echo(body, p) || !field_bool(body, "store", &r->keep, p))
+        return false;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         json_object_set_new(r->echo, same[i], or_null(field_any(body, same[i])));
     if (field_any(body, "user"))
         json_object_set(r->echo, "user", json_object_get(body, "user"));
-    if (!field_object(body, "metadata", &metadata, p) || !field_bool(body, "store", &r->keep, p))
-        return false;
     r->keep = r->keep && a->x->server->config.keep_responses > 0;
     json_object_update_new(
         r->echo,
-        json_pack("{ss so so so so s{so sn} sb ss ss sb si}", "model", a->x->model, "metadata",
-                  or_new(metadata, json_object()), "tool_choice",
+        json_pack("{ss so so so s{so} s{so sn} sb ss ss sb si}", "model", a->x->model, "metadata",
+                  or_new(field_any(body, "metadata"), json_object()), "tool_choice",
                   or_new(field_any(body, "tool_choice"), json_string("auto")),
                   "parallel_tool_calls",
-                  or_new(field_any(body, "parallel_tool_calls"), json_true()), "text",
-                  or_new(field_any(body, "text"), json_pack("{s{ss}}", "format", "type", "text")),
-                  "reasoning", "effort", or_null(effort), "summary", "store", r->keep, "truncation",
-                  "disabled", "service_tier", "default", "background", false, "top_logprobs",
+                  or_new(field_any(body, "parallel_tool_calls"), json_true()), "text", "format",
+                  or_new(format, json_pack("{ss}", "type", "text")), "reasoning", "effort",
+                  or_null(effort), "summary", "store", r->keep, "truncation", "disabled",
+                  "service_tier", "default", "background", false, "top_logprobs",
                   a->top_logprobs < 0 ? 0 : a->top_logprobs));
     return true;
 }

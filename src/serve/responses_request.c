@@ -358,7 +358,8 @@ static bool read_format(const json_t *body, json_t *job, struct problem *p)
         return true;
     if (is_type(format, "json_object"))
         return request_any_json(job);
-    if (is_type(format, "json_schema") && json_is_object(member(format, "schema")))
+    if (is_type(format, "json_schema") && json_is_object(member(format, "schema")) &&
+        json_is_string(member(format, "name")))
         return request_schema(job, member(format, "schema"));
     return refuse(p, "text",
                   N_("its format must be {\"type\": \"text\"}, {\"type\": \"json_object\"} or "

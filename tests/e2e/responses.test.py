@@ -165,6 +165,8 @@ def shapes(s):
             ("a format that is none", "text", "format", {"text": {"format": {"type": "xml"}}}),
             ("an effort that is none", "effort", "must be", {"reasoning": {"effort": "enormous"}}),
             ("background", "background", "is not here", {"background": True}), ("a conversation", "conversation", "is not here", {"conversation": "c"}),
+            ("metadata that is none", "metadata", "strings", {"metadata": {"a": 1}}), ("a user that is none", "user", "string", {"user": 7}),
+            ("a schema without a name", "text", "name", {"text": {"format": {"type": "json_schema", "schema": {}}}}),
             ("a value out of range", "temperature", "temperature", {"temperature": -1}), ("a stream that is none", "stream", "true or false", {"stream": 1}),
             ("too long an input, with both counts", "input", "8192", {"input": "long " * 20000})):
         r = s.post(PATH, dict(body, **more))
