@@ -7,6 +7,8 @@
 
 extern const struct command logs_find;
 
+extern const struct command logs_follow;
+
 extern const struct command logs_parse;
 
 #endif
