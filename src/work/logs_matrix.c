@@ -25,6 +25,7 @@ enum place {
     PLACE_VALUE,  /* behind "=" or ":" */
     PLACE_QUOTED, /* behind a quote, bracket, ": " or "= " */
     PLACE_LABEL,  /* before ":" */
+    PLACE_NEXT,   /* behind a word and a blank, else plain */
 };
 
 /* --- values --------------------------------------------------------------------------------------
@@ -35,8 +36,18 @@ static bool letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+static bool announces_name(struct str t)
+{
+    static const char *const all[] = {"user", "username", "account", "host", "hostname"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (str_is(t, all[i]))
+            return true;
+    return false;
+}
+
 static void describe(struct logs_value *v)
 {
+    v->names = announces_name(v->text);
     struct str t = v->text;
     size_t letters = 0;
     for (size_t i = 0; i < t.n; i++) {
@@ -201,7 +212,9 @@ static enum place place_at(struct str k, size_t i)
         return PLACE_VALUE;
     if ((b == ' ' && (bb == '=' || bb == ':')) || (b && memchr("\"'[{(<@#", b, 8)))
         return PLACE_QUOTED;
-    return next == ':' ? PLACE_LABEL : PLACE_PLAIN;
+    if (next == ':')
+        return PLACE_LABEL;
+    return b == ' ' && bb == SHAPE_SLOT ? PLACE_NEXT : PLACE_PLAIN;
 }
 
 static void find_places(struct settle *s)
@@ -293,7 +306,9 @@ static uint32_t varies(const struct settle *s, uint32_t col, size_t from, size_t
         ids += v->id || kin >= STEM_WORDS;
         learnt += v->learnt;
     }
-    bool many = s->place[col] == PLACE_VALUE || learnt == n ||
+    bool named =
+        s->place[col] == PLACE_NEXT && value_of(s, row_at(s->m, s->item[from].row)[col - 1])->names;
+    bool many = named || s->place[col] == PLACE_VALUE || learnt == n ||
                 (2 * ids >= n && s->place[col] != PLACE_LABEL);
     return many ? n : 0;
 }

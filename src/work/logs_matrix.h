@@ -18,6 +18,7 @@ struct logs_value {
     uint32_t stem;   /* hash of the letters of "eth0", else 0 */
     bool id;         /* looks like an identifier: holds a variable, or . / \ @ */
     bool word;       /* has two letters in a row */
+    bool names;      /* "user", "host": what follows is a name */
     bool varied;     /* was found to vary, now and ... */
     bool learnt;     /* ... in an earlier round */
 };
