@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "work/logs_scan.h"
 #include "work/logs_word.h"
@@ -318,6 +319,7 @@ static size_t sort_without(struct settle *s, uint32_t col)
 {
     size_t n = 0;
     bool same = true;
+    s->values->work += s->n_live;
     for (size_t i = 0; i < s->n_live; i++) {
         uint32_t row = s->live[i], v = row_at(s->m, row)[col];
         same = same && v == row_at(s->m, s->live[0])[col];
@@ -350,7 +352,8 @@ static uint32_t column(struct settle *s, uint32_t col, bool apply)
 
 static void settle_columns(struct settle *s)
 {
-    for (uint32_t round = 0; round < 4 * s->m->n_col + 16; round++) {
+    for (uint32_t round = 0; round < 4 * s->m->n_col + 16 && s->values->work < LIMIT_LOGS_WORK;
+         round++) {
         uint32_t best = 0, at = 0;
         for (uint32_t c = 0; c < s->m->n_col && s->n_live > 1; c++) {
             uint32_t values = column(s, c, false);
