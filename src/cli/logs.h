@@ -5,6 +5,8 @@
 
 #include "cli/opts.h"
 
+extern const struct command logs_ask;
+
 extern const struct command logs_find;
 
 extern const struct command logs_follow;

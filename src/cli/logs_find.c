@@ -18,7 +18,7 @@ struct options {
     const char *file[FILES], *format, *baseline, *save, *html, *model, *question;
     uint64_t memory;
     uint32_t n_file, threads, top;
-    bool json, no_mask, check, helped;
+    bool json, no_mask, check, ask, helped;
 };
 
 static bool parse(struct options *o, int argc, char **argv, struct err *e)
@@ -139,7 +139,7 @@ static bool show(const struct options *o, struct work *w, struct err *e)
         ok = json_dumpf(j, stdout, JSON_COMPACT) == 0;
         putchar('\n');
     } else if (ok && !o->html && !o->save) {
-        ok = logs_show_table(&s, e);
+        ok = o->ask || logs_show_table(&s, e);
         if (ok && o->model)
             print_explanation(json_object_get(j, "explanation"));
     }
@@ -175,19 +175,56 @@ static bool run(const struct options *o, struct work *w, struct err *e)
     return ok;
 }
 
+/* FILE... QUESTION --model MODEL: the same, for the model's answer alone. */
+static bool parse_ask(struct options *o, int argc, char **argv, struct err *e)
+{
+    const struct opt table[] = {
+        {"model", 0, OPT_TEXT, &o->model, "MODEL", N_("the model that answers"), 0, 0, NULL},
+        {"baseline", 0, OPT_TEXT, &o->baseline, "FILE",
+         N_("what usually happens: events and sessions that are not in it are new"), 0, 0, NULL},
+        {"memory", 0, OPT_SIZE, &o->memory, "SIZE",
+         N_("most memory for the model to take, like 12G"), 0, 0, NULL},
+        {"json", 0, OPT_FLAG, &o->json, NULL, N_("print one JSON object"), 0, 0, NULL},
+        THREADS_OPTION(&o->threads),
+        {0},
+    };
+    struct args args = {.v = o->file};
+    *o = (struct options){.top = 10, .threads = os_cpu_count(), .ask = true};
+    if (!opts_parse(&logs_ask, (const struct opt *const[]){table, NULL}, argc, argv, &args, 2,
+                    FILES, &o->helped, e))
+        return false;
+    o->n_file = args.n ? args.n - 1 : 0;
+    o->question = o->helped ? NULL : o->file[o->n_file];
+    return o->helped || o->model ||
+           fail(e, ERR_USAGE, "moat logs ask needs --model MODEL; moat list shows those there are");
+}
+
+static int run_with(const struct options *o)
+{
+    struct err e = {0};
+    struct work *w = mem_new(1, sizeof *w, &e);
+    bool ok = w && run(o, w, &e);
+    int status = ok && o->check && w->troubled;
+    mem_free(w);
+    return ok ? status : opts_report(&e);
+}
+
 static int main_find(int argc, char **argv)
 {
     struct options o;
     struct err e = {0};
     if (!parse(&o, argc, argv, &e))
         return opts_report(&e);
-    if (o.helped)
-        return 0;
-    struct work *w = mem_new(1, sizeof *w, &e);
-    bool ok = w && run(&o, w, &e);
-    int status = ok && o.check && w->troubled;
-    mem_free(w);
-    return ok ? status : opts_report(&e);
+    return o.helped ? 0 : run_with(&o);
+}
+
+static int main_ask(int argc, char **argv)
+{
+    struct options o;
+    struct err e = {0};
+    if (!parse_ask(&o, argc, argv, &e))
+        return opts_report(&e);
+    return o.helped ? 0 : run_with(&o);
 }
 
 const struct command logs_find = {
@@ -206,4 +243,13 @@ const struct command logs_find = {
                  "--save-baseline B.json keeps "
                  "what is normal; moat logs find NEW.log --baseline B.json compares with it."),
     .run = main_find,
+};
+
+const struct command logs_ask = {
+    .name = "logs ask",
+    .args = "FILE... QUESTION",
+    .summary = N_("ask a local model about the lines that matter"),
+    .detail = N_("The model sees the suspects of moat logs find and the lines around them, nothing "
+                 "else. Every statement cites lines; what they do not bear out is left out."),
+    .run = main_ask,
 };

@@ -24,6 +24,8 @@ with tempfile.TemporaryDirectory() as folder:
     ok(p.returncode == 2 and b"--explain" in p.stderr, "--question needs a model", p.stderr)
     p = find(*paths, "--explain", os.path.join(folder, "none.gguf"))
     ok(p.returncode == 3, "a model that is not there", p.stderr)
+    p = subprocess.run([MOAT, "logs", "ask", paths[0], "why?"], capture_output=True)
+    ok(p.returncode == 2 and b"--model" in p.stderr, "asking needs a model", p.stderr)
     if not os.path.exists(model):
         skip("what a model says cites its lines", "scripts/fetch-model --tests brings the model")
     else:
