@@ -187,7 +187,7 @@ static void find_start(struct run *r, struct course *c)
     double rate = c->start_bucket ? before / c->start_bucket : 0;
     c->mass = all - rate * (LOGS_BUCKETS - c->start_bucket);
     c->start_ms = r->f->from_ms + (int64_t)(c->start_bucket * width_ms(r->f));
-    if (!before) {
+    if (before <= 0) {
         c->start_ms = c->first_ms;
         c->start_line = c->first_line;
     }
