@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/logs.h"
 
-static const struct command *const verbs[] = {&logs_parse, &logs_find};
+static const struct command *const verbs[] = {&logs_parse, &logs_find, &logs_follow, &logs_ask};
 enum { N_VERBS = sizeof verbs / sizeof *verbs };
 
 /* "logs parse" -> "parse" */
@@ -26,7 +26,8 @@ static int unknown(const char *word)
     if (best)
         fail(&e, ERR_USAGE, "moat logs does not know \"%s\"; did you mean %s?", word, best);
     else
-        fail(&e, ERR_USAGE, "moat logs does not know \"%s\"; it has parse and find", word);
+        fail(&e, ERR_USAGE, "moat logs does not know \"%s\"; it has parse, find, follow and ask",
+             word);
     return opts_report(&e);
 }
 
@@ -49,9 +50,10 @@ static int main_logs(int argc, char **argv)
 
 const struct command cmd_logs = {
     .name = "logs",
-    .args = "parse|find ...",
+    .args = "parse|find|follow|ask ...",
     .summary = N_("find the events in a log, and the lines that matter"),
     .detail = N_("moat logs parse FILE sorts the lines of a log by the event that wrote them; moat "
-                 "logs find FILE... finds those that matter. moat logs VERB --help says more."),
+                 "logs find FILE... finds those that matter; moat logs follow FILE shows what is "
+                 "new while it grows. moat logs VERB --help says more."),
     .run = main_logs,
 };

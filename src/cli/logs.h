@@ -5,7 +5,11 @@
 
 #include "cli/opts.h"
 
+extern const struct command logs_ask;
+
 extern const struct command logs_find;
+
+extern const struct command logs_follow;
 
 extern const struct command logs_parse;
 

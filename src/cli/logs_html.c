@@ -77,6 +77,9 @@ static const char tail[] =
     "const p=el('pre');for(const a of s.around)p.append(el('span',a.line+'  "
     "'+a.text,a.line===s.line?'hit':''));d.append(p);"
     "$('list').append(d);return[d,s]});if(items[0])items[0][0].open=true;"
+    "if(D.explanation){const h=el('p',W.model+' '+D.explanation.model),u=el('ul');for(const x of "
+    "D.explanation.statements)"
+    "u.append(el('li',x.text+' ['+x.lines.join(', ')+']'));$('files').append(h,u)}"
     "function filter(){const q=$('q').value.toLowerCase();for(const[d,s]of items)"
     "d.hidden=!boxes[s.file].checked||!(s.message+' '+s.template+' "
     "'+s.event).toLowerCase().includes(q)}"
@@ -97,9 +100,10 @@ static json_t *words(void)
                   "appeared", _("never before"), "burst", _("far more often than before"),
                   "stopped", _("came all the time, and no longer does"), "rare", _("rare"), "bad",
                   _("bad by its level or words"));
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "onset", _("the trouble begins at"), "lines",
-                     _("lines"), "events", _("kinds of lines"), "search", _("filter by text"),
-                     "sessions", _("sessions"), "broken", _("broken"), "why", why);
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:s}", "onset", _("the trouble begins at"),
+                     "lines", _("lines"), "events", _("kinds of lines"), "search",
+                     _("filter by text"), "sessions", _("sessions"), "broken", _("broken"), "why",
+                     why, "model", _("Said by the model"));
 }
 
 /* JSON may stand in a script element when it has no "<". */

@@ -5,6 +5,20 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "work/logs_unpack.h"
+
+static bool unpack(struct logs_input *in, const char *path, struct err *e)
+{
+    struct buf out;
+    buf_init(&out, LIMIT_LOGS_PIPE);
+    bool ok = logs_unpack(in->text, path, &out, e);
+    logs_input_close(in);
+    in->read = out;
+    in->text = buf_view(&in->read);
+    if (!ok)
+        logs_input_close(in);
+    return ok;
+}
 
 bool logs_input_open(struct logs_input *in, const char *path, struct err *e)
 {
@@ -16,12 +30,12 @@ bool logs_input_open(struct logs_input *in, const char *path, struct err *e)
             return false;
         }
         in->text = buf_view(&in->read);
-        return true;
+    } else {
+        if (!os_map_open(&in->map, path, e))
+            return false;
+        in->text = (struct str){(const char *)in->map.p, in->map.n};
     }
-    if (!os_map_open(&in->map, path, e))
-        return false;
-    in->text = (struct str){(const char *)in->map.p, in->map.n};
-    return true;
+    return !logs_is_packed(in->text) || unpack(in, path, e);
 }
 
 void logs_input_close(struct logs_input *in)

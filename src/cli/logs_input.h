@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cli/logs_input: the bytes of a log file: mapped, or read where they cannot be. */
+/* cli/logs_input: the bytes of a log file: mapped, or read where they cannot be, and
+ * unpacked (work/logs_unpack). */
 #ifndef MOAT_CLI_LOGS_INPUT_H
 #define MOAT_CLI_LOGS_INPUT_H
 

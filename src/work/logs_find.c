@@ -187,7 +187,7 @@ static void find_start(struct run *r, struct course *c)
     double rate = c->start_bucket ? before / c->start_bucket : 0;
     c->mass = all - rate * (LOGS_BUCKETS - c->start_bucket);
     c->start_ms = r->f->from_ms + (int64_t)(c->start_bucket * width_ms(r->f));
-    if (!before) {
+    if (before <= 0) {
         c->start_ms = c->first_ms;
         c->start_line = c->first_line;
     }
@@ -229,28 +229,38 @@ static double weight(const struct course *c)
     return log2(1 + c->mass) * (c->severity - 2);
 }
 
-/* The earliest symptom with half the weight of all within a tenth of the span behind it. */
-static const struct course *find_onset(struct run *r)
+static int by_start(const void *pa, const void *pb)
 {
-    double tenth = width_ms(r->f) * LOGS_BUCKETS / 10, total = 0;
-    const struct course *best = NULL;
-    for (size_t i = 0; i < r->n; i++)
-        total += is_symptom(&r->course[i]) ? weight(&r->course[i]) : 0;
-    for (size_t i = 0; i < r->n; i++) {
-        const struct course *a = &r->course[i];
-        double near = 0;
-        if (!is_symptom(a) || (best && a->start_ms >= best->start_ms))
-            continue;
-        for (size_t k = 0; k < r->n; k++) {
-            const struct course *b = &r->course[k];
-            if (is_symptom(b) && b->start_ms >= a->start_ms &&
-                (double)(b->start_ms - a->start_ms) <= tenth)
-                near += weight(b);
+    const struct course *a = *(const struct course *const *)pa,
+                        *b = *(const struct course *const *)pb;
+    if (a->start_ms != b->start_ms)
+        return a->start_ms < b->start_ms ? -1 : 1;
+    return a < b ? -1 : a > b;
+}
+
+/* The earliest symptom with half the weight of all within a tenth of the span behind it. */
+static bool find_onset(struct run *r, const struct course **onset, struct err *e)
+{
+    double tenth = width_ms(r->f) * LOGS_BUCKETS / 10, total = 0, near = 0;
+    size_t n = 0, to = 0;
+    const struct course **all = mem_new(r->n + 1, sizeof(struct course *), e);
+    *onset = NULL;
+    for (size_t i = 0; all && i < r->n; i++)
+        if (is_symptom(&r->course[i])) {
+            all[n++] = &r->course[i];
+            total += weight(&r->course[i]);
         }
-        if (2 * near >= total)
-            best = a;
+    if (n)
+        qsort(all, n, sizeof(struct course *), by_start);
+    for (size_t i = 0; i < n && !*onset; i++) {
+        while (to < n && (double)(all[to]->start_ms - all[i]->start_ms) <= tenth)
+            near += weight(all[to++]);
+        if (2 * near >= total * 0.999999)
+            *onset = all[i];
+        near -= weight(all[i]);
     }
-    return best;
+    mem_free(all);
+    return all;
 }
 
 /* --- suspects ------------------------------------------------------------------------------------
@@ -375,8 +385,6 @@ static bool add_suspect(struct run *r, const struct course *c, const struct cour
     points = stopped && points < 0.8 ? 0.8 : points;
     if (points < 0.05)
         return true;
-    if (c != onset && points > 0.3 && has_elder(r, c))
-        points *= 0.5;
     if (!mem_grow(&f->suspect, f->n_suspect, &f->cap_suspect, sizeof *f->suspect, e))
         return false;
     struct logs_suspect *s = &f->suspect[f->n_suspect++];
@@ -398,6 +406,20 @@ static bool add_suspect(struct run *r, const struct course *c, const struct cour
     return true;
 }
 
+/* Of those kept only: each is compared with all events of its log. */
+static void weigh_elders(struct run *r, const struct course *onset)
+{
+    struct logs_find *f = r->f;
+    for (size_t i = 0; i < f->n_suspect; i++) {
+        struct logs_suspect *s = &f->suspect[i];
+        const struct course *c = &r->course[r->of_source[s->source] + s->event];
+        if (c != onset && has_elder(r, c))
+            s->score *= 0.5;
+    }
+    if (f->n_suspect)
+        qsort(f->suspect, f->n_suspect, sizeof *f->suspect, by_score);
+}
+
 bool logs_find_run(struct logs_find *f, struct err *e)
 {
     struct run r = {.f = f};
@@ -409,7 +431,8 @@ bool logs_find_run(struct logs_find *f, struct err *e)
         for (size_t i = 0; i < r.n; i++)
             find_start(&r, &r.course[i]);
         ok = find_lines(&r, e);
-        const struct course *onset = find_onset(&r);
+        const struct course *onset = NULL;
+        ok = ok && find_onset(&r, &onset, e);
         f->onset_ms = onset ? onset->start_ms : LOGS_NO_TIME;
         for (size_t i = 0; i < r.n && ok; i++)
             ok = add_suspect(&r, &r.course[i], onset, e);
@@ -417,6 +440,7 @@ bool logs_find_run(struct logs_find *f, struct err *e)
             qsort(f->suspect, f->n_suspect, sizeof *f->suspect, by_score);
         if (f->n_suspect > SUSPECTS_KEPT)
             f->n_suspect = SUSPECTS_KEPT;
+        weigh_elders(&r, onset);
     }
     mem_free(r.course);
     mem_free(r.of_source);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "work/logs_scan.h"
 #include "work/logs_word.h"
@@ -25,6 +26,7 @@ enum place {
     PLACE_VALUE,  /* behind "=" or ":" */
     PLACE_QUOTED, /* behind a quote, bracket, ": " or "= " */
     PLACE_LABEL,  /* before ":" */
+    PLACE_NEXT,   /* behind a word and a blank, else plain */
 };
 
 /* --- values --------------------------------------------------------------------------------------
@@ -35,8 +37,18 @@ static bool letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+static bool announces_name(struct str t)
+{
+    static const char *const all[] = {"user", "username", "account", "host", "hostname"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (str_is(t, all[i]))
+            return true;
+    return false;
+}
+
 static void describe(struct logs_value *v)
 {
+    v->names = announces_name(v->text);
     struct str t = v->text;
     size_t letters = 0;
     for (size_t i = 0; i < t.n; i++) {
@@ -201,7 +213,9 @@ static enum place place_at(struct str k, size_t i)
         return PLACE_VALUE;
     if ((b == ' ' && (bb == '=' || bb == ':')) || (b && memchr("\"'[{(<@#", b, 8)))
         return PLACE_QUOTED;
-    return next == ':' ? PLACE_LABEL : PLACE_PLAIN;
+    if (next == ':')
+        return PLACE_LABEL;
+    return b == ' ' && bb == SHAPE_SLOT ? PLACE_NEXT : PLACE_PLAIN;
 }
 
 static void find_places(struct settle *s)
@@ -293,7 +307,9 @@ static uint32_t varies(const struct settle *s, uint32_t col, size_t from, size_t
         ids += v->id || kin >= STEM_WORDS;
         learnt += v->learnt;
     }
-    bool many = s->place[col] == PLACE_VALUE || learnt == n ||
+    bool named =
+        s->place[col] == PLACE_NEXT && value_of(s, row_at(s->m, s->item[from].row)[col - 1])->names;
+    bool many = named || s->place[col] == PLACE_VALUE || learnt == n ||
                 (2 * ids >= n && s->place[col] != PLACE_LABEL);
     return many ? n : 0;
 }
@@ -303,6 +319,7 @@ static size_t sort_without(struct settle *s, uint32_t col)
 {
     size_t n = 0;
     bool same = true;
+    s->values->work += s->n_live;
     for (size_t i = 0; i < s->n_live; i++) {
         uint32_t row = s->live[i], v = row_at(s->m, row)[col];
         same = same && v == row_at(s->m, s->live[0])[col];
@@ -335,7 +352,8 @@ static uint32_t column(struct settle *s, uint32_t col, bool apply)
 
 static void settle_columns(struct settle *s)
 {
-    for (uint32_t round = 0; round < 4 * s->m->n_col + 16; round++) {
+    for (uint32_t round = 0; round < 4 * s->m->n_col + 16 && s->values->work < LIMIT_LOGS_WORK;
+         round++) {
         uint32_t best = 0, at = 0;
         for (uint32_t c = 0; c < s->m->n_col && s->n_live > 1; c++) {
             uint32_t values = column(s, c, false);

@@ -2,7 +2,8 @@
 /* work/logs_matrix: the shapes of one skeleton as rows of value numbers, and what settles them.
  *
  * The values of all matrices are numbered together, so that what is learnt of a word in one (it
- * varied) counts in the others. Work is a sort for each column and round; rounds are bounded. */
+ * varied) counts in the others. Work is a sort for each column and round; all of it
+ * together is bounded by LIMIT_LOGS_WORK, behind which rows stay as they are. */
 #ifndef MOAT_WORK_LOGS_MATRIX_H
 #define MOAT_WORK_LOGS_MATRIX_H
 
@@ -18,6 +19,7 @@ struct logs_value {
     uint32_t stem;   /* hash of the letters of "eth0", else 0 */
     bool id;         /* looks like an identifier: holds a variable, or . / \ @ */
     bool word;       /* has two letters in a row */
+    bool names;      /* "user", "host": what follows is a name */
     bool varied;     /* was found to vary, now and ... */
     bool learnt;     /* ... in an earlier round */
 };
@@ -25,6 +27,7 @@ struct logs_value {
 struct logs_values {
     struct logs_value *v;
     size_t n, cap;
+    uint64_t work; /* rows sorted so far, in all matrices: at most LIMIT_LOGS_WORK */
 };
 
 bool logs_values_add(struct logs_values *t, struct str text, uint32_t *id, struct err *e) MUST_USE;

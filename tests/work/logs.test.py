@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import *  # noqa: E402,F403
@@ -91,6 +92,23 @@ kinds = "".join(f"{''.join(rng.choice('abcdefghij') for _ in range(8))}{'.,;:'[i
 p = moat(path("kinds.log", kinds), "--json")
 ok(p.returncode == 0 and sum(e["lines"] for e in json.loads(p.stdout)["events"]) == 400000, "more kinds of lines than are kept", p.stderr)
 
+# --- unpacking ---
+import gzip  # noqa: E402
+import bz2  # noqa: E402
+import lzma  # noqa: E402
+
+plain = "".join(f"user {i} logged in\n" for i in range(300))
+for name, data in [("gzip", gzip.compress(plain.encode())), ("xz", lzma.compress(plain.encode())), ("bzip2", bz2.compress(plain.encode())), ("UTF-16", plain.encode("utf-16")),
+                   ("UTF-16 in gzip", gzip.compress(b"\xfe\xff" + plain.encode("utf-16-be")))]:
+    ok(templates(data) == ["user <*> logged in"] * 300, f"a log in {name}", templates(data)[:2])
+journal = "".join(json.dumps({"__REALTIME_TIMESTAMP": str(1704164645000000 + i * 1000000), "PRIORITY": "3", "SYSLOG_IDENTIFIER": "sshd", "_PID": str(i), "MESSAGE": m}) + "\n"
+                  for i, m in enumerate(["user 7 in", "user 8 in", list(b"raw 9"), "two\nlines", "last 5", "user 9 in"]))
+got = rows(journal + "not JSON\n")
+ok([r["Content"] for r in got] == ["user 7 in", "user 8 in", "raw 9", "two lines", "last 5", "user 9 in", "not JSON"] and got[1]["Time"] == "2024-01-02 03:04:06" and
+   got[1]["Level"] == "ERROR" and got[1]["Component"] == "sshd" and got[1]["Pid"] == "1", "the journal as JSON", got)
+p = moat(path("in.gz", gzip.compress(plain.encode())[:60]), "--csv", "-")
+ok(p.returncode == 4 and b"cannot be unpacked" in p.stderr, "a truncated gzip is an error", p.stderr)
+
 # --- headers and secrets ---
 raw = "".join(f"2024-01-02 03:04:{i:02d},123 INFO [main] web.Pool: took {i} ms\n" for i in range(50)) + "  at java.lang.Thread.run\n"
 got = rows(raw)
@@ -148,6 +166,29 @@ for name, data in [("random bytes", noise), ("nothing", b""), ("NULs", b"\0" * 5
         f"20{24 + (i % 50 == 7) * 70}-01-02 03:04:{i % 60:02d} INFO x {i}\n" for i in range(500)).encode())]:
     p = find(path("hostile", data), "--json", "--html", page)
     ok(p.returncode == 0 and "suspects" in json.loads(p.stdout), f"finding in {name}", p.stderr)
+
+# --- following ---
+live = path("live.log", "".join(f"user {i} logged in\n" for i in range(20)))
+p = subprocess.Popen([MOAT, "logs", "follow", live, "--for", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+p.stderr.readline()  # it has read what there is
+
+
+def append(text, mode="a"):
+    with open(live, mode) as f:
+        f.write(text)
+    time.sleep(.6)
+
+
+append("user 99 logged in\ndisk sda1 is fu")
+append("ll\nuser 100 logged in\n")
+os.rename(live, live + ".1")
+with open(live + ".1", "a") as f:
+    f.write("last words before rotation\n")
+append("user 101 logged in\nfan 3 stopped, password=hunter2\n", "w")
+append("cut\nshort now\n", "w")
+out, err = p.communicate(timeout=60)
+got = [line.split("  ", 1)[1] for line in out.splitlines()]
+ok(got == ["disk sda1 is full", "last words before rotation", "fan 3 stopped, password=***", "cut", "short now"], "new kinds of lines, over rotation and a cut", out + err)
 
 # --- scores ---
 scorer = os.path.join(SHARED, "bench", "logscore.py")
