@@ -46,6 +46,10 @@ void ollama_delete(struct exchange *x);
 void ollama_blob(struct exchange *x);
 void ollama_upload(struct exchange *x);
 
+/* the page */
+void webui_root(struct exchange *x);
+void webui_file(struct exchange *x);
+
 /* moat mirror */
 void mirror_root(struct exchange *x);
 void mirror_health(struct exchange *x);

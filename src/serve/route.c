@@ -40,7 +40,8 @@ static const struct route model_rows[] = {
     {POST, "/apply-template", DIALECT_LLAMA, llama_apply_template},
     {POST, "/embedding", DIALECT_LLAMA, llama_embedding},
 
-    {GET, "/", DIALECT_OLLAMA, ollama_root},
+    {GET, "/", DIALECT_OLLAMA, webui_root},
+    {GET, "/web/*", DIALECT_LLAMA, webui_file},
     {POST, "/api/chat", DIALECT_OLLAMA, ollama_chat},
     {POST, "/api/generate", DIALECT_OLLAMA, ollama_generate},
     {POST, "/api/embed", DIALECT_OLLAMA, ollama_embed},
@@ -161,14 +162,20 @@ static int check_origin(const struct conn *c, struct err *e)
     return 0;
 }
 
+/* Probes of a balancer have no key, and the page holds no data: it asks its user for one. */
+static bool is_for_all(const struct route *r)
+{
+    return r->answer == llama_health || r->answer == mirror_health || r->answer == webui_root ||
+           r->answer == webui_file;
+}
+
 static int check_key(struct conn *c, const struct route *r, struct err *e)
 {
     const struct http_request *req = &c->http.req;
     const struct key *key = access_key(&c->server->keys, req->authorization, req->api_key);
     if (key)
         memcpy(c->key_id, key->id, sizeof key->id);
-    if (key || (r && (r->answer == llama_health ||
-                      r->answer == mirror_health))) /* probes of a balancer have none */
+    if (key || (r && is_for_all(r)))
         return 0;
     if (!req->authorization.n && !req->api_key.n)
         return refuse(e, 401, ERR_UNAUTHORISED,
