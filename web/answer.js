@@ -13,7 +13,7 @@ export function bodyOf(conversation, node) {
   const s = conversation.settings;
   const messages = s.system.trim() ? [{ role: "system", content: s.system }] : [];
   for (const n of path(conversation, node.parent)) {
-    if (n.role === "user" || n.content) messages.push({ role: n.role, content: n.role === "user" ? withFiles(n) : n.content });
+    if (n.role === "user" || n.content) addTo(messages, n.role, n.role === "user" ? withFiles(n) : n.content);
   }
   const body = { model: node.model, messages };
   for (const [name, value] of Object.entries(s.params)) if (value !== null && value !== "") body[name] = value;
@@ -22,6 +22,13 @@ export function bodyOf(conversation, node) {
     body.response_format = { type: "json_schema", json_schema: { name: "answer", schema: JSON.parse(s.schema), strict: true } };
   }
   return body;
+}
+
+/** Questions that got no answer become one with the next: many templates want the roles to take turns. */
+function addTo(messages, role, content) {
+  const last = messages.at(-1);
+  if (last?.role === role) last.content += "\n\n" + content;
+  else messages.push({ role, content });
 }
 
 /** Fills the node; ends when the answer has. */

@@ -136,15 +136,11 @@ function answerTo(view, parent) {
 
 function ended(view, run) {
   if (run.node.finish === "error" && run.node.error.kind === "key") view.app.keyRefused();
-  keepRun(view, run);
+  view.app.listChanged();
   if (view.conversation !== run.conversation) return;
   view.write.busy(false);
   remark(view);
   say(run.node.finish === "error" ? run.node.error.message : t("The answer is complete."));
-}
-
-function keepRun(view, run) {
-  save(run.conversation).then(() => view.app.listChanged()).catch(() => {});
 }
 
 function stop(view) {

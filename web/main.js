@@ -97,7 +97,7 @@ function newChat() {
 }
 
 function removed(id) {
-  open.get(id) && runOf(open.get(id))?.stop();
+  if (open.has(id)) runOf(open.get(id))?.drop();
   open.delete(id);
   if (app.chat.conversation?.id === id) newChat();
 }

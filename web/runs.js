@@ -11,22 +11,31 @@ export function runOf(conversation) {
   return live.get(conversation.id) ?? null;
 }
 
-/** Begins to fill the node. run.onChange may be set, and set anew, by whoever shows it; onEnd is called once. */
+/** Begins to fill the node. run.onChange may be set, and set anew, by whoever shows it; onEnd is called when all is kept.
+ *  run.stop() ends the answer where it is; run.drop() does, and nothing more is kept of the conversation. */
 export function start(conversation, node, onChange, onEnd) {
   const control = new AbortController();
-  const run = { conversation, node, onChange, stop: () => control.abort() };
+  const run = { conversation, node, onChange, dropped: false, stop: () => control.abort(), drop };
   let saved = performance.now();
   live.set(conversation.id, run);
-  run.ended = answer(conversation, node, control.signal, () => {
+  answer(conversation, node, control.signal, () => {
     run.onChange();
-    if (performance.now() - saved < SAVE_MS || node.finish) return;
+    if (run.dropped || performance.now() - saved < SAVE_MS || node.finish) return;
     saved = performance.now();
     save(conversation).catch(() => {});
-  }).then(() => {
-    live.delete(conversation.id);
-    conversation.updated = Date.now();
-    onEnd(run);
-    return save(conversation);
-  });
+  }).then(() => end(run, onEnd));
   return run;
+}
+
+function drop() {
+  this.dropped = true;
+  this.stop();
+}
+
+async function end(run, onEnd) {
+  live.delete(run.conversation.id);
+  if (run.dropped) return;
+  run.conversation.updated = Date.now();
+  await save(run.conversation).catch(() => {});
+  onEnd(run);
 }

@@ -2,6 +2,7 @@
 /* Fuzzes serve/webui: any header that lists words, any name of a part of the page. */
 #include <string.h>
 
+#include "base/err.h"
 #include "serve/webui.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *p, size_t n);

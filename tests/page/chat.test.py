@@ -111,21 +111,23 @@ def models(p):
     page.get_by_role("menuitemradio", name="gemma3").click()
     with page.expect_request("**/v1/chat/completions") as asked:
         p.send("Say hello.")
-    ok(asked.value.post_data_json["model"] == "gemma3" and "gemma3" in p.answered().locator(".stats").inner_text(), "model switch: the other one answers")
+    answer = p.answered()
+    ok(asked.value.post_data_json["model"] == "gemma3" and "tok/s" in answer.locator(".stats").inner_text(), "model switch: the other one answers",
+       f"{asked.value.post_data} {answer.inner_text()}")
 
 
 def keyboard(b, port):
     p = browser.Page(b, port).open()
     page = p.page
     p.wait("document.activeElement.matches('textarea.write')")
-    page.keyboard.type("Count to three.")
+    page.keyboard.type("Write a very long story about a castle.")
     page.keyboard.press("Shift+Enter")
-    page.keyboard.type("Slowly.")
+    page.keyboard.type("It has many chapters.")
     page.keyboard.press("Enter")
     page.wait_for_selector(".message.assistant.live")
     page.keyboard.press("Escape")
     p.answered()
-    ok(page.locator(".message.user .words").inner_text() == "Count to three.\nSlowly.", "keyboard: written in two lines, sent, stopped")
+    ok(page.locator(".message.user .words").inner_text() == "Write a very long story about a castle.\nIt has many chapters.", "keyboard: written in two lines, sent, stopped")
     page.keyboard.press("ArrowUp")
     page.wait_for_selector(".edit textarea")
     page.keyboard.press("Escape")

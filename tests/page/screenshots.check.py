@@ -64,10 +64,16 @@ def talks(b, port):
 
 def dashboard(b, server):
     p = browser.Page(b, server.port, height=900).open("#/status")
-    load = threading.Thread(target=lambda: together(6, lambda i: [server.post("/v1/chat/completions", ASK) for _ in range(6)]))
+    end = threading.Event()
+
+    def work(i):
+        while not end.wait(0.4 * i):
+            server.post("/v1/chat/completions", ASK)
+    load = threading.Thread(target=together, args=(5, work))
     load.start()
-    p.page.wait_for_timeout(40000)
+    p.page.wait_for_timeout(45000)
     shoot(p, "dashboard")
+    end.set()
     load.join()
     p.close()
 
@@ -85,7 +91,7 @@ def keys(b):
 
 
 def phone(b, port):
-    p = browser.Page(b, port, 390, 780, dark=True, device_scale_factor=2).open()
+    p = browser.Page(b, port, 390, 780, dark=True, device_scale_factor=1.5).open()
     settle(p, 5)
     p.send("Write a short poem about a castle by the water.")
     p.answered()
