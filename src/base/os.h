@@ -60,6 +60,10 @@ void os_allow_files(void);
 /* Threads that compute best here: base/cpus of this process's affinity, at least 1. */
 uint32_t os_cpu_count(void);
 
+/* From now on this process, and what it starts, computes only while nothing else wants the
+ * processors. Where the system knows no such thing, nothing happens. */
+void os_background(void);
+
 /* Memory this process may still take, in bytes: the least of what the machine has available and
  * what its cgroups (v1 or v2, all levels) leave. */
 uint64_t os_memory_free(void);

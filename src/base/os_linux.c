@@ -187,6 +187,13 @@ uint32_t os_cpu_count(void)
     return cpus_usable(&c, "");
 }
 
+void os_background(void)
+{
+    const struct sched_param none = {0};
+    if (sched_setscheduler(0, SCHED_IDLE, &none) != 0)
+        (void)setpriority(PRIO_PROCESS, 0, 19);
+}
+
 static uint64_t meminfo(const char *key)
 {
     FILE *f = fopen("/proc/meminfo", "re");

@@ -5,6 +5,8 @@
 
 #include "cli/opts.h"
 
+extern const struct command cmd_audit;
+
 extern const struct command cmd_bench;
 
 extern const struct command cmd_bundle;
@@ -37,11 +39,15 @@ extern const struct command cmd_list;
 
 extern const struct command cmd_logits;
 
+extern const struct command cmd_logs;
+
 extern const struct command cmd_mirror;
 
 extern const struct command cmd_pack;
 
 extern const struct command cmd_perplexity;
+
+extern const struct command cmd_ps;
 
 extern const struct command cmd_pull;
 
@@ -54,6 +60,8 @@ extern const struct command cmd_run;
 extern const struct command cmd_serve;
 
 extern const struct command cmd_show;
+
+extern const struct command cmd_stop;
 
 extern const struct command cmd_template;
 

@@ -21,7 +21,10 @@ struct engine_role {
      */
     struct load_options load;
     uint32_t max_waiting; /* jobs; 0: SCHEDULE_WAITING */
-    int in, out;          /* may be the same; set to non-blocking, not closed */
+    /* It is one of several: it asks for its memory (JOB_PLAN, and waits for JOB_GRANT) before the
+     * model is loaded, and tells its numbers unasked (JOB_STATS of no job). */
+    bool accounts;
+    int in, out; /* may be the same; set to non-blocking, not closed */
 };
 
 /* Says JOB_READY once it is. True: the line was closed or said JOB_SHUTDOWN. *plan as in

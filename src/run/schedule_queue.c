@@ -80,7 +80,8 @@ static void start(struct schedule *s, struct prepared *p, uint64_t now)
 {
     struct job_error why = {0};
     unlink_waiting(s, p);
-    if (!completion_start(&p->completion, s->l, &p->settings, &p->prompt, &why.err)) {
+    if (!completion_start(&p->completion, s->l, &p->settings, &p->prompt, str_of(p->tenant),
+                          &why.err)) {
         fail_waiting(s, p, &why);
         return;
     }

@@ -2,7 +2,11 @@
 /* serve/engine_process: see engine_process.h. */
 #include "serve/engine_process.h"
 
+#include <unistd.h>
+
+#include "base/os.h"
 #include "run/engine_role.h"
+#include "run/job.h"
 #include "serve/ask.h"
 #include "serve/log.h"
 #include "serve/pack_path.h"
@@ -26,6 +30,25 @@ static bool open_source(struct source *s, const struct served *model, struct err
     return false;
 }
 
+/* In the background half of them, so that whoever comes finds a processor that is free. */
+static uint32_t threads_of(const struct config *config)
+{
+    uint32_t n = config->threads ? config->threads : os_cpu_count();
+    return config->background && !config->threads ? (n + 1) / 2 : n;
+}
+
+/* To whoever waits for the model. */
+static void say_why(int line, const struct err *e)
+{
+    struct buf out;
+    const struct job_error why = {.err = *e};
+    buf_init(&out, 1u << 16);
+    job_put_error(&out, 0, &why);
+    ssize_t n = write(line, buf_c(&out), out.n);
+    (void)n; /* nobody is there */
+    buf_clear(&out);
+}
+
 static bool work(const struct served *model, const struct config *config, int line, struct err *e)
 {
     struct source main, draft = {0};
@@ -40,7 +63,7 @@ static bool work(const struct served *model, const struct config *config, int li
         .g = main.g,
         .settings = &model->settings,
         .load = {.memory = config->memory,
-                 .threads = config->threads,
+                 .threads = threads_of(config),
                  .kv = KV_F16,
                  .pack = &main.pack.params,
                  .draft = {draft.g, &draft.pack.params},
@@ -48,6 +71,7 @@ static bool work(const struct served *model, const struct config *config, int li
                  .n_kept = ENGINE_KEPT,
                  .opening = model->opening},
         .max_waiting = config->queue + config->parallel + WAITING_SPARE,
+        .accounts = true,
         .in = line,
         .out = line,
     };
@@ -57,8 +81,11 @@ static bool work(const struct served *model, const struct config *config, int li
 int engine_process(const struct served *model, const struct config *config, int line)
 {
     struct err e = {0};
+    if (config->background)
+        os_background();
     if (work(model, config, line, &e))
         return 0;
     log_event("engine-failed", "%s: %s", model->id, e.msg);
+    say_why(line, &e);
     return err_exit_status(e.code);
 }

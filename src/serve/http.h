@@ -50,7 +50,8 @@ struct http_request {
     struct str query; /* after "?", as it stands */
     struct str host, origin, content_type, authorization, api_key, user_agent;
     struct str range, if_range, if_none_match, accept, accept_encoding;
-    bool old; /* HTTP/1.0 */
+    struct str cors_method, cors_headers; /* Access-Control-Request-Method and -Headers */
+    bool old;                             /* HTTP/1.0 */
     bool has_body, chunked, keep_alive, expect_continue;
     uint64_t content_length;
 };

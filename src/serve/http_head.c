@@ -201,7 +201,9 @@ static bool take_plain(struct http *h, struct str name, struct str value)
                 {"user-agent", &r->user_agent},
                 {"range", &r->range},
                 {"if-range", &r->if_range},
-                {"if-none-match", &r->if_none_match}};
+                {"if-none-match", &r->if_none_match},
+                {"access-control-request-method", &r->cors_method},
+                {"access-control-request-headers", &r->cors_headers}};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (same_word(name, kept[i].name))
             return keep(h, kept[i].slot, value);

@@ -125,10 +125,11 @@ static struct served *new_one(const char *model, struct err *e)
 static bool configure(struct served *m, const json_t *settings_by_name, struct err *e)
 {
     const json_t *own = json_object_get(settings_by_name, m->id);
-    const char *draft = NULL;
-    if (own && !config_model(own, m->id, &m->settings, &draft, e))
+    struct config_own of = {.keep_alive = DURATION_UNSET};
+    if (own && !config_model(own, m->id, &m->settings, &of, e))
         return false;
-    return !draft || (m->draft = new_one(draft, e)) || err_at(e, "%s: draft", m->id);
+    m->keep_alive = of.keep_alive;
+    return !of.draft || (m->draft = new_one(of.draft, e)) || err_at(e, "%s: draft", m->id);
 }
 
 bool served_add(struct served_list *l, const char *model, const json_t *settings_by_name,

@@ -9,7 +9,7 @@
 #include "run/settings.h"
 #include "store/name.h"
 
-enum { SERVED_MAX = 16, SERVED_ID = 2 * NAME_PART + 2 };
+enum { SERVED_MAX = 256, SERVED_ID = 2 * NAME_PART + 2 };
 
 struct served {
     char id[SERVED_ID]; /* what clients call it: "smollm2:135m", or the file's name without .gguf */
@@ -21,6 +21,8 @@ struct served {
     struct settings settings; /* owned; what answers start from */
     json_t *opening;          /* owned; what conversations start with, or NULL */
     struct served *draft;     /* owned: a smaller model that guesses ahead for it; NULL: none */
+    int64_t keep_alive;       /* of its own: seconds, DURATION_EVER or DURATION_UNSET */
+    bool at_start;            /* it is loaded then, and the server ends where it cannot be */
 };
 
 struct served_list {
