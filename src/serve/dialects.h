@@ -57,6 +57,10 @@ void ollama_upload(struct exchange *x);
 /* of moat's own */
 void moat_keys(struct exchange *x);
 
+/* the page */
+void webui_root(struct exchange *x);
+void webui_file(struct exchange *x);
+
 /* moat mirror */
 void mirror_root(struct exchange *x);
 void mirror_health(struct exchange *x);

@@ -52,7 +52,8 @@ static const struct route model_rows[] = {
     {POST, "/apply-template", DIALECT_LLAMA, llama_apply_template},
     {POST, "/embedding", DIALECT_LLAMA, llama_embedding},
 
-    {GET, "/", DIALECT_OLLAMA, ollama_root},
+    {GET, "/", DIALECT_OLLAMA, webui_root},
+    {GET, "/web/*", DIALECT_LLAMA, webui_file},
     {POST, "/api/chat", DIALECT_OLLAMA, ollama_chat},
     {POST, "/api/generate", DIALECT_OLLAMA, ollama_generate},
     {POST, "/api/embed", DIALECT_OLLAMA, ollama_embed},
