@@ -118,7 +118,6 @@ struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct a
     x->slot = slot;
     x->deadline_ns = x->start_ns + (x->server->config.request_seconds + ASK_LATE_S) * 1000000000ull;
     x->model = slot->model->id;
-    memcpy(a->key, x->conn->key_id, sizeof a->key);
     a->series = x->series = stats_find(&x->server->stats, x->model, x->conn->key_id);
     return a;
 }

@@ -59,7 +59,6 @@ struct ask {
     const struct ask_words *words;
     struct engine_slot *slot;
     uint32_t series;      /* of serve/stats */
-    char key[KEY_ID + 1]; /* the id of who asks, or "" */
     bool stream, begun;   /* begun: the head of the stream is out */
     bool parts;           /* the dialect takes the parts as they come, streamed or not */
     struct ask_answer *v; /* [n], owned */

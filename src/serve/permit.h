@@ -24,8 +24,9 @@ int permit_check(struct conn *c, const struct route *r, bool for_operators, stru
 bool permit_begin(struct exchange *x, struct problem *p) MUST_USE;
 void permit_end(struct exchange *x);
 /* May the key have another place of an engine's queue, where so many are free? One key has at most
- * PERMIT_SHARE times as many as it leaves free, so that a busy one never keeps the others out; the only key of a server has them all.
- * False: *p. */
+ * PERMIT_SHARE times as many as it leaves free, so that a busy one never keeps the others out (the
+ * rule of dynamic thresholds for shared buffers, Choudhury and Hahne 1998); the only key of a
+ * server has them all. False: *p. */
 bool permit_place(const struct exchange *x, uint32_t n_free, struct problem *p) MUST_USE;
 
 /* May the key of this request use the model? Also for lists, which leave the others out. */
