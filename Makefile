@@ -51,7 +51,7 @@ DIALS := $(patsubst %,src/fetch/%.c,call fetch fetch_judge fetch_leaves role sen
 SRC := $(filter-out $(if $(AIRGAP),$(DIALS),src/fetch/absent.c),$(SRC))
 OBJ := $(SRC:src/%.c=$(BUILD)/obj/%.o)
 LLHTTP_OBJ := $(patsubst %,$(BUILD)/obj/llhttp/%.o,api http llhttp)
-LIB_OBJ := $(filter-out $(BUILD)/obj/cli/main.o,$(OBJ)) $(LLHTTP_OBJ)
+LIB_OBJ := $(filter-out $(BUILD)/obj/cli/main.o,$(OBJ)) $(LLHTTP_OBJ) $(BUILD)/obj/webui_assets.o
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 TEST_BIN := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 
@@ -93,6 +93,14 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 
 # the catalogue of models is part of the program
 $(BUILD)/obj/store/catalog_built_in.o: share/catalog.json
+
+# so is the page, with the libraries that it uses
+$(BUILD)/web/webui_assets.c: scripts/embed-web $(wildcard web/*.* web/*/*)
+	@echo '  WEB   $@'
+	$(Q)$(PYTHON) scripts/embed-web $(@D)
+
+$(BUILD)/obj/webui_assets.o: $(BUILD)/web/webui_assets.c
+	$(Q)$(CC) $(CFLAGS_ALL) -c $< -o $@
 
 # generated code of others: without our extra warnings
 $(LLHTTP_OBJ): $(BUILD)/obj/llhttp/%.o: $(LLHTTP)/%.c Makefile
@@ -206,6 +214,7 @@ install: all man ## install under PREFIX (default /usr/local); DESTDIR= for pack
 	$(BUILD)/moat completion bash >$(BUILD)/moat.bash
 	install -D -m 644 $(BUILD)/moat.bash $(datadir)/bash-completion/completions/moat
 	install -D -m 644 -t $(datadir)/doc/moat README.md README.zh-CN.md CHANGELOG.md LICENSE
+	install -D -m 644 web/notice.txt $(datadir)/doc/moat/NOTICE
 
 uninstall: ## remove what install put there; says what stays
 	rm -f $(bindir)/moat $(datadir)/locale/*/LC_MESSAGES/moat.mo

@@ -95,6 +95,16 @@ bool hash_root(const struct hash *leaves, uint64_t n, struct hash *out, struct e
     return report(ok, e);
 }
 
+void hash_hex(const struct hash *h, char out[2 * HASH_BYTES + 1])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < HASH_BYTES; i++) {
+        out[2 * i] = digits[h->b[i] >> 4];
+        out[2 * i + 1] = digits[h->b[i] & 15];
+    }
+    out[2 * HASH_BYTES] = '\0';
+}
+
 bool hash_eq(const struct hash *a, const struct hash *b)
 {
     return memcmp(a->b, b->b, HASH_BYTES) == 0;

@@ -71,5 +71,12 @@
 #define LIMIT_BUNDLE_HEAD      (34u << 20)    /* the list with header and signature */
 #define LIMIT_BUNDLE_FILES     4096u          /* files in it */
 #define LIMIT_BUNDLE_PARTS     999u           /* parts it is cut into */
+#define LIMIT_LOGS_SHAPES      (256u << 10)   /* distinct shapes of log lines kept at a time */
+#define LIMIT_LOGS_SHAPE_BYTES (96u << 20)    /* their bytes */
+#define LIMIT_LOGS_PIPE        (1ull << 30)   /* a log that cannot be mapped */
+#define LIMIT_LOGS_FIELD       (1u << 30)     /* bytes of a quoted field of a CSV file */
+#define LIMIT_LOGS_WORK        (256ull << 20) /* rows sorted to settle which words vary */
+#define LIMIT_LOGS_SESSIONS    (4u << 20)     /* sessions of one log */
+#define LIMIT_LOGS_LINES       (64u << 20)    /* lines whose event is remembered */
 
 #endif

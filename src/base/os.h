@@ -50,6 +50,8 @@ bool os_file_id(int fd, struct os_file_id *id, struct err *e) MUST_USE;
 /* First line of a small file, such as those of /proc and /sys, without the newline; "" when it
  * cannot be read. Returns line. */
 const char *os_first_line(const char *path, char *line, size_t cap);
+/* All of one, up to cap - 1 bytes and a NUL; its length, 0 where it cannot be read. */
+size_t os_read_small(const char *path, char *text, size_t cap);
 
 uint64_t os_now_ns(void);               /* monotonic */
 void os_name_process(const char *name); /* for ps and top, up to 15 bytes */
@@ -61,9 +63,14 @@ void os_allow_files(void);
 /* Threads that compute best here: base/cpus of this process's affinity, at least 1. */
 uint32_t os_cpu_count(void);
 
+/* From now on this process, and what it starts, computes only while nothing else wants the
+ * processors. Where the system knows no such thing, nothing happens. */
+void os_background(void);
+
 /* Memory this process may still take, in bytes: the least of what the machine has available and
  * what its cgroups (v1 or v2, all levels) leave. */
 uint64_t os_memory_free(void);
+void os_memory_keep(void);      /* for a process that may open no file later, and then asks again */
 uint64_t os_memory_total(void); /* the same bound, but of the limit rather than of what is left */
 uint64_t os_rss_bytes(void);    /* resident memory of this process */
 

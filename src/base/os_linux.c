@@ -138,15 +138,54 @@ void os_map_close(struct os_map *m)
     *m = (struct os_map){.fd = -1};
 }
 
+/* --- small files of the system -------------------------------------------------------------------
+ */
+
+enum { KEPT_MOST = 64 };
+
+static struct {
+    bool on;
+    unsigned n;
+    struct {
+        char path[256];
+        int fd;
+    } v[KEPT_MOST];
+} kept; /* of a process with one thread */
+
+static int kept_fd(const char *path)
+{
+    for (unsigned i = 0; i < kept.n; i++)
+        if (strcmp(kept.v[i].path, path) == 0)
+            return kept.v[i].fd;
+    return -1;
+}
+
+size_t os_read_small(const char *path, char *text, size_t cap)
+{
+    int old = kept_fd(path), fd = old >= 0 ? old : open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? pread(fd, text, cap - 1, 0) : -1;
+    bool keep = kept.on && kept.n < KEPT_MOST && strlen(path) < sizeof kept.v[0].path;
+    text[n > 0 ? n : 0] = '\0';
+    if (fd >= 0 && old < 0 && keep) {
+        snprintf(kept.v[kept.n].path, sizeof kept.v[0].path, "%s", path);
+        kept.v[kept.n++].fd = fd;
+    } else if (fd >= 0 && old < 0) {
+        close(fd);
+    }
+    return n > 0 ? (size_t)n : 0;
+}
+
+void os_memory_keep(void)
+{
+    kept.on = true;
+    (void)os_memory_free();
+    kept.on = false;
+}
+
 const char *os_first_line(const char *path, char *line, size_t cap)
 {
-    line[0] = '\0';
-    FILE *f = fopen(path, "re");
-    if (f) {
-        if (fgets(line, (int)cap, f))
-            line[strcspn(line, "\n")] = '\0';
-        fclose(f);
-    }
+    (void)os_read_small(path, line, cap);
+    line[strcspn(line, "\n")] = '\0';
     return line;
 }
 
@@ -193,16 +232,21 @@ uint32_t os_cpu_count(void)
     return cpus_usable(&c, "");
 }
 
+void os_background(void)
+{
+    const struct sched_param none = {0};
+    if (sched_setscheduler(0, SCHED_IDLE, &none) != 0)
+        (void)setpriority(PRIO_PROCESS, 0, 19);
+}
+
 static uint64_t meminfo(const char *key)
 {
-    FILE *f = fopen("/proc/meminfo", "re");
-    char line[256];
+    char text[8192];
     unsigned long long kib = 0;
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, key, strlen(key)) == 0)
-            sscanf(line + strlen(key), " %llu", &kib);
-    if (f)
-        fclose(f);
+    (void)os_read_small("/proc/meminfo", text, sizeof text);
+    const char *at = strstr(text, key);
+    if (at)
+        sscanf(at + strlen(key), " %llu", &kib);
     return (uint64_t)kib * 1024;
 }
 

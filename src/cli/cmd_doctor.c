@@ -126,7 +126,7 @@ static bool add_stored(void *arg, const struct name *name, const struct manifest
     if (d->n_files == DOCTOR_FILES)
         return false;
     stored[d->n_files] = *name;
-    struct gguf *g = m ? open_model(name->text, &ignored) : NULL;
+    struct gguf *g = m ? open_to_look(name->text, &ignored) : NULL;
     if (g && forecast_file(&d->files[d->n_files], stored[d->n_files].text, g, &ignored))
         d->n_files++;
     gguf_close(g);
@@ -146,7 +146,7 @@ static bool read_models(const struct options *o, struct doctor *d, struct err *e
     if (o->models.n == 0 && !o->root && !o->fix)
         read_stored(d);
     for (uint32_t i = 0; i < o->models.n; i++) {
-        struct gguf *g = open_model(o->models.v[i], e);
+        struct gguf *g = open_to_look(o->models.v[i], e);
         bool ok = g && forecast_file(&d->files[d->n_files++], o->models.v[i], g, e);
         gguf_close(g);
         if (!ok)

@@ -13,7 +13,7 @@
 #include "cli/show.h"
 #include "engine/embedding.h"
 #include "lab/lab.h"
-#include "text/tokenize.h"
+#include "text/pair.h"
 
 #define GROUP      32u         /* texts embedded before the first of them is printed */
 #define LINE_BYTES (64u << 20) /* of a text's vectors, printed */
@@ -93,21 +93,23 @@ struct job {
     struct lab lab;
     struct vocab *vocab;
     enum pooling pooling;
+    struct pair pair;
     struct tokens ids[GROUP];
-    float *out; /* of the group */
-    uint32_t n; /* texts of the group */
+    uint32_t n_first[GROUP]; /* of a pair */
+    float *out;              /* of the group */
+    uint32_t n;              /* texts of the group */
 };
 
 /* What a ranking model judges: the question and, after a tab, a passage, as one text. */
-static bool tokenize_pair(const struct job *j, struct str text, struct tokens *ids, struct err *e)
+static bool read_pair(const struct job *j, struct str text, struct tokens *ids, uint32_t *n_first,
+                      struct err *e)
 {
     const char *tab = memchr(text.p, '\t', text.n);
     if (!tab)
         return fail(e, ERR_USAGE, "to rank, a text is a question, a tab and a passage");
     size_t n = (size_t)(tab - text.p);
-    return tokenize(j->vocab, str_sub(text, 0, n), true, false, ids, e) &&
-           tokenize(j->vocab, str_from(text, n + 1), false, false, ids, e) &&
-           (j->vocab->sep == TOKEN_NONE || tokens_push(ids, j->vocab->sep, e));
+    return pair_tokenize(&j->pair, j->vocab, str_sub(text, 0, n), str_from(text, n + 1), ids,
+                         n_first, e);
 }
 
 /* --- output --------------------------------------------------------------------------------------
@@ -179,7 +181,7 @@ static bool flush(struct job *j, struct err *e)
         return false;
     float *out = j->out;
     for (uint32_t i = 0; i < j->n; i++) {
-        text[i] = (struct embed_text){j->ids[i].id, (uint32_t)j->ids[i].n, out};
+        text[i] = (struct embed_text){j->ids[i].id, (uint32_t)j->ids[i].n, j->n_first[i], out};
         out += embedding_rows(j->pooling, text[i].n) * width;
     }
     bool ok = embed_texts(j->lab.f, j->pooling, text, j->n, e);
@@ -193,7 +195,7 @@ static bool add_text(struct job *j, struct str text, struct err *e)
 {
     struct tokens *ids = &j->ids[j->n];
     ids->n = 0;
-    bool ok = j->pooling == POOLING_RANK ? tokenize_pair(j, text, ids, e)
+    bool ok = j->pooling == POOLING_RANK ? read_pair(j, text, ids, &j->n_first[j->n], e)
                                          : tokenize(j->vocab, text, true, false, ids, e);
     if (!ok)
         return false;
@@ -235,7 +237,8 @@ static bool open_job(struct job *j, struct err *e)
     }
     const struct model *m = j->lab.m;
     j->pooling = j->o->pooling == POOLING_UNSTATED ? m->h.pooling : j->o->pooling;
-    if (!embedding_check(m, j->pooling, e) || !(j->vocab = vocab_new(j->lab.g, e)))
+    if (!embedding_check(m, j->pooling, e) || !(j->vocab = vocab_new(j->lab.g, e)) ||
+        !pair_open(&j->pair, j->lab.g, e))
         return false;
     if (j->vocab->n_tokens > m->h.n_vocab)
         return fail(e, ERR_CORRUPT, "the vocabulary has %u tokens, but the model only %u",

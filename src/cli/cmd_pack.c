@@ -15,7 +15,7 @@ static bool pack_now(const char *model, struct err *e)
 {
     struct packs packs;
     struct packed packed = {0};
-    struct gguf *g = open_model(model, e);
+    struct gguf *g = open_to_look(model, e);
     struct model *m = NULL;
     bool ok = g && packs_init(&packs, g, e) && (m = model_new(g, NULL, e)) &&
               packed_open_threads(&packed, m, g, &packs.params, os_cpu_count(), e);

@@ -28,6 +28,7 @@
 #include "cli/talk.h"
 #include "cli/term.h"
 #include "cli/tool_opts.h"
+#include "guard/policy.h"
 
 static struct run_options {
     uint32_t num_gpu;
@@ -155,6 +156,13 @@ static json_t *text_of(const struct buf *b)
     return j;
 }
 
+static json_t *approval_json(const struct gguf_approval *a)
+{
+    char hex[2 * HASH_BYTES + 1];
+    policy_hex(&a->sha256, hex);
+    return json_pack("{ss sI}", "sha256", hex, "policy", (json_int_t)a->policy);
+}
+
 static bool print_json(const struct session *s, const struct answer *a, const struct generation *r,
                        struct err *e)
 {
@@ -171,6 +179,8 @@ static bool print_json(const struct session *s, const struct answer *a, const st
                           a->calls, "prompt_tokens", (int)r->n_prompt, "completion_tokens",
                           (int)r->n_generated, "dropped_tokens", (int)r->n_dropped, "finish_reason",
                           finish_name(r->finish), "timings", timings, "seed", (json_int_t)r->seed);
+    if (j && s->approval.policy)
+        json_object_set_new(j, "approved", approval_json(&s->approval));
     bool ok = j ? json_write(j, JSON_REAL_PRECISION(9), &out, e)
                 : fail(e, ERR_INTERNAL, "cannot write JSON");
     json_decref(j);
@@ -236,12 +246,13 @@ struct source {
     struct packs packs;
 };
 
-static bool open_source(struct source *src, const char *model, struct err *e)
+static bool open_source(struct source *src, const char *model,
+                        struct gguf *(*open)(const char *model, struct err *e), struct err *e)
 {
     src->file = NULL;
     if (!model)
         return true;
-    if ((src->file = open_model(model, e)) && packs_init(&src->packs, src->file, e))
+    if ((src->file = open(model, e)) && packs_init(&src->packs, src->file, e))
         return true;
     gguf_close(src->file);
     return false;
@@ -250,9 +261,9 @@ static bool open_source(struct source *src, const char *model, struct err *e)
 static bool open_generator(struct session *s, struct err *e)
 {
     struct source main, draft;
-    if (!open_source(&main, o.model, e))
+    if (!open_source(&main, o.model, open_model, e))
         return false;
-    if (!open_source(&draft, o.draft, e)) {
+    if (!open_source(&draft, o.draft, open_draft, e)) {
         gguf_close(main.file);
         packs_done(&main.packs);
         return false;
@@ -263,6 +274,8 @@ static bool open_generator(struct session *s, struct err *e)
                                 .pack = &main.packs.params,
                                 .grammar = o.grammar || o.schema || s->tools,
                                 .opening = s->opening};
+    if (main.file->approval)
+        s->approval = *main.file->approval;
     if (draft.file)
         load.draft = (struct load_draft){draft.file, &draft.packs.params};
     s->generator = generator_open(main.file, &s->settings, &load, &s->plan, e);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* moat serve: models behind an API, for OpenAI, llama.cpp and Ollama clients. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -9,8 +8,6 @@
 #include "cli/config_opts.h"
 #include "cli/setting_opts.h"
 #include "serve/supervisor.h"
-
-#define DEFAULT_LISTEN "127.0.0.1:8080"
 
 struct options {
     const char *models[SERVED_MAX];
@@ -44,25 +41,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     config_opts_init(&o->config_opts, CONFIG_SERVE);
     setting_opts_init(&o->setting_opts);
     const struct opt *const tables[] = {own, o->config_opts.table, o->setting_opts.table, NULL};
-    if (!opts_parse(&cmd_serve, tables, argc, argv, &args, 0, 0, &o->helped, e))
-        return false;
-    return o->helped || o->n_models ||
-           fail(e, ERR_USAGE, "say which model to serve: moat serve --model NAME|FILE.gguf");
-}
-
-/* The usual addresses, where none was given. */
-static bool default_listen(struct config *c, struct err *e)
-{
-    const char *run = getenv("XDG_RUNTIME_DIR");
-    char path[512];
-    if (c->source[0] != CONFIG_DEFAULT)
-        return true;
-    if (!config_set(c, &config_keys[0], STR(DEFAULT_LISTEN), CONFIG_DEFAULT, e))
-        return false;
-    if (!run || !run[0] || strlen(run) > 80)
-        return true;
-    snprintf(path, sizeof path, "unix:%s/moat.sock", run);
-    return config_set(c, &config_keys[0], str_of(path), CONFIG_DEFAULT, e);
+    return opts_parse(&cmd_serve, tables, argc, argv, &args, 0, 0, &o->helped, e);
 }
 
 /* Also what SIGHUP does. */
@@ -70,17 +49,35 @@ static bool load_config(struct config *c, void *arg, struct err *e)
 {
     const struct options *o = arg;
     return config_load(c, o->config, e) && config_opts_apply(&o->config_opts, c, e) &&
-           default_listen(c, e);
+           config_opts_listen(c, e);
 }
 
+static bool add_model(const struct options *o, const char *model, const struct config *c,
+                      struct served_list *l, struct err *e)
+{
+    return served_add(l, model, c->models, e) &&
+           setting_opts_apply(&o->setting_opts, NULL, &l->v[l->n - 1]->settings, e);
+}
+
+/* Those of the command line or, where it names none, of the configuration. */
 static bool add_models(const struct options *o, const struct config *c, struct served_list *l,
                        struct err *e)
 {
-    for (uint32_t i = 0; i < o->n_models; i++)
-        if (!served_add(l, o->models[i], c->models, e) ||
-            !setting_opts_apply(&o->setting_opts, NULL, &l->v[i]->settings, e))
-            return false;
-    return true;
+    const char *name;
+    json_t *of;
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < o->n_models; i++)
+        ok = add_model(o, o->models[i], c, l, e);
+    json_object_foreach(o->n_models ? NULL : c->models, name, of)
+    {
+        ok = ok && add_model(o, name, c, l, e);
+    }
+    if (ok && l->n == 0)
+        return fail(e, ERR_USAGE, "say which model to serve: moat serve --model NAME|FILE.gguf");
+    bool told = c->source[config_find("preload") - config_keys] != CONFIG_DEFAULT;
+    for (uint32_t i = 0; ok && i < l->n; i++)
+        l->v[i]->at_start = told ? c->preload : l->n == 1;
+    return ok;
 }
 
 static bool run(struct options *o, int *status, struct err *e)
@@ -120,11 +117,16 @@ const struct command cmd_serve = {
     N_("answer the clients of an API: OpenAI, llama.cpp and Ollama"),
     N_("Listens at 127.0.0.1:8080 and, where $XDG_RUNTIME_DIR is set, at moat.sock there; other "
        "machines cannot reach it. An address that they can reach has TLS and asks for a key (moat "
-       "key add). GET /health answers 503 while the model is being loaded and 200 from then on. "
+       "key add). One model is loaded at the start; GET /health answers 503 until it is there and "
+       "200 "
+       "from then on. Of several each is loaded by the first request for it, which waits, and "
+       "unloaded when it has had no work for a while (--keep-alive) or others need the memory; "
+       "without --model those under \"models\" of the configuration are served. "
        "Standard error gets a line of JSON for each request, without a word of what was asked or "
        "answered. SIGTERM lets what runs finish, SIGHUP reads the configuration, the keys and the "
        "certificate again.\n\n"
        "moat serve --model smollm2:135m\n"
+       "moat serve --model smollm2:135m --model qwen3:8b --memory 16G\n"
        "moat serve --model model.gguf --listen 127.0.0.1:9000 --parallel 4 --context 4096\n"
        "moat serve --model smollm2:135m --listen 0.0.0.0:8443 --tls-certificate server.pem "
        "--tls-key server.key"),

@@ -278,7 +278,7 @@ static bool show_all(const struct gguf *g, const struct options *o, struct err *
 
 static bool run(const struct options *o, struct err *e)
 {
-    struct gguf *g = isolate_command(false, NULL, e) ? open_model(o->model, e) : NULL;
+    struct gguf *g = isolate_command(false, NULL, e) ? open_to_look(o->model, e) : NULL;
     if (!g)
         return false;
     bool ok = true;

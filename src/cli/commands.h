@@ -7,6 +7,8 @@
 
 extern const struct command cmd_attest;
 
+extern const struct command cmd_audit;
+
 extern const struct command cmd_bench;
 
 extern const struct command cmd_bundle;
@@ -39,11 +41,16 @@ extern const struct command cmd_list;
 
 extern const struct command cmd_logits;
 
+extern const struct command cmd_logs;
+
 extern const struct command cmd_mirror;
 
 extern const struct command cmd_pack;
 
 extern const struct command cmd_perplexity;
+extern const struct command cmd_policy;
+
+extern const struct command cmd_ps;
 
 extern const struct command cmd_pull;
 
@@ -56,6 +63,8 @@ extern const struct command cmd_run;
 extern const struct command cmd_serve;
 
 extern const struct command cmd_show;
+
+extern const struct command cmd_stop;
 
 extern const struct command cmd_template;
 

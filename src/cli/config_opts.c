@@ -3,6 +3,10 @@
 #include "cli/config_opts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_LISTEN "127.0.0.1:8080"
 
 static bool remember(void *out, struct str value, struct err *e)
 {
@@ -50,4 +54,19 @@ bool config_opts_apply(const struct config_opts *o, struct config *c, struct err
         if (!config_set(c, o->given[i].key, o->given[i].value, CONFIG_OPTION, e))
             return false;
     return true;
+}
+
+bool config_opts_listen(struct config *c, struct err *e)
+{
+    const char *run = getenv("XDG_RUNTIME_DIR");
+    const struct config_key *listen = config_find("listen");
+    char path[512];
+    if (c->source[listen - config_keys] != CONFIG_DEFAULT)
+        return true;
+    if (!config_set(c, listen, STR(DEFAULT_LISTEN), CONFIG_DEFAULT, e))
+        return false;
+    if (!run || !run[0] || strlen(run) > 80)
+        return true;
+    snprintf(path, sizeof path, "unix:%s/moat.sock", run);
+    return config_set(c, listen, str_of(path), CONFIG_DEFAULT, e);
 }

@@ -26,4 +26,7 @@ struct config_opts {
 void config_opts_init(struct config_opts *o, enum config_use use);
 bool config_opts_apply(const struct config_opts *o, struct config *c, struct err *e) MUST_USE;
 
+/* The usual addresses of moat serve, where none was given. */
+bool config_opts_listen(struct config *c, struct err *e) MUST_USE;
+
 #endif

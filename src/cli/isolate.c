@@ -12,26 +12,32 @@
 
 static struct isolate command; /* of this process */
 
-static bool enter(bool packs, const char *out, unsigned without, struct err *e)
+static bool enter(bool packs, const char *const *out, unsigned n, unsigned without, struct err *e)
 {
     isolate_init(&command, SANDBOX_COMMAND, !fetch_is_built_in());
     command.sandbox.without = without;
     if (packs)
         isolate_packs(&command);
-    if (out)
-        isolate_file(&command, out);
+    for (unsigned i = 0; i < n; i++)
+        if (out[i] && strcmp(out[i], "-") != 0)
+            isolate_file(&command, out[i]);
     isolate_terminal(&command);
     return sandbox_enter(&command.sandbox, e);
 }
 
 bool isolate_command(bool packs, const char *out, struct err *e)
 {
-    return enter(packs, out, 0, e);
+    return enter(packs, &out, 1, 0, e);
+}
+
+bool isolate_writer(bool packs, const char *const *out, unsigned n, struct err *e)
+{
+    return enter(packs, out, n, 0, e);
 }
 
 bool isolate_conversation(struct err *e)
 {
-    return enter(true, NULL, 1u << SANDBOX_FILES, e);
+    return enter(true, NULL, 0, 1u << SANDBOX_FILES, e);
 }
 
 bool isolate_loaded(struct err *e)
@@ -55,16 +61,18 @@ static bool is_public(const char *path)
     return true;
 }
 
-bool isolate_fetch(const char *ca, struct err *e)
+bool isolate_fetch(const struct fetch_job *q, struct err *e)
 {
+    const char *ca = q->ca;
     struct sandbox s = {.role = SANDBOX_FETCH,
+                        .local = q->socket,
                         .read = {"/etc", "/usr", "/lib", "/lib64", "/proc/self",
                                  "/proc/sys/kernel/random/boot_id", "/dev/urandom",
                                  "/run/systemd/resolve", ca}};
     const char *variable = fetch_private_ca();
     if (variable && variable != ca)
         s.read[ca ? 9 : 8] = variable;
-    if ((ca && !is_public(ca)) || (variable && !is_public(variable)))
-        s.without = 1u << SANDBOX_USER; /* it stays who it is, to read that */
+    if (q->socket || (ca && !is_public(ca)) || (variable && !is_public(variable)))
+        s.without = 1u << SANDBOX_USER; /* it stays who it is, to reach that */
     return sandbox_enter(&s, e);
 }

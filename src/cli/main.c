@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/near.h"
+#include "cli/audited.h"
 #include "cli/commands.h"
 #include "cli/isolate.h"
 #include "cli/lang.h"
@@ -22,6 +23,8 @@ static const struct row {
     {NULL, &cmd_run},
 
     {NULL, &cmd_serve},
+    {NULL, &cmd_ps},
+    {NULL, &cmd_stop},
 
     {NULL, &cmd_embed},
 
@@ -50,7 +53,10 @@ static const struct row {
 
     {NULL, &cmd_mirror},
 
+    {NULL, &cmd_logs},
+
     {NULL, &cmd_pack},
+    {NULL, &cmd_policy},
 
     {N_("Measuring and testing"), NULL},
     {NULL, &cmd_bench},
@@ -73,6 +79,8 @@ static const struct row {
 
     {NULL, &cmd_config},
     {NULL, &cmd_key},
+
+    {NULL, &cmd_audit},
 
     {NULL, &cmd_sign},
 
@@ -192,6 +200,16 @@ static bool is(const char *word, const char *long_name, const char *dashed, cons
     return strcmp(word, long_name) == 0 || strcmp(word, dashed) == 0 || strcmp(word, letter) == 0;
 }
 
+/* What is to be on record is not done where it cannot be. */
+static int run_command(const struct command *c, int argc, char **argv)
+{
+    struct err e = {0};
+    if (!audited_begin(argc, argv, &e))
+        return opts_report(&e);
+    int status = c->run(argc, argv);
+    return audited_end(status, &e) ? status : opts_report(&e);
+}
+
 static int dispatch(int argc, char **argv)
 {
     if (argc < 2) {
@@ -207,7 +225,7 @@ static int dispatch(int argc, char **argv)
     if (strcmp(argv[1], FETCH_ROLE) == 0)
         return fetch_role_main(isolate_fetch);
     const struct command *c = find(argv[1]);
-    return c ? c->run(argc - 1, argv + 1) : unknown_command(argv[1]);
+    return c ? run_command(c, argc - 1, argv + 1) : unknown_command(argv[1]);
 }
 
 int main(int argc, char **argv)

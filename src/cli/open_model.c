@@ -4,9 +4,19 @@
 
 #include <stdio.h>
 
-#include "store/resolve.h"
+#include "store/admit.h"
 
 struct gguf *open_model(const char *model, struct err *e)
+{
+    return admit_model(model, POLICY_MODEL, e);
+}
+
+struct gguf *open_draft(const char *model, struct err *e)
+{
+    return admit_model(model, POLICY_DRAFT, e);
+}
+
+struct gguf *open_to_look(const char *model, struct err *e)
 {
     struct resolved r;
     bool ok = resolve_model(model, &r, e);

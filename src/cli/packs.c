@@ -37,7 +37,7 @@ void packs_forget(const char *model)
 {
     struct packs p;
     struct err ignored;
-    struct gguf *g = open_model(model, &ignored);
+    struct gguf *g = open_to_look(model, &ignored);
     if (g && packs_init(&p, g, &ignored) && p.params.path && !p.params.required)
         unlink(p.params.path);
     gguf_close(g);

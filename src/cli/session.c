@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/audited.h"
 #include "cli/interrupt.h"
 #include "cli/opts.h"
 #include "cli/term.h"
@@ -13,11 +14,17 @@ bool session_answer(const struct session *s, struct str prompt, struct answer *a
                     struct generation *r, struct err *e)
 {
     const struct chat *chat = s->raw ? NULL : generator_chat(s->generator);
-    if (!answer_begin(a, chat ? chat_format(chat) : NULL, s->tools, prompt, s->json, e))
+    struct err audit;
+    if (!answer_begin(a, chat ? chat_format(chat) : NULL, s->tools, prompt, s->json, e) ||
+        !audited_answer_begin(s->model, prompt, e))
         return false;
     interrupt_begin();
     bool ok = generate(s->generator, prompt, &s->settings, interrupt_flag(), answer_piece, a, r, e);
     interrupt_end();
+    if (!audited_answer_end(r, buf_view(&a->raw), ok, ok ? ERR_NONE : e->code, &audit)) {
+        *e = audit;
+        ok = false;
+    }
     ok = answer_end(a, ok ? e : &(struct err){0}) && ok;
     if (ok && a->error.code != ERR_NONE) {
         *e = a->error;

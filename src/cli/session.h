@@ -16,7 +16,8 @@ struct session {
     const char *tool_choice; /* NULL: auto */
     bool said_unbound;       /* what of the tools cannot be bound has been said */
     struct memplan plan;
-    const char *state; /* file to go on from and to leave the state in, or NULL */
+    struct gguf_approval approval; /* policy 0: none is installed */
+    const char *state;             /* file to go on from and to leave the state in, or NULL */
     double load_s;
     bool raw;     /* no chat template: none in the model, or --raw */
     bool json;    /* nothing is shown while the answer is made */

@@ -121,7 +121,7 @@ static bool run_probes(const struct chat *c, bool json, bool *failed, struct err
 bool template_test(const char *model, bool json, bool *failed, struct err *e)
 {
     *failed = false;
-    struct gguf *g = open_model(model, e);
+    struct gguf *g = open_to_look(model, e);
     struct vocab *v = g ? vocab_new(g, e) : NULL;
     struct chat *c = v ? chat_new(g, v, e) : NULL;
     if (v && !c && e->code == ERR_NONE)

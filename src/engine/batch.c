@@ -7,12 +7,13 @@
 bool batch_new(struct batch *b, uint32_t max, struct err *e)
 {
     *b = (struct batch){.max = max};
-    b->token = mem_new(4 * (size_t)max, sizeof *b->token, e);
+    b->token = mem_new(5 * (size_t)max, sizeof *b->token, e);
     if (!b->token)
         return false;
     b->pos = b->token + max;
     b->seq = b->pos + max;
-    b->out = b->seq + max;
+    b->type = b->seq + max;
+    b->out = b->type + max;
     return true;
 }
 
@@ -34,6 +35,7 @@ void batch_add(struct batch *b, uint32_t seq, uint32_t pos, uint32_t token, bool
     b->token[b->n] = token;
     b->pos[b->n] = pos;
     b->seq[b->n] = seq;
+    b->type[b->n] = 0;
     if (want_logits)
         b->out[b->n_out++] = b->n;
     b->n++;

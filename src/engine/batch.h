@@ -12,6 +12,7 @@ struct batch {
     uint32_t *token; /* [max] ids, below n_vocab */
     uint32_t *pos;   /* [max] position in its sequence */
     uint32_t *seq;   /* [max] */
+    uint32_t *type;  /* [max] of the part of a text that it is in; 0 where there is one */
     uint32_t *out;   /* [n_out] rows whose hidden state is wanted, ascending */
     /* Tokens that are read, not written: they take the prompt's kernels even when they are few, so
      * that a prompt has the same bits however it is cut into batches. */

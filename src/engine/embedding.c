@@ -63,6 +63,12 @@ static void rank(struct forward *f, const float *x, float *out)
     linear(m->classifier, m->classifier_bias, x, m->h.n_labels, d, out);
 }
 
+/* A model that ranks judges by the token that has seen all: an encoder's first, or the last. */
+static bool is_judged(const struct model *m, const struct embed_text *t, uint32_t pos)
+{
+    return pos == (m->h.bidirectional ? 0 : t->n - 1);
+}
+
 /* What the token at `pos` gives to its text. */
 static void pool(struct forward *f, enum pooling p, const struct embed_text *t, uint32_t pos,
                  const float *x)
@@ -86,7 +92,7 @@ static void pool(struct forward *f, enum pooling p, const struct embed_text *t, 
             memcpy(t->out, x, d * sizeof *x);
         break;
     case POOLING_RANK:
-        if (pos == 0)
+        if (is_judged(f->m, t, pos))
             rank(f, x, t->out);
         break;
     case POOLING_UNSTATED:
@@ -102,8 +108,11 @@ static bool add_rows(struct forward *f, const struct embed_text *t, uint32_t seq
         (void)kv_truncate(f->kv, seq, 0);
     if (!kv_reserve(f->kv, seq, from, n, e))
         return false;
-    for (uint32_t i = from; i < from + n; i++)
+    for (uint32_t i = from; i < from + n; i++) {
         batch_add(&f->batch, seq, i, t->token[i], true);
+        if (t->n_first && i >= t->n_first && f->m->h.n_token_types > 1)
+            f->batch.type[f->batch.n - 1] = 1;
+    }
     return true;
 }
 
@@ -152,6 +161,18 @@ bool embed_texts(struct forward *f, enum pooling p, struct embed_text *text, uin
             pool(f, p, &text[first + b->seq[i]], b->pos[i], f->hidden + (size_t)i * d);
     }
     return true;
+}
+
+float embedding_score(const float *logit, uint32_t n)
+{
+    double most = 0, sum = 0;
+    if (n == 1)
+        return (float)(1 / (1 + exp(-(double)logit[0])));
+    for (uint32_t i = 0; i < n; i++)
+        most = i == 0 || (double)logit[i] > most ? (double)logit[i] : most;
+    for (uint32_t i = 0; i < n; i++)
+        sum += exp((double)logit[i] - most);
+    return (float)(exp((double)logit[0] - most) / sum);
 }
 
 void embedding_normalise(float *v, uint64_t n)

@@ -12,7 +12,8 @@
 struct embed_text {
     const uint32_t *token; /* ids below n_vocab */
     uint32_t n;
-    float *out; /* [embedding_rows][embedding_width], filled in */
+    uint32_t n_first; /* tokens of its first part, where the model tells two apart; 0: all */
+    float *out;       /* [embedding_rows][embedding_width], filled in */
 };
 
 /* Vectors a text of n tokens gets, and how long each is. */
@@ -27,6 +28,10 @@ bool embedding_check(const struct model *m, enum pooling p, struct err *e) MUST_
 /* p passed that check. */
 bool embed_texts(struct forward *f, enum pooling p, struct embed_text *text, uint32_t n,
                  struct err *e) MUST_USE;
+
+/* What a model that ranks gives, as one number from 0 to 1: the logistic function of its only
+ * logit, or where it has several the share of the first (softmax). */
+float embedding_score(const float *logit, uint32_t n);
 
 /* Makes its length 1; zeros stay. */
 void embedding_normalise(float *v, uint64_t n);

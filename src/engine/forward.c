@@ -197,8 +197,11 @@ static void embed_row(struct task *t, uint32_t i, float *x)
         mat_decode_row(&m->positions, f->batch.pos[i], position, t->scratch);
         f->kernels->axpy(x, 1.0f, position, m->h.d_model);
     }
-    if (m->token_types)
-        f->kernels->axpy(x, 1.0f, m->token_types, m->h.d_model);
+    if (m->token_types) {
+        must(f->batch.type[i] < m->h.n_token_types);
+        const float *type = m->token_types + (size_t)f->batch.type[i] * m->h.d_model;
+        f->kernels->axpy(x, 1.0f, type, m->h.d_model);
+    }
     if (m->embed_norm.weight)
         row_norm(f, x, m->embed_norm, x);
 }

@@ -145,7 +145,7 @@ static bool bind_values(struct loader *l, const struct gguf_tensor *t, uint64_t 
 {
     uint64_t n = t->ne[0] * t->ne[1];
     float *v = arena_new(&l->m->arena, n, sizeof *v, e);
-    if (!v)
+    if (!v || !gguf_need(l->g, t, e))
         return false;
     quant_decode(t->type, t->data, v, n);
     *out = v + first;

@@ -68,7 +68,7 @@ struct model {
     struct mat embed;     /* [n_vocab][d_model] */
     struct mat output;    /* [n_vocab][d_model]; may be the embedding itself; none in an encoder */
     struct mat positions; /* [n_ctx_train][d_model] learned, added to the embedding; or none */
-    const float *token_types; /* [n_token_types][d_model], the first added too; or NULL */
+    const float *token_types; /* [n_token_types][d_model], one is added too; or NULL */
     struct norm embed_norm;   /* of their sum */
     struct norm output_norm;
     /* The classifier of POOLING_RANK: [d_model][d_model], which may be none, and

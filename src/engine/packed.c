@@ -2,9 +2,11 @@
 /* engine/packed: see packed.h. Here is the order in which things are tried. */
 #include "engine/packed.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/packed_file.h"
 
@@ -55,41 +57,196 @@ struct memory_job {
     const struct packed_params *params;
     struct workers *team;
     unsigned char *data;
+    int fd; /* copy: of the pack, whose data begin at data_at */
+    uint64_t data_at;
+    const struct hash *leaves; /* copy: what they must be */
+    atomic_bool failed;
+    struct err *errors; /* [threads] */
     _Atomic uint64_t done;
 };
 
-static void make_in_memory(void *arg, uint32_t id)
+typedef bool leaf_fn(struct memory_job *j, uint64_t at, uint64_t n, struct err *e);
+
+static bool make_leaf(struct memory_job *j, uint64_t at, uint64_t n, struct err *e)
 {
-    struct memory_job *j = arg;
+    if (!plan_prepare(j->plan, at, n, e))
+        return false;
+    plan_make(j->plan, at, n, j->data + at);
+    plan_forget(j->plan, at, n);
+    return true;
+}
+
+static void each_leaf(struct memory_job *j, uint32_t id, leaf_fn *fn)
+{
     uint32_t leaf;
-    while (workers_next(j->team, id, (uint32_t)plan_leaves(j->plan), &leaf)) {
+    while (!j->failed && workers_next(j->team, id, (uint32_t)plan_leaves(j->plan), &leaf)) {
         uint64_t at = (uint64_t)leaf * HASH_LEAF_BYTES, left = j->plan->bytes - at;
         uint64_t n = left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES;
-        plan_prepare(j->plan, at, n);
-        plan_make(j->plan, at, n, j->data + at);
-        plan_forget(j->plan, at, n);
+        if (!fn(j, at, n, &j->errors[id]))
+            j->failed = true;
         j->done += n;
         if (id == 0 && j->params->progress)
             j->params->progress(j->params->progress_arg, j->done, j->plan->bytes);
     }
 }
 
-static bool use_memory(struct packed *p, const struct packed_params *params,
-                       const struct packed_plan *plan, struct workers *team)
+static void make_leaves(void *arg, uint32_t id)
 {
-    if (plan->bytes + MEMORY_RESERVE > os_memory_free() ||
-        !(p->memory = mem_new_lazy(plan->bytes, 1, NULL)))
+    each_leaf(arg, id, make_leaf);
+}
+
+static bool first_error(const struct memory_job *j, struct err *e)
+{
+    for (uint32_t i = 0; i < workers_count(j->team); i++)
+        if (j->errors[i].code != ERR_NONE)
+            return *e = j->errors[i], false;
+    return true;
+}
+
+/* Memory for all packed data, filled by all threads. ERR_LIMIT: there is no room for it. */
+static bool fill_memory(struct packed *p, struct memory_job *j, void (*fn)(void *arg, uint32_t id),
+                        struct err *e)
+{
+    if (j->plan->bytes + MEMORY_RESERVE > os_memory_free() ||
+        !(p->memory = mem_new_lazy(j->plan->bytes, 1, NULL)))
+        return fail(e, ERR_LIMIT,
+                    "there is no room to pack %llu MiB of weights; this model will run slowly",
+                    (unsigned long long)(j->plan->bytes >> 20));
+    os_use_large_pages(p->memory, j->plan->bytes);
+    j->data = p->memory;
+    j->errors = mem_new(workers_count(j->team), sizeof *j->errors, e);
+    if (j->errors)
+        workers_run(j->team, fn, j);
+    bool ok = j->errors && first_error(j, e);
+    mem_free(j->errors);
+    if (!ok)
         return false;
-    os_use_large_pages(p->memory, plan->bytes);
-    struct memory_job j = {.plan = plan, .params = params, .team = team, .data = p->memory};
-    workers_run(team, make_in_memory, &j);
-    plan_forget(plan, 0, plan->bytes);
     p->data = p->memory;
-    plan_install(plan, p->data);
+    plan_install(j->plan, p->data);
     p->state = PACKED_MEMORY;
+    return true;
+}
+
+static bool make_in_memory(struct packed *p, const struct packed_params *params,
+                           const struct packed_plan *plan, struct workers *team, struct err *e)
+{
+    struct memory_job j = {.plan = plan, .params = params, .team = team};
+    if (!fill_memory(p, &j, make_leaves, e))
+        return false;
+    plan_forget(plan, 0, plan->bytes);
     p->made = true;
     return true;
 }
+
+/* --- what was approved --------------------------------------------------------------------------
+ */
+
+static bool read_at(int fd, unsigned char *to, uint64_t n, uint64_t at)
+{
+    while (n) {
+        ssize_t got = pread(fd, to, n, (off_t)at);
+        if (got == 0 || (got < 0 && errno != EINTR))
+            return false;
+        if (got > 0)
+            to += got, at += (uint64_t)got, n -= (uint64_t)got;
+    }
+    return true;
+}
+
+static bool copy_leaf(struct memory_job *j, uint64_t at, uint64_t n, struct err *e)
+{
+    struct hash got;
+    const struct hash *want = &j->leaves[at / HASH_LEAF_BYTES];
+    return (read_at(j->fd, j->data + at, n, j->data_at + at) &&
+            hash_leaf(j->data + at, n, &got, NULL) && hash_eq(&got, want)) ||
+           fail(e, ERR_DENIED,
+                "its packed weights are not what was approved: MiB %llu is another one",
+                (unsigned long long)(at / HASH_LEAF_BYTES));
+}
+
+static void copy_leaves(void *arg, uint32_t id)
+{
+    each_leaf(arg, id, copy_leaf);
+}
+
+static bool is_approved(const struct gguf *g, const struct hash *root)
+{
+    for (uint32_t i = 0; i < g->approval->n_packs; i++)
+        if (hash_eq(&g->approval->pack[i], root))
+            return true;
+    return false;
+}
+
+/* The root of the leaves as they were copied counts, whatever becomes of the file. */
+static bool copy_approved(struct packed *p, const struct gguf *g, const struct os_map *map,
+                          const struct packed_params *params, const struct packed_header *want,
+                          const struct packed_plan *plan, struct workers *team, struct err *e)
+{
+    struct memory_job j = {
+        .plan = plan, .params = params, .team = team, .fd = map->fd, .data_at = want->data_at};
+    uint64_t bytes = want->n_leaves * sizeof(struct hash);
+    struct hash *leaves = mem_new(want->n_leaves, sizeof *leaves, e);
+    if (!leaves)
+        return false;
+    memcpy(leaves, packed_file_leaves(map, want), bytes);
+    j.leaves = leaves;
+    bool ok = hash_root(leaves, want->n_leaves, &p->root, e) &&
+              (is_approved(g, &p->root) ||
+               fail(e, ERR_DENIED, "its packed weights are not among those approved")) &&
+              fill_memory(p, &j, copy_leaves, e);
+    mem_free(leaves);
+    return ok;
+}
+
+/* *there: a pack that was approved lies at its place. */
+static bool open_approved(struct packed *p, const struct gguf *g,
+                          const struct packed_params *params, const struct packed_plan *plan,
+                          struct workers *team, bool *there, struct err *e)
+{
+    struct packed_header want;
+    struct os_map map;
+    struct hash root;
+    *there = false;
+    if (!params->path || !packed_header_init(&want, plan, g, params->digest, e) ||
+        !packed_file_open(&map, &root, params->path, &want, plan, NULL))
+        return true;
+    bool ok = true;
+    if ((*there = is_approved(g, &root)))
+        ok = copy_approved(p, g, &map, params, &want, plan, team, e);
+    os_map_close(&map);
+    return ok;
+}
+
+/* Whatever the engine reads from the file itself. */
+static bool need_rest(const struct gguf *g, const struct packed *p, const struct packed_plan *plan,
+                      struct err *e)
+{
+    const unsigned char *start = checked_bytes(gguf_checked(g)), *data = NULL;
+    for (uint64_t i = 0; i < g->n_tensors; i++) {
+        const struct gguf_tensor *t = &g->tensors[i];
+        data = !data || t->data < data ? t->data : data;
+        if ((p->state == PACKED_NONE || !plan_covers(plan, t->data, t->n_bytes)) &&
+            !gguf_need(g, t, e))
+            return false;
+    }
+    return !data || checked_need(gguf_checked(g), start, (uint64_t)(data - start), e);
+}
+
+static bool open_checked(struct packed *p, const struct gguf *g, const struct packed_params *params,
+                         const struct packed_plan *plan, struct workers *team, struct err *e)
+{
+    bool there = false, wanted = params && plan->bytes;
+    struct err none = {0};
+    if (wanted && !open_approved(p, g, params, plan, team, &there, e))
+        return false;
+    if (wanted && !there && !make_in_memory(p, params, plan, team, &none) && none.code != ERR_LIMIT)
+        return *e = none, false;
+    p->notice = none;
+    return need_rest(g, p, plan, e);
+}
+
+/* --- what is tried ------------------------------------------------------------------------------
+ */
 
 static bool open_planned(struct packed *p, const struct gguf *g, const struct packed_params *params,
                          const struct packed_plan *plan, struct workers *team)
@@ -102,10 +259,7 @@ static bool open_planned(struct packed *p, const struct gguf *g, const struct pa
             return true;
         err_at(&p->notice, "packed weights are not kept for the next start");
     }
-    if (!use_memory(p, params, plan, team))
-        fail(&p->notice, ERR_LIMIT,
-             "there is no room to pack %llu MiB of weights; this model will run slowly",
-             (unsigned long long)(plan->bytes >> 20));
+    (void)!make_in_memory(p, params, plan, team, &p->notice);
     return true;
 }
 
@@ -128,10 +282,11 @@ bool packed_open(struct packed *p, struct model *m, const struct gguf *g,
 {
     struct packed_plan plan;
     *p = (struct packed){.map.fd = -1};
-    if (!plan_init(&plan, m, e))
+    if (!plan_init(&plan, m, g, e))
         return false;
     p->bytes = plan.bytes;
     bool ok = g->thin           ? open_thin(p, g, params, &plan, e)
+              : gguf_checked(g) ? open_checked(p, g, params, &plan, team, e)
               : plan.bytes == 0 ? true
                                 : open_planned(p, g, params, &plan, team);
     plan_clear(&plan);
@@ -211,7 +366,7 @@ bool packed_open_threads(struct packed *p, struct model *m, const struct gguf *g
                          const struct packed_params *params, uint32_t n_threads, struct err *e)
 {
     *p = (struct packed){0};
-    if (!params && !g->thin)
+    if (!params && !g->thin && !gguf_checked(g))
         return true;
     struct workers *team = workers_new(n_threads, e);
     bool ok = team && packed_open(p, m, g, params, team, e);

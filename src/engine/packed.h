@@ -14,7 +14,12 @@
  * to the process. Two starts at once make it once. While it is made, memory holds one copy: pages
  * of the source are given back as they are done. If it cannot be kept (no room, no permission) the
  * weights are packed into memory; if that is too small they stay as they are. Neither is an error:
- * `notice` says it. */
+ * `notice` says it.
+ *
+ * Where only what was approved may run (the gguf is gguf_take_checked's), the matrices that are not
+ * packed are read and checked here; a pack is used only if its root is among those approved with
+ * it, and is then copied into memory and checked leaf by leaf as it is; else the weights are packed
+ * into memory, from checked ones, at each start. */
 #ifndef MOAT_ENGINE_PACKED_H
 #define MOAT_ENGINE_PACKED_H
 
@@ -42,7 +47,7 @@ struct packed {
     enum packed_state state;
     bool made;         /* by this start */
     uint64_t bytes;    /* of packed weights */
-    struct hash root;  /* PACKED_FILE: hash tree over them, in leaves of HASH_LEAF_BYTES */
+    struct hash root;  /* PACKED_FILE, or approved: hash tree over them, in HASH_LEAF_BYTES */
     struct err notice; /* code ERR_NONE, or why this is not PACKED_FILE though a path was given */
     struct os_map map;
     const struct hash *leaves; /* PACKED_FILE: of each leaf, in map */

@@ -192,7 +192,8 @@ static bool make_piece(struct job *j, uint64_t piece, unsigned char *buffer, str
 {
     uint64_t at = piece * PIECE_BYTES, left = j->p->bytes - at;
     uint64_t n = left < PIECE_BYTES ? left : PIECE_BYTES;
-    plan_prepare(j->p, at, n);
+    if (!plan_prepare(j->p, at, n, e))
+        return false;
     plan_make(j->p, at, n, buffer);
     plan_forget(j->p, at, n);
     if (!hash_leaves(j, at, buffer, n, e) ||

@@ -67,11 +67,11 @@ static size_t n_specs(const struct tensor_spec *s)
     return n;
 }
 
-bool plan_init(struct packed_plan *p, struct model *m, struct err *e)
+bool plan_init(struct packed_plan *p, struct model *m, const struct gguf *g, struct err *e)
 {
     const struct arch *a = m->h.arch;
     size_t most = n_specs(a->layer_tensors) * m->h.n_layer + n_specs(a->model_tensors) + 1;
-    *p = (struct packed_plan){.m = m};
+    *p = (struct packed_plan){.m = m, .checked = gguf_checked(g)};
     p->entry = mem_new(most, sizeof *p->entry, e);
     p->source = p->entry ? mem_new(most, sizeof *p->source, e) : NULL;
     p->target = p->source ? mem_new(most, sizeof(struct mat *), e) : NULL;
@@ -188,16 +188,46 @@ static void advise(const struct packed_plan *p, uint64_t at, uint64_t n,
     }
 }
 
-void plan_prepare(const struct packed_plan *p, uint64_t at, uint64_t n)
+/* A record is made from all rows of its group: the groups that a part begins and ends in count. */
+static bool need(const struct packed_plan *p, uint64_t at, uint64_t n, struct err *e)
 {
+    for (size_t i = first_after(p, at); i < p->n && p->entry[i].at < at + n; i++) {
+        const struct packed_entry *t = &p->entry[i];
+        uint64_t group = R16_ROWS * p->source[i].row_bytes;
+        uint64_t from = at > t->at ? at - t->at : 0, end = at + n - t->at + group;
+        from = from > group ? from - group : 0;
+        end = end < t->bytes ? end : t->bytes;
+        if (!checked_need(p->checked, p->source[i].data + from, end - from, e))
+            return false;
+    }
+    return true;
+}
+
+bool plan_prepare(const struct packed_plan *p, uint64_t at, uint64_t n, struct err *e)
+{
+    if (p->checked)
+        return need(p, at, n, e);
     if (at == 0)
         advise(p, 0, AHEAD_BYTES, os_map_prefetch);
     advise(p, at + AHEAD_BYTES, n, os_map_prefetch);
+    return true;
 }
 
 void plan_forget(const struct packed_plan *p, uint64_t at, uint64_t n)
 {
-    advise(p, at, n, os_map_forget);
+    if (!p->checked)
+        advise(p, at, n, os_map_forget);
+    else if (at == 0 && n == p->bytes)
+        checked_forget(p->checked);
+}
+
+bool plan_covers(const struct packed_plan *p, const unsigned char *data, uint64_t n)
+{
+    uint64_t covered = 0;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->source[i].data >= data && p->source[i].data < data + n)
+            covered += p->entry[i].bytes;
+    return covered == n;
 }
 
 void plan_install(const struct packed_plan *p, const unsigned char *data)

@@ -22,19 +22,24 @@ struct packed_plan {
     struct mat *source;         /* [n] as in the GGUF files */
     struct mat **target;        /* [n] of the model */
     struct model *m;
+    struct checked *checked; /* whose bytes the source is, or NULL: a mapping */
     size_t n;
     uint64_t bytes; /* of all data */
 };
 
-bool plan_init(struct packed_plan *p, struct model *m, struct err *e) MUST_USE;
+bool plan_init(struct packed_plan *p, struct model *m, const struct gguf *g,
+               struct err *e) MUST_USE;
 void plan_clear(struct packed_plan *p);
 
 /* Bytes at..at+n of the data. */
 void plan_make(const struct packed_plan *p, uint64_t at, uint64_t n, unsigned char *out);
-/* Has the source read ahead from the disk, when called for one part after another. */
-void plan_prepare(const struct packed_plan *p, uint64_t at, uint64_t n);
-/* Gives back the source pages they were made from. */
+/* Before plan_make: has the source of this part read and checked, where it is, or else read ahead
+ * from the disk, when called for one part after another. */
+bool plan_prepare(const struct packed_plan *p, uint64_t at, uint64_t n, struct err *e) MUST_USE;
+/* Gives back the source pages they were made from; of a checked source only with all of them. */
 void plan_forget(const struct packed_plan *p, uint64_t at, uint64_t n);
+/* Are these n bytes of the source, a tensor, in packed matrices all of them? */
+bool plan_covers(const struct packed_plan *p, const unsigned char *data, uint64_t n);
 /* Makes the model use the packed data. */
 void plan_install(const struct packed_plan *p, const unsigned char *data);
 

@@ -69,7 +69,7 @@ static bool parts_init(struct parts *p, const struct gguf *g, struct err *e)
         return fail(e, ERR_UNSUPPORTED, "a model in several files cannot be kept packed only");
     p->file = gguf_bytes(g, 0);
     p->m = model_new(g, NULL, e);
-    bool ok = p->m && plan_init(&p->plan, p->m, e);
+    bool ok = p->m && plan_init(&p->plan, p->m, g, e);
     if (ok && p->plan.n == 0)
         ok = fail(e, ERR_UNSUPPORTED, "none of the weights of this model are packed");
     ok = ok && (p->v = mem_new(p->plan.n, sizeof *p->v, e));

@@ -18,7 +18,7 @@ bool fetch_is_built_in(void)
     return false;
 }
 
-int fetch_role_main(bool (*enter)(const char *ca, struct err *e))
+int fetch_role_main(bool (*enter)(const struct fetch_job *q, struct err *e))
 {
     (void)enter;
     return err_exit_status(ERR_UNSUPPORTED);

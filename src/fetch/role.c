@@ -87,11 +87,11 @@ static bool do_document(const struct fetch_job *q, struct err *e)
     return ok;
 }
 
-static bool do_job(json_t *j, bool (*enter)(const char *ca, struct err *e), struct event *end,
-                   struct err *e)
+static bool do_job(json_t *j, bool (*enter)(const struct fetch_job *q, struct err *e),
+                   struct event *end, struct err *e)
 {
     struct fetch_job q;
-    if (!line_read_job(&q, j, e) || !enter(q.ca, e))
+    if (!line_read_job(&q, j, e) || !enter(&q, e))
         return false;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return fail(e, ERR_INTERNAL, "libcurl does not start");
@@ -105,7 +105,7 @@ bool fetch_is_built_in(void)
     return true;
 }
 
-int fetch_role_main(bool (*enter)(const char *ca, struct err *e))
+int fetch_role_main(bool (*enter)(const struct fetch_job *q, struct err *e))
 {
     struct err e = {0};
     struct event end = {0};

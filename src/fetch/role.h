@@ -12,9 +12,9 @@
 
 #define FETCH_ROLE "fetch-role" /* argv[1] of the process: for main() */
 
-/* Its exit status. `enter` is called once it knows the file of CA certificates (NULL: the system's)
- * and has said nothing to anybody yet: it gives up what the role does not need. */
-int fetch_role_main(bool (*enter)(const char *ca, struct err *e));
+/* Its exit status. `enter` is called once it knows its job and has said nothing to anybody yet: it
+ * gives up what the role does not need. */
+int fetch_role_main(bool (*enter)(const struct fetch_job *q, struct err *e));
 /* False in a build without it (make AIRGAP=1), where the calls below say so. */
 bool fetch_is_built_in(void);
 

@@ -30,7 +30,7 @@ bool cursor_has(const struct cursor *c, uint64_t count, uint64_t size, struct er
 
 bool cursor_take(struct cursor *c, uint64_t n, const unsigned char **p, struct err *e)
 {
-    if (!cursor_has(c, n, 1, e))
+    if (!cursor_has(c, n, 1, e) || (c->checked && !checked_need(c->checked, c->p + c->at, n, e)))
         return false;
     *p = c->p + c->at;
     c->at += n;

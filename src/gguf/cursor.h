@@ -9,12 +9,12 @@
 
 #include <stdint.h>
 
-#include "base/err.h"
-#include "base/str.h"
+#include "base/checked.h"
 
 struct cursor {
     const unsigned char *p;
-    uint64_t n, at; /* at <= n, always */
+    uint64_t n, at;          /* at <= n, always */
+    struct checked *checked; /* whose bytes they are, to be asked for before use; NULL: of a map */
 };
 
 bool cursor_take(struct cursor *c, uint64_t n, const unsigned char **p, struct err *e) MUST_USE;

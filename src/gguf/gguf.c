@@ -13,6 +13,7 @@ struct gguf_private {
     struct gguf_file *files; /* [n_splits] */
     uint32_t n_mapped;
     struct map keys, names;
+    struct gguf_approval approval;
 };
 
 static struct gguf *new_gguf(struct err *e)
@@ -25,13 +26,22 @@ static struct gguf *new_gguf(struct err *e)
     return g;
 }
 
+/* The bytes of a file are a mapping, or checked ones. */
+static void close_bytes(struct os_map *map, struct checked *checked)
+{
+    if (checked)
+        checked_free(checked);
+    else
+        os_map_close(map);
+}
+
 void gguf_close(struct gguf *g)
 {
     if (!g)
         return;
     struct gguf_private *p = g->private;
     for (uint32_t i = 0; i < p->n_mapped; i++)
-        os_map_close(&p->files[i].map);
+        close_bytes(&p->files[i].map, p->files[i].checked);
     map_clear(&p->keys);
     map_clear(&p->names);
     arena_clear(&p->arena);
@@ -152,16 +162,18 @@ static bool open_parts(struct gguf *g, const char *path, const struct gguf_file 
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* One mapped file: its metadata, in private->files[0]. */
-static bool read_first(struct gguf *g, struct os_map map, const char *name, struct err *e)
+/* One open file: its metadata, in private->files[0]. */
+static bool read_first(struct gguf *g, struct os_map map, struct checked *checked, const char *name,
+                       struct err *e)
 {
     struct gguf_private *p = g->private;
     p->files = mem_new(1, sizeof *p->files, e);
     if (!p->files) {
-        os_map_close(&map);
+        close_bytes(&map, checked);
         return false;
     }
     p->files[0].map = map;
+    p->files[0].checked = checked;
     p->n_mapped = g->n_splits = 1;
     bool ok = gguf_parse_meta(&p->files[0], &p->arena, &p->keys, e) || err_at(e, "%s", name);
     g->thin = p->files[0].thin;
@@ -169,15 +181,16 @@ static bool read_first(struct gguf *g, struct os_map map, const char *name, stru
 }
 
 /* A file that is part of a split model is opened again with its siblings, in their order. */
-static struct gguf *open_map(struct os_map map, const char *name, bool siblings, struct err *e)
+static struct gguf *open_map(struct os_map map, struct checked *checked, const char *name,
+                             bool siblings, struct err *e)
 {
     struct gguf *g = new_gguf(e);
     if (!g) {
-        os_map_close(&map);
+        close_bytes(&map, checked);
         return NULL;
     }
     char *names[] = {(char *)(uintptr_t)name};
-    bool ok = read_first(g, map, name, e);
+    bool ok = read_first(g, map, checked, name, e);
     if (ok && g->private->files[0].split_count > 1) {
         struct gguf_file own = g->private->files[0];
         gguf_close(g);
@@ -201,13 +214,36 @@ static struct gguf *open_map(struct os_map map, const char *name, bool siblings,
 struct gguf *gguf_open(const char *path, struct err *e)
 {
     struct os_map map;
-    return os_map_open(&map, path, e) ? open_map(map, path, true, e) : NULL;
+    return os_map_open(&map, path, e) ? open_map(map, NULL, path, true, e) : NULL;
 }
 
 struct gguf *gguf_take_fd(int fd, const char *name, struct err *e)
 {
     struct os_map map;
-    return os_map_take(&map, fd, name, e) ? open_map(map, name, false, e) : NULL;
+    return os_map_take(&map, fd, name, e) ? open_map(map, NULL, name, false, e) : NULL;
+}
+
+struct gguf *gguf_take_checked(struct checked *c, uint64_t n, const struct gguf_approval *approval,
+                               const char *name, struct err *e)
+{
+    struct os_map bytes = {checked_bytes(c), n, checked_fd(c)};
+    struct gguf *g = open_map(bytes, c, name, false, e);
+    if (g) {
+        g->private->approval = *approval;
+        g->approval = &g->private->approval;
+    }
+    return g;
+}
+
+struct checked *gguf_checked(const struct gguf *g)
+{
+    return g->private->files[0].checked;
+}
+
+bool gguf_need(const struct gguf *g, const struct gguf_tensor *t, struct err *e)
+{
+    struct checked *c = g->private->files[t->split].checked;
+    return !c || checked_need(c, t->data, t->n_bytes, e);
 }
 
 struct str gguf_bytes(const struct gguf *g, uint32_t i)

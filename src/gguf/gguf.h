@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "base/checked.h"
 #include "base/err.h"
 #include "base/os.h"
 #include "base/str.h"
@@ -58,6 +59,15 @@ struct gguf_tensor {
     uint64_t file_offset;      /* of data in that file */
 };
 
+/* Who lets this file run: what a policy says of it (guard/policy). */
+enum { GGUF_PACKS = 4 };
+struct gguf_approval {
+    struct hash sha256;
+    uint64_t policy; /* its version */
+    uint32_t n_packs;
+    struct hash pack[GGUF_PACKS]; /* roots of packed weights (engine/packed) that may be used */
+};
+
 struct gguf {
     uint32_t version, alignment;
     uint64_t n_kv, n_tensors;
@@ -66,6 +76,7 @@ struct gguf {
     uint32_t n_splits;
     uint64_t file_bytes; /* of all files */
     bool thin;           /* most of its weights are elsewhere: engine/packed_thin */
+    const struct gguf_approval *approval; /* of gguf_take_checked; else NULL */
     struct gguf_private *private;
 };
 
@@ -74,7 +85,17 @@ struct gguf {
 struct gguf *gguf_open(const char *path, struct err *e) MUST_USE;
 /* The same over a descriptor, which is taken over also on failure; split files are refused. */
 struct gguf *gguf_take_fd(int fd, const char *name, struct err *e) MUST_USE;
+/* The same over a file of n bytes of which only what was compared with its hash is read
+ * (base/checked); c is taken over, also on failure. */
+struct gguf *gguf_take_checked(struct checked *c, uint64_t n, const struct gguf_approval *approval,
+                               const char *name, struct err *e) MUST_USE;
 void gguf_close(struct gguf *g);
+
+/* Of gguf_take_checked: to be asked before data of tensors are read (the rest is there). NULL: all
+ * may be read. */
+struct checked *gguf_checked(const struct gguf *g);
+/* Has tensor t what its hashes say? Always, where nothing is checked. */
+bool gguf_need(const struct gguf *g, const struct gguf_tensor *t, struct err *e) MUST_USE;
 
 /* All bytes of file i < n_splits, as long as g is open. */
 struct str gguf_bytes(const struct gguf *g, uint32_t i);

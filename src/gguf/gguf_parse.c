@@ -15,6 +15,7 @@
 
 /* The shortest entries: key length, one byte of key, type, one byte of value; and name length, one
  * byte of name, number of dimensions, one dimension, type, offset. */
+enum { LOOK_BYTES = 64 }; /* that tell what a file is */
 enum { MIN_KV_BYTES = 8 + 1 + 4 + 1, MIN_TENSOR_BYTES = 8 + 1 + 4 + 8 + 4 + 8 };
 
 /* --- the header ------------------------------------------------------------------------------- */
@@ -74,6 +75,8 @@ static bool read_header(struct gguf_file *f, struct err *e)
     const unsigned char *magic;
     if (c->n == 0)
         return fail(e, ERR_CORRUPT, "the file is empty; download it again");
+    if (c->checked && !checked_need(c->checked, c->p, c->n < LOOK_BYTES ? c->n : LOOK_BYTES, e))
+        return false;
     f->thin = c->n >= 4 && memcmp(c->p, "GGUT", 4) == 0;
     if (c->n < 4 || (!f->thin && memcmp(c->p, "GGUF", 4) != 0))
         return not_gguf(c, e);
@@ -206,7 +209,7 @@ static bool check_alignment(uint32_t alignment, struct err *e)
 
 bool gguf_parse_meta(struct gguf_file *f, struct arena *a, struct map *keys, struct err *e)
 {
-    f->at = (struct cursor){f->map.p, f->map.n, 0};
+    f->at = (struct cursor){f->map.p, f->map.n, 0, f->checked};
     f->alignment = 32;
     if (!read_header(f, e))
         return false;
@@ -228,7 +231,7 @@ bool gguf_parse_strings(struct gguf_file *f, struct arena *a, struct err *e)
         struct gguf_kv *kv = &f->kv[i];
         if (kv->type != GGUF_ARRAY || kv->elem != GGUF_STRING)
             continue;
-        struct cursor c = {f->map.p, f->map.n, (uint64_t)(kv->data - f->map.p)};
+        struct cursor c = {f->map.p, f->map.n, (uint64_t)(kv->data - f->map.p), NULL};
         struct str *all = arena_new(a, kv->n, sizeof *all, e);
         if (!all)
             return false;

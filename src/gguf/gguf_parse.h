@@ -15,8 +15,9 @@
 #include "gguf/gguf.h"
 
 struct gguf_file {
-    struct os_map map;
-    struct cursor at; /* after gguf_parse_meta: at the tensor list */
+    struct os_map map;       /* or the bytes of: */
+    struct checked *checked; /* NULL: a map */
+    struct cursor at;        /* after gguf_parse_meta: at the tensor list */
     uint32_t version, alignment;
     uint64_t n_kv, n_tensors;
     struct gguf_kv *kv;                            /* [n_kv] in the arena */

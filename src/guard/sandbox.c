@@ -38,6 +38,7 @@ static const struct role {
     [SANDBOX_FRONT] = {"front", false, true, TO_OTHERS},
     [SANDBOX_ENGINE] = {"engine", false, true, TO_OTHERS | ANY_FILE},
     [SANDBOX_KEEPER] = {"keeper", false, false, ANY_FILE},
+    [SANDBOX_AUDITOR] = {"auditor", false, false, ANY_FILE},
     [SANDBOX_STARTER] = {"starter", true, false, TO_OTHERS},
     [SANDBOX_FETCH] = {"fetch", true, true, TO_OTHERS},
     [SANDBOX_COMMAND] = {"command", false, false, ANY_FILE},

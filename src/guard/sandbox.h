@@ -7,7 +7,8 @@
  *   user        where root started it: a user id that owns nothing (front, engine, fetch)
  *   rights      no capability it does not need, none to be gained, no core dump, not traceable
  *   calls       seccomp: the system calls of guard/sandbox_calls and no others
- * The fetch role is the one that may dial: it keeps the network, and of sockets TCP and UDP.
+ * The fetch role is the one that may dial: it keeps the network, and of sockets TCP and UDP; or, if
+ * it is `local`, Unix sockets alone.
  *
  * What the machine refuses (a container, an unprivileged user, an old kernel) is in `state`, with
  * why; in the air-gap profile a missing network, files or calls layer is ERR_DENIED instead. A call
@@ -26,6 +27,7 @@ enum sandbox_role {
     SANDBOX_FRONT,
     SANDBOX_ENGINE,
     SANDBOX_KEEPER,
+    SANDBOX_AUDITOR,
     SANDBOX_STARTER, /* starts fetch roles for the keeper, and does nothing else */
     SANDBOX_FETCH,
     SANDBOX_COMMAND, /* moat run, bench and the like, in one process */
@@ -53,6 +55,7 @@ struct sandbox_state {
 struct sandbox {
     enum sandbox_role role;
     bool airgap;
+    bool local; /* of the fetch role: it asks a server of this machine, over its Unix socket */
     unsigned without; /* 1 << layer: for the tests that show what each layer is good for */
     const char
         *read[SANDBOX_PATHS]; /* files or whole folders; NULL ends; absent ones are skipped */

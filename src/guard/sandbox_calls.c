@@ -11,13 +11,14 @@
 #define FRONT      CALLS_FRONT
 #define ENGINE     CALLS_ENGINE
 #define KEEPER     CALLS_KEEPER
+#define AUDITOR    CALLS_AUDITOR
 #define STARTER    CALLS_STARTER
 #define FETCH      CALLS_FETCH
 #define COMMAND    CALLS_COMMAND
 #define SEALED     CALLS_SEALED
 #define ALL        (2 * SEALED - 1)
 #define PARENTS    (SUPERVISOR | KEEPER | STARTER)
-#define OPENERS    (SUPERVISOR | ENGINE | KEEPER | STARTER | FETCH | COMMAND)
+#define OPENERS    (SUPERVISOR | ENGINE | KEEPER | AUDITOR | STARTER | FETCH | COMMAND)
 
 const struct sandbox_row sandbox_rows[] = {
     /* what is open already, memory, time, this process itself */
@@ -31,7 +32,7 @@ const struct sandbox_row sandbox_rows[] = {
     {OPENERS,
      "openat open stat lstat statx access faccessat faccessat2 readlink readlinkat getcwd "
      "getdents64 fstatfs statfs fsync fdatasync ftruncate fallocate flock umask pipe pipe2"},
-    {SUPERVISOR | ENGINE | KEEPER | COMMAND,
+    {SUPERVISOR | ENGINE | KEEPER | AUDITOR | COMMAND,
      "mkdir mkdirat unlink unlinkat rename renameat renameat2 link linkat fchmod fchmodat chmod "
      "rmdir memfd_create utimensat copy_file_range sendfile"},
     /* the loop of the front, and of the library that fetches */
@@ -40,7 +41,9 @@ const struct sandbox_row sandbox_rows[] = {
     {FRONT, "accept accept4 sendfile"},
     {SUPERVISOR, "listen"}, /* the loop of the front says it again, before it enters its own */
     {FETCH, "connect readahead sync_file_range"},
-    {SUPERVISOR | KEEPER | STARTER, "recvfrom recvmsg"},
+    {SUPERVISOR | KEEPER | AUDITOR | STARTER, "recvfrom recvmsg"},
+    {SUPERVISOR,
+     "sched_setscheduler setpriority"}, /* an engine in the background, before its own */
     {COMMAND, "select pselect6 socketpair"},
     /* who has children */
     {PARENTS, "fork vfork wait4 waitid kill tgkill tkill"},
@@ -71,7 +74,7 @@ unsigned sandbox_rows_of(enum sandbox_role role, bool sealed)
     if (sealed)
         return role == SANDBOX_COMMAND ? own | SEALED : SEALED;
     if (role == SANDBOX_SUPERVISOR)
-        return own | FRONT | ENGINE | KEEPER;
+        return own | FRONT | ENGINE | KEEPER | AUDITOR;
     if (role == SANDBOX_STARTER)
         return own | FETCH;
     return own;

@@ -63,8 +63,8 @@ static bool add_paths(int rules, const char *const *paths, uint64_t rights)
 
 static int make_rules(const struct sandbox *s, long abi)
 {
-    bool dials = s->role == SANDBOX_FETCH || s->role == SANDBOX_STARTER;
     bool starts = s->role == SANDBOX_STARTER;
+    bool dials = starts || (s->role == SANDBOX_FETCH && !s->local);
     uint64_t known = known_rights(abi), run = starts ? EXECUTE : 0;
     struct ruleset all = {.fs = known, .net = dials ? 0 : TCP, .scoped = SCOPES};
     size_t bytes = abi >= 6 ? sizeof all : abi >= 4 ? 2 * sizeof all.fs : sizeof all.fs;

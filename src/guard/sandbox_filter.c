@@ -31,7 +31,7 @@ struct filter {
     scmp_filter_ctx ctx;
     unsigned rows;  /* whose rows of the table */
     unsigned roles; /* who this is, or starts */
-    bool sealed;
+    bool sealed, local;
     int error; /* the first, as -errno */
 };
 
@@ -203,9 +203,10 @@ static void add_sockets(struct filter *f)
                                          SCMP_CMP64(4, SCMP_CMP_EQ, 0)},
                  2);
     }
-    if (talks || is(f, CALLS_SUPERVISOR | CALLS_KEEPER | CALLS_STARTER))
+    if (talks || is(f, CALLS_SUPERVISOR | CALLS_KEEPER | CALLS_AUDITOR | CALLS_STARTER))
         allow_bits(f, SCMP_SYS(sendmsg), 2, FASTOPEN, 0);
-    if (is(f, CALLS_SUPERVISOR | CALLS_KEEPER)) /* on lines to other roles */
+    /* on lines to other roles, and to syslog */
+    if (is(f, CALLS_SUPERVISOR | CALLS_KEEPER | CALLS_AUDITOR))
         allow_if(f, SCMP_SYS(sendto),
                  (struct scmp_arg_cmp[]){SCMP_CMP64(3, SCMP_CMP_MASKED_EQ, FASTOPEN, 0),
                                          SCMP_CMP64(4, SCMP_CMP_EQ, 0)},
@@ -216,6 +217,10 @@ static void add_sockets(struct filter *f)
         return;
     allow_bits(f, SCMP_SYS(sendto), 3, FASTOPEN, 0); /* names are asked for by UDP */
     allow_bits(f, SCMP_SYS(sendmmsg), 3, FASTOPEN, 0);
+    if (f->local) {
+        allow_socket(f, AF_UNIX, SOCK_STREAM);
+        return;
+    }
     allow_socket(f, AF_INET, SOCK_STREAM);
     allow_socket(f, AF_INET6, SOCK_STREAM);
     allow_socket(f, AF_INET, SOCK_DGRAM);
@@ -233,9 +238,15 @@ static void add_all(struct filter *f, bool fatal)
     add_processes(f);
     add_descriptors(f);
     add_sockets(f);
+    /* syslog(3) dials again where the system's logger was started anew: that fails, and does not
+     * end the process that writes the audit log. */
+    bool syslogs = is(f, CALLS_AUDITOR);
+    if (syslogs && !fatal) /* else all that is not allowed fails so */
+        each_name(f, "socket connect", SCMP_ACT_ERRNO(EPERM));
     if (fatal) {
         each_name(f, sandbox_fatal, SCMP_ACT_KILL_PROCESS);
-        each_name(f, "socket connect", SCMP_ACT_KILL_PROCESS);
+        if (!syslogs)
+            each_name(f, "socket connect", SCMP_ACT_KILL_PROCESS);
         if (!is(f, CALLS_SUPERVISOR))
             each_name(f, "listen", SCMP_ACT_KILL_PROCESS);
     }
@@ -244,12 +255,13 @@ static void add_all(struct filter *f, bool fatal)
 bool sandbox_calls(const struct sandbox *s, bool sealed)
 {
     /* The roles of a server have no use for what leads out; libraries elsewhere just try it. */
-    bool server = s->role <= SANDBOX_KEEPER;
+    bool server = s->role <= SANDBOX_AUDITOR;
     uint32_t other = server && s->airgap ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM);
     struct filter f = {.ctx = seccomp_init(other),
                        .rows = sandbox_rows_of(s->role, sealed),
                        .roles = sandbox_rows_of(s->role, false),
-                       .sealed = sealed};
+                       .sealed = sealed,
+                       .local = s->local};
     if (!f.ctx) {
         errno = ENOMEM;
         return false;

@@ -40,12 +40,12 @@ static bool start_sampler(struct completion *c, const struct settings *s,
 }
 
 static bool start_mask(struct completion *c, struct loaded *l, const struct settings *s,
-                       struct err *e)
+                       struct str owner, struct err *e)
 {
     if (!s->grammar)
         return true;
     struct mask_cache *masks = loaded_masks(l, e);
-    c->mask = masks ? mask_cache_begin(masks, s->grammar, e) : NULL;
+    c->mask = masks ? mask_cache_begin(masks, s->grammar, owner, e) : NULL;
     return c->mask != NULL;
 }
 
@@ -58,7 +58,7 @@ static void make_room(struct buf *b)
 }
 
 bool completion_start(struct completion *c, struct loaded *l, const struct settings *s,
-                      const struct tokens *prompt, struct err *e)
+                      const struct tokens *prompt, struct str owner, struct err *e)
 {
     *c = (struct completion){.l = l,
                              .n_ctx = loaded_window(l, s),
@@ -71,7 +71,7 @@ bool completion_start(struct completion *c, struct loaded *l, const struct setti
     detok_init(&c->detok, l->vocab, s->special);
     detok_continue(&c->detok);
     return stop_init(&c->stop, s->stop_sequences.v, s->stop_sequences.n, e) &&
-           start_sampler(c, s, prompt, e) && start_mask(c, l, s, e);
+           start_sampler(c, s, prompt, e) && start_mask(c, l, s, owner, e);
 }
 
 void completion_clear(struct completion *c)

@@ -40,10 +40,12 @@ struct completion {
     char stopped[64]; /* FINISH_STOP: the sequence, cut to fit */
 };
 
-/* Borrows the settings' stop sequences and grammar until completion_clear, which follows also a
- * failure. The first grammar of a model makes l->masks: one thread at a time. */
+/* owner: who may notice that the grammar has bound an answer before (text/mask_cache); "" of a
+ * program of one user. Borrows the settings' stop sequences and grammar until completion_clear,
+ * which follows also a failure. The first grammar of a model makes l->masks: one thread at a time.
+ */
 bool completion_start(struct completion *c, struct loaded *l, const struct settings *s,
-                      const struct tokens *prompt, struct err *e) MUST_USE;
+                      const struct tokens *prompt, struct str owner, struct err *e) MUST_USE;
 void completion_clear(struct completion *c);
 
 /* The token behind n_tokens tokens, whose logits [n_vocab] these are; different completions may

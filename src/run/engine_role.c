@@ -23,6 +23,7 @@
 #define OUT_HIGH   (8u << 20)   /* so much of it, and computing stops */
 #define EMBED_MOST 16u          /* texts of one pass */
 #define LATE_MS    20           /* how late a deadline may be noticed while nothing is computed */
+#define TELL_MS    250u         /* between two tellings of numbers, while there is work */
 
 struct role {
     const struct engine_role *r;
@@ -34,6 +35,8 @@ struct role {
     size_t sent;             /* bytes of out */
     struct prepared *embeds; /* oldest first */
     uint64_t n_embedded;
+    struct schedule_stats told; /* by JOB_STATS of no job */
+    uint64_t told_ns;
     bool over;
     bool broken; /* the line: `why` */
     struct err why;
@@ -118,6 +121,16 @@ static json_t *text_of(struct str s)
     return json_stringn(s.p ? s.p : "", str_utf8_valid(s) ? s.n : 0);
 }
 
+/* Bytes by kind. */
+static json_t *memory_of(const struct memplan *p)
+{
+    return json_pack("{sI sI sI sI sI sI sI sI}", "weights", (json_int_t)p->weights, "kv",
+                     (json_int_t)p->kv, "states", (json_int_t)p->states, "scratch",
+                     (json_int_t)p->scratch, "text", (json_int_t)p->text, "draft",
+                     (json_int_t)p->draft, "program", (json_int_t)p->program, "total",
+                     (json_int_t)p->total);
+}
+
 static json_t *facts(const struct loaded *l)
 {
     static const char *const poolings[] = {"none", "mean", "cls", "last", "rank", ""};
@@ -164,22 +177,45 @@ static json_t *slots(const struct schedule *s, uint32_t n_parallel)
     return list;
 }
 
+static json_t *stats_of(const struct role *r, const struct schedule_stats *s)
+{
+    return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sf sf sf}", "n_parallel",
+                     (json_int_t)s->n_parallel, "n_running", (json_int_t)s->n_running, "n_waiting",
+                     (json_int_t)s->n_waiting, "n_kept", (json_int_t)s->n_kept, "kept_tokens",
+                     (json_int_t)s->kept_tokens, "kv_blocks", (json_int_t)s->kv_blocks, "kv_free",
+                     (json_int_t)s->kv_free, "n_prompt", (json_int_t)s->n_prompt, "n_reused",
+                     (json_int_t)s->n_reused, "n_generated", (json_int_t)s->n_generated,
+                     "n_guessed", (json_int_t)s->n_guessed, "n_right", (json_int_t)s->n_right,
+                     "n_ended", (json_int_t)s->n_ended, "n_failed", (json_int_t)s->n_failed,
+                     "n_embedded", (json_int_t)r->n_embedded, "prompt_s", s->prompt_s, "decode_s",
+                     s->decode_s, "prompt_tps", s->prompt_tps);
+}
+
 static void say_stats(struct role *r, uint64_t id)
 {
     struct schedule_stats s;
     schedule_stats(r->schedule, &s);
-    json_t *j =
-        json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sf sf sf so*}", "n_parallel",
-                  (json_int_t)s.n_parallel, "n_running", (json_int_t)s.n_running, "n_waiting",
-                  (json_int_t)s.n_waiting, "n_kept", (json_int_t)s.n_kept, "kept_tokens",
-                  (json_int_t)s.kept_tokens, "kv_blocks", (json_int_t)s.kv_blocks, "kv_free",
-                  (json_int_t)s.kv_free, "n_prompt", (json_int_t)s.n_prompt, "n_reused",
-                  (json_int_t)s.n_reused, "n_generated", (json_int_t)s.n_generated, "n_guessed",
-                  (json_int_t)s.n_guessed, "n_right", (json_int_t)s.n_right, "n_ended",
-                  (json_int_t)s.n_ended, "n_failed", (json_int_t)s.n_failed, "n_embedded",
-                  (json_int_t)r->n_embedded, "prompt_s", s.prompt_s, "decode_s", s.decode_s,
-                  "prompt_tps", s.prompt_tps, "slots", slots(r->schedule, r->l.n_parallel));
+    json_t *j = stats_of(r, &s);
+    json_object_set_new(j, "slots", slots(r->schedule, r->l.n_parallel));
     job_put_json(&r->out, JOB_STATS, id, j);
+    json_decref(j);
+}
+
+/* Unasked: what has changed since it was told, now and then, and at last when all is quiet. */
+static void tell_stats(struct role *r, bool quiet)
+{
+    struct schedule_stats s, *told = &r->told;
+    uint64_t now = r->r->accounts ? os_now_ns() : 0;
+    if (!r->r->accounts || (!quiet && now - r->told_ns < TELL_MS * 1000000ull))
+        return;
+    r->told_ns = now;
+    schedule_stats(r->schedule, &s);
+    if (s.n_running == told->n_running && s.n_waiting == told->n_waiting &&
+        s.kv_blocks == told->kv_blocks && s.kv_free == told->kv_free)
+        return;
+    *told = s;
+    json_t *j = stats_of(r, &s);
+    job_put_json(&r->out, JOB_STATS, 0, j);
     json_decref(j);
 }
 
@@ -325,23 +361,36 @@ static void say_vector(struct role *r, const struct prepared *p, const float *v,
     json_decref(j);
 }
 
+static void say_score(struct role *r, const struct prepared *p, const float *logit, uint32_t n)
+{
+    struct job_error why = {0};
+    json_t *j = json_pack("{sf sf sI}", "score", (double)embedding_score(logit, n), "logit",
+                          (double)logit[0], "n_prompt", (json_int_t)p->prompt.n);
+    if (j)
+        say_result(r, p->id, j);
+    else if (!fail(&why.err, ERR_CORRUPT, "the model's score of the text is no number"))
+        say_error(r, p->id, &why);
+    json_decref(j);
+}
+
+/* Their vectors, or where the model ranks their scores (run/prepared has looked which). */
 static bool embed_some(struct role *r, struct prepared **of, uint32_t n, struct err *e)
 {
     struct embed_text text[EMBED_MOST];
     enum pooling pooling = r->l.model->h.pooling;
     uint32_t width = embedding_width(r->l.model, pooling);
-    if (pooling == POOLING_NONE || pooling == POOLING_RANK)
-        return fail(e, ERR_UNSUPPORTED,
-                    "the model gives no vector of a text (its pooling_type is none or rank); moat "
-                    "embed shows what it gives");
     float *out = mem_new((size_t)n * width, sizeof *out, e);
     for (uint32_t i = 0; out && i < n; i++)
-        text[i] = (struct embed_text){of[i]->prompt.id, (uint32_t)of[i]->prompt.n,
+        text[i] = (struct embed_text){of[i]->prompt.id, (uint32_t)of[i]->prompt.n, of[i]->n_first,
                                       out + (size_t)i * width};
     bool ok = out && embed_texts(r->l.f, pooling, text, n, e);
     for (uint32_t i = 0; ok && i < n; i++) {
-        embedding_normalise(text[i].out, width);
-        say_vector(r, of[i], text[i].out, width);
+        if (pooling == POOLING_RANK) {
+            say_score(r, of[i], text[i].out, width);
+        } else {
+            embedding_normalise(text[i].out, width);
+            say_vector(r, of[i], text[i].out, width);
+        }
     }
     mem_free(out);
     return ok;
@@ -405,9 +454,10 @@ static void wait(const struct role *r)
     (void)poll(fds, sizeof fds / sizeof *fds, s.n_running || s.n_waiting ? LATE_MS : -1);
 }
 
-static bool serve(struct role *r, struct err *e)
+static bool serve(struct role *r, const struct memplan *plan, struct err *e)
 {
     json_t *ready = facts(&r->l);
+    json_object_set_new(ready, "memory", memory_of(plan));
     job_put_json(&r->out, JOB_READY, 0, ready);
     json_decref(ready);
     while (!r->over) {
@@ -424,6 +474,7 @@ static bool serve(struct role *r, struct err *e)
         }
         if (!buf_ok(&r->out, "what the server has to say", e))
             return false;
+        tell_stats(r, !worked);
         speak(r);
         if (!worked && !r->over)
             wait(r);
@@ -453,24 +504,85 @@ static void close_role(struct role *r)
     loaded_close(&r->l);
 }
 
+/* --- the memory it may take ------------------------------------------------------------------ */
+
+static bool write_all(int fd, const char *p, size_t n, struct err *e)
+{
+    while (n) {
+        ssize_t sent = write(fd, p, n);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            return fail(e, ERR_IO, "the line to the server is broken: %s", strerror(errno));
+        p += sent;
+        n -= (size_t)sent;
+    }
+    return true;
+}
+
+/* The next message, waited for. *over: the line has ended, or the engine shall. */
+static bool hear(struct role *r, struct job_message *m, struct err *e)
+{
+    char piece[256]; /* no more is on its way before the engine has said that it is ready */
+    bool got = false;
+    while (!got) {
+        ssize_t n = read(r->r->in, piece, sizeof piece);
+        if (n < 0 && errno == EINTR)
+            continue;
+        r->over = n <= 0;
+        if (r->over)
+            return true;
+        if (!job_feed(&r->reader, piece, (size_t)n, e) || !job_next(&r->reader, m, &got, e))
+            return false;
+    }
+    r->over = m->kind == JOB_SHUTDOWN;
+    return r->over || m->kind == JOB_GRANT ||
+           fail(e, ERR_CORRUPT, "the server says something else than how much memory there is");
+}
+
+static bool ask_memory(void *arg, uint64_t least, uint64_t most, uint64_t *budget, struct err *e)
+{
+    struct role *r = arg;
+    struct job_message m;
+    json_t *plan = json_pack("{sI sI}", "least", (json_int_t)least, "most", (json_int_t)most);
+    job_put_json(&r->out, JOB_PLAN, 0, plan);
+    json_decref(plan);
+    bool said = buf_ok(&r->out, "plan", e) && write_all(r->r->out, r->out.p, r->out.n, e);
+    buf_reset(&r->out);
+    if (!said || !hear(r, &m, e))
+        return false;
+    if (r->over)
+        return fail(e, ERR_CANCELLED, "the engine is not wanted any more");
+    json_t *j = job_json(&m, e);
+    json_int_t bytes = json_integer_value(json_object_get(j, "bytes"));
+    json_decref(j);
+    *budget = bytes > 0 ? (uint64_t)bytes : 0;
+    return j && (bytes > 0 || fail(e, ERR_CORRUPT, "the server grants no memory"));
+}
+
 bool engine_role_run(const struct engine_role *params, struct memplan *plan, struct err *e)
 {
     struct role r = {.r = params};
     struct load_options load = params->load;
     load.grammar = load.embed = true;
+    if (params->accounts)
+        load.grant = (struct load_grant){ask_memory, &r};
     if (load.n_parallel == 0) {
         load.n_parallel = ENGINE_PARALLEL;
         load.n_kept = ENGINE_KEPT;
     }
     signal(SIGPIPE, SIG_IGN);
-    if (!loaded_open(&r.l, params->g, params->settings, &load, plan, e))
-        return false;
     job_reader_init(&r.reader, true);
     buf_init(&r.out, OUT_MOST);
+    if (!loaded_open(&r.l, params->g, params->settings, &load, plan, e)) {
+        job_reader_clear(&r.reader);
+        buf_clear(&r.out);
+        return r.over; /* it was not wanted any more */
+    }
     bool ok = set_nonblocking(params->in, e) && set_nonblocking(params->out, e) &&
               (r.schedule = schedule_new(&r.l, params->max_waiting, &events, &r, e)) &&
               (r.desk = desk_new(&r.l, params->settings, e)) &&
-              (!params->ready || params->ready(params->ready_arg, e)) && serve(&r, e);
+              (!params->ready || params->ready(params->ready_arg, e)) && serve(&r, plan, e);
     close_role(&r);
     return ok;
 }

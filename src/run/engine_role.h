@@ -21,7 +21,10 @@ struct engine_role {
      */
     struct load_options load;
     uint32_t max_waiting; /* jobs; 0: SCHEDULE_WAITING */
-    int in, out;          /* may be the same; set to non-blocking, not closed */
+    /* It is one of several: it asks for its memory (JOB_PLAN, and waits for JOB_GRANT) before the
+     * model is loaded, and tells its numbers unasked (JOB_STATS of no job). */
+    bool accounts;
+    int in, out; /* may be the same; set to non-blocking, not closed */
     /* Called when all is loaded and the first job not yet taken; may be NULL. */
     bool (*ready)(void *arg, struct err *e);
     void *ready_arg;

@@ -313,7 +313,7 @@ bool generate(struct generator *g, struct str prompt, const struct settings *s,
                         .r = result,
                         .start_ns = os_now_ns()};
     bool ok = read_prompt(&j, prompt, e) &&
-              completion_start(&j.completion, &g->l, s, &g->prompt, e) && answer(&j, e);
+              completion_start(&j.completion, &g->l, s, &g->prompt, STR(""), e) && answer(&j, e);
     result->seed = j.completion.seed;
     result->mask_s = j.completion.mask_s;
     result->n_generated = j.completion.n_generated;

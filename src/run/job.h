@@ -9,12 +9,12 @@
  * error of that message only.
  *
  * JOB_SUBMIT is the JSON text of an object:
- *   task         "chat" "text" "infill" "embed" "tokenize" "detokenize" "template"
+ *   task         "chat" "text" "infill" "embed" "rank" "tokenize" "detokenize" "template"
  *   settings     object, keys of run/settings, over those the engine was started with
  *   messages tools template_kwargs   chat, template (count: its tokens): as chat_render has them
  *   tool_choice  chat: "auto" (the default) or "required": a call must be made
  *   tool_only    chat: the tool to call; parallel_tool_calls: false is one call at most
- *   prompt       text or ids (tokenize: text; detokenize: ids); infill: what is in front
+ *   prompt       text or ids (tokenize: text; detokenize: ids); infill: in front; rank: and passage
  *   suffix       infill: what is behind; file: its name; files: others, [{name text}]; repository
  *   schema       a JSON Schema (object or true), or grammar: GBNF text; what the answer must be
  *   logprobs     how many alternatives to a token are told (0 to JOB_LOGPROBS); absent: none
@@ -26,15 +26,15 @@
  *   add_special parse_special        tokenize: as in text/tokenize; false, true
  * Other keys are passed over. Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR, also one
  * that is cancelled; nothing comes for it afterwards. Payloads from the engine:
- *   JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c)
+ *   JOB_PLAN     JSON: "least" and "most" bytes it can work with; JOB_GRANT answers: JSON, "bytes"
+ *   JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c), memory by kind
  *   JOB_STARTED  n_prompt u32, n_reused u32
  *   JOB_TEXT     struct job_text: whole UTF-8 characters, and the tokens they came from
- *   JOB_DONE     JSON of struct job_done
- *   JOB_RESULT   JSON: {"embedding":[..]} (of length 1), {"tokens":[..]}, {"content":".."},
- *                {"prompt":".."}; with "n_prompt" where tokens were read
- *   JOB_ERROR    JSON of struct job_error
+ *   JOB_RESULT   JSON: {"embedding":[..]} (of length 1), {"score":0 to 1,"logit"}, {"tokens":[..]},
+ *                {"content":".."}, {"prompt":".."}; with "n_prompt" where tokens were read
+ *   JOB_DONE, JOB_ERROR  JSON of struct job_done, job_error (of no job: why there is no engine)
  *   JOB_STATS    JSON: of the whole engine, "slots": [{id (0: idle) n_tokens n_prompt n_generated
- *                decoding}]; the answer to a JOB_STATS */
+ *                decoding}]. Of no job: unasked, without slots, when numbers have changed */
 #ifndef MOAT_RUN_JOB_H
 #define MOAT_RUN_JOB_H
 
@@ -54,8 +54,10 @@ enum job_kind {
     JOB_PAUSE, /* its reader is slow: no more of its text for now */
     JOB_RESUME,
     JOB_STATS, /* and back */
+    JOB_GRANT,
     JOB_SHUTDOWN,
     JOB_READY, /* from it */
+    JOB_PLAN,
     JOB_STARTED,
     JOB_TEXT,
     JOB_DONE,
@@ -112,7 +114,6 @@ struct job_error {
 };
 
 /* --- writing: appended to out, whose buf_ok tells of failures -------------------------------- */
-
 void job_put(struct buf *out, enum job_kind kind, uint64_t id, struct str payload);
 void job_put_json(struct buf *out, enum job_kind kind, uint64_t id, const json_t *j);
 void job_put_started(struct buf *out, uint64_t id, uint32_t n_prompt, uint32_t n_reused);
@@ -132,8 +133,7 @@ struct job_reader {
 
 void job_reader_init(struct job_reader *r, bool to_engine);
 void job_reader_clear(struct job_reader *r);
-/* Give what has come, then take messages until there is none; so what is held stays below one
- * message and one piece. */
+/* Give what has come, then take all messages; so no more is held than one message and one piece. */
 bool job_feed(struct job_reader *r, const void *p, size_t n, struct err *e) MUST_USE;
 /* *got: a whole message was there. False: the line is broken. */
 bool job_next(struct job_reader *r, struct job_message *m, bool *got, struct err *e) MUST_USE;

@@ -48,11 +48,31 @@ static void make_plan(const struct loaded *l, const struct forward_params *p,
     memplan_sum(plan);
 }
 
+/* Bytes with `kept` finished sequences, and room for a whole context in each or for one in all. */
+static uint64_t total_with(const struct loaded *l, struct forward_params p,
+                           const struct load_options *o, uint32_t kept, bool full)
+{
+    struct memplan plan;
+    if (!l->embeds) {
+        p.kv.n_seq = l->n_parallel + kept;
+        p.kv.n_tokens = p.kv.n_seq > 1 ? (uint64_t)p.kv.n_ctx * (full ? p.kv.n_seq : 1) : 0;
+    }
+    make_plan(l, &p, o, 0, &plan);
+    return plan.total;
+}
+
+static bool choose_budget(const struct loaded *l, const struct forward_params *p,
+                          const struct load_options *o, uint64_t *budget, struct err *e)
+{
+    *budget = o->memory ? o->memory : memplan_free();
+    return !o->grant.ask || o->grant.ask(o->grant.arg, total_with(l, *p, o, 0, false),
+                                         total_with(l, *p, o, o->n_kept, true), budget, e);
+}
+
 /* As many sequences, and as much room for their contexts, as the budget has place for. */
 static bool fit(const struct loaded *l, struct forward_params *p, const struct load_options *o,
-                struct memplan *plan, struct err *e)
+                uint64_t budget, struct memplan *plan, struct err *e)
 {
-    uint64_t budget = o->memory ? o->memory : memplan_free();
     uint32_t kept = o->n_kept;
     for (;;) {
         p->kv.n_seq = l->n_parallel + kept;
@@ -82,10 +102,14 @@ static void for_embedding(const struct model *m, struct forward_params *p)
 static bool plan_memory(struct loaded *l, struct forward_params *p, const struct load_options *o,
                         struct memplan *plan, struct err *e)
 {
+    uint64_t budget = 0;
+    if (l->embeds)
+        for_embedding(l->model, p);
+    if (!choose_budget(l, p, o, &budget, e))
+        return false;
     if (!l->embeds)
-        return fit(l, p, o, plan, e);
-    for_embedding(l->model, p);
-    make_plan(l, p, o, o->memory ? o->memory : memplan_free(), plan);
+        return fit(l, p, o, budget, plan, e);
+    make_plan(l, p, o, budget, plan);
     return memplan_check(plan, e);
 }
 
@@ -159,6 +183,8 @@ static bool open_parts(struct loaded *l, const struct settings *s, const struct 
     if (l->vocab->n_tokens > l->model->h.n_vocab)
         return fail(e, ERR_CORRUPT, "the vocabulary has %u tokens, but the model only %u",
                     l->vocab->n_tokens, l->model->h.n_vocab);
+    if (l->embeds && !pair_open(&l->pair, l->g, e))
+        return false;
     e->code = ERR_NONE;
     l->chat = chat_new(l->g, l->vocab, e);
     if (!l->chat && e->code != ERR_NONE)

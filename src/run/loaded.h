@@ -12,6 +12,7 @@
 #include "run/speculate.h"
 #include "text/chat.h"
 #include "text/mask_cache.h"
+#include "text/pair.h"
 #include "text/tokenize.h"
 
 /* A small model that guesses how the large one goes on (run/speculate). */
@@ -20,11 +21,19 @@ struct load_draft {
     const struct packed_params *pack;
 };
 
+/* Where several models share the memory: asked once, before anything is loaded, with the bytes that
+ * the model needs (one context) and those it can make use of; gives those it may take. */
+struct load_grant {
+    bool (*ask)(void *arg, uint64_t least, uint64_t most, uint64_t *budget, struct err *e);
+    void *arg;
+};
+
 struct load_options {
-    uint64_t memory;  /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
-    uint32_t threads; /* 0: the CPUs this process may use */
-    enum kv_type kv;  /* where the settings do not say */
-    enum precision precision;         /* of sums */
+    uint64_t memory; /* budget in bytes; 0: what the machine or cgroup has free, less a reserve */
+    struct load_grant grant;  /* asked for the budget in place of `memory`; ask NULL: nobody is */
+    uint32_t threads;         /* 0: the CPUs this process may use */
+    enum kv_type kv;          /* where the settings do not say */
+    enum precision precision; /* of sums */
     const struct packed_params *pack; /* NULL: weights stay as the file has them */
     bool grammar;                     /* answers will be bound by one: plan its memory */
     uint32_t n_parallel;              /* answers in the making at once; 0: 1 */
@@ -46,6 +55,7 @@ struct loaded {
     struct mask_cache *masks; /* of the grammars that bind answers; made for the first */
     uint32_t n_parallel;
     bool embeds;          /* for vectors, not for answers */
+    struct pair pair;     /* of one that ranks */
     struct loaded *draft; /* NULL: there is none; it has a sequence for each of n_parallel */
     uint64_t draft_bytes; /* of memory that it takes */
 };

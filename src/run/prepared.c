@@ -340,14 +340,9 @@ static bool read_text(struct reading *r, struct err *e)
            tokenize(r->l->vocab, text, true, false, &r->p->prompt, e);
 }
 
-static bool task_embed(struct reading *r, struct err *e)
+static bool fits_pass(struct reading *r, struct err *e)
 {
     const struct tokens *t = &r->p->prompt;
-    if (!r->l->embeds)
-        return fail(e, ERR_UNSUPPORTED, "the model makes answers, not vectors of texts");
-    r->p->task = PREPARED_EMBED;
-    if (!read_text(r, e))
-        return at_field(r, "prompt");
     uint32_t longest = embedding_longest(r->l->f);
     if (t->n > 0 && t->n <= longest)
         return true;
@@ -361,6 +356,35 @@ static bool task_embed(struct reading *r, struct err *e)
                 "parts",
                 t->n, longest) ||
            at_field(r, "prompt");
+}
+
+static bool task_embed(struct reading *r, struct err *e)
+{
+    enum pooling pooling = r->l->model->h.pooling;
+    if (!r->l->embeds)
+        return fail(e, ERR_UNSUPPORTED, "the model makes answers, not vectors of texts");
+    if (pooling == POOLING_NONE || pooling == POOLING_RANK)
+        return fail(e, ERR_UNSUPPORTED,
+                    "the model gives no vector of a text (its pooling_type is none or rank); moat "
+                    "embed shows what it gives");
+    r->p->task = PREPARED_EMBED;
+    return read_text(r, e) ? fits_pass(r, e) : at_field(r, "prompt");
+}
+
+/* How well a text answers the prompt. */
+static bool task_rank(struct reading *r, struct err *e)
+{
+    struct str question, passage;
+    if (!r->l->embeds || r->l->model->h.pooling != POOLING_RANK)
+        return fail(e, ERR_UNSUPPORTED, "the model does not rank texts");
+    r->p->task = PREPARED_EMBED;
+    if (!embedding_check(r->l->model, POOLING_RANK, e) ||
+        !text_of(r, "prompt", true, &question, e) || !text_of(r, "passage", true, &passage, e))
+        return false;
+    return pair_tokenize(&r->l->pair, r->l->vocab, question, passage, &r->p->prompt, &r->p->n_first,
+                         e)
+               ? fits_pass(r, e)
+               : at_field(r, "prompt");
 }
 
 static bool give(struct reading *r, json_t *result, struct err *e)
@@ -429,9 +453,13 @@ static bool run_task(struct reading *r, struct err *e)
     static const struct {
         const char *name;
         bool (*run)(struct reading *r, struct err *e);
-    } tasks[] = {{"chat", task_chat},         {"text", task_text},
-                 {"infill", task_infill},     {"embed", task_embed},
-                 {"tokenize", task_tokenize}, {"detokenize", task_detokenize},
+    } tasks[] = {{"chat", task_chat},
+                 {"text", task_text},
+                 {"infill", task_infill},
+                 {"embed", task_embed},
+                 {"rank", task_rank},
+                 {"tokenize", task_tokenize},
+                 {"detokenize", task_detokenize},
                  {"template", task_template}};
     struct str name;
     if (!text_of(r, "task", true, &name, e))

@@ -23,6 +23,7 @@ struct prepared {
     json_t *result;         /* PREPARED_DONE; owned */
 
     struct tokens prompt;
+    uint32_t n_first;             /* of two texts that are ranked, tokens of the first; else 0 */
     struct settings settings;     /* owned */
     struct grammar *grammar;      /* the settings'; owned */
     struct parts *parts;          /* what takes its text apart; NULL: all is content; owned */

@@ -10,8 +10,7 @@
 #include "base/os.h"
 #include "run/schedule_private.h"
 
-#define FIRST_TPS   500.0 /* of prompts, until there is a measurement */
-#define LEAST_PIECE 16u   /* tokens of a prompt read at once */
+#define LEAST_PIECE 16u /* tokens of a prompt read at once */
 
 struct schedule *schedule_new(struct loaded *l, uint32_t max_waiting,
                               const struct schedule_events *events, void *arg, struct err *e)
@@ -23,8 +22,8 @@ struct schedule *schedule_new(struct loaded *l, uint32_t max_waiting,
                            .events = events,
                            .arg = arg,
                            .n_slots = l->f->p.kv.n_seq,
-                           .max_waiting = max_waiting ? max_waiting : SCHEDULE_WAITING,
-                           .prompt_tps = FIRST_TPS};
+                           .max_waiting = max_waiting ? max_waiting : SCHEDULE_WAITING};
+    prompt_pace_init(&s->pace);
     s->slots = mem_new(s->n_slots, sizeof *s->slots, e);
     bool ok = s->slots != NULL;
     for (uint32_t i = 0; ok && i < s->n_slots; i++) {
@@ -176,13 +175,23 @@ static bool any_decodes(const struct schedule *s)
     return false;
 }
 
-/* Tokens that are read in the time of a step: less of it while answers wait for their next. */
-static uint32_t piece(const struct schedule *s)
+/* Has there been no other job for a while? Where one came, the next will not be long. */
+static bool is_alone(const struct schedule *s, uint64_t now)
+{
+    return s->n_running == 1 && s->n_waiting == 0 &&
+           (!s->company_ns || schedule_seconds(s->company_ns, now) > SCHEDULE_ALONE_S);
+}
+
+/* Tokens that are read in the time of a step: less of it while answers wait for their next, or a
+ * job may come that would have to wait. */
+static uint32_t piece(struct schedule *s, uint64_t now)
 {
     double ms = any_decodes(s) ? SCHEDULE_BESIDE_MS : SCHEDULE_STEP_MS;
-    if (s->events->look && s->n_running == 1 && s->n_waiting == 0 && ms > SCHEDULE_BESIDE_MS)
+    if (s->n_running == 1 && s->n_waiting == 0 && !is_alone(s, now))
+        ms = SCHEDULE_BESIDE_MS;
+    else if (s->events->look && is_alone(s, now) && ms > SCHEDULE_BESIDE_MS)
         ms = SCHEDULE_ALONE_MS;
-    double n = s->prompt_tps * ms * 1e-3;
+    double n = prompt_pace_tokens(&s->pace, ms * 1e-3);
     uint32_t most = s->l->f->batch.max;
     uint32_t fits = n > most ? most : (uint32_t)n & ~(LEAST_PIECE - 1);
     return fits < LEAST_PIECE ? LEAST_PIECE : fits;
@@ -191,11 +200,13 @@ static uint32_t piece(const struct schedule *s)
 /* Fills the batch with pieces of prompts; row[i]: whose logits the i-th row of them is. */
 static uint32_t add_prompts(struct schedule *s, struct slot **row, uint64_t now)
 {
-    uint32_t room = piece(s), n_rows = 0;
+    uint32_t room = piece(s, now), whole = room, n_rows = 0;
     for (struct slot *slot; room >= LEAST_PIECE && n_rows < s->l->f->p.n_logits &&
                             (slot = next_prompt(s, now)) != NULL;) {
         const struct tokens *prompt = &slot->p->prompt;
         uint32_t left = (uint32_t)prompt->n - slot->t.n, n = timeline_step(&slot->t, left, room);
+        if (n_rows && left > 2 * whole) /* answers do not begin later for a piece of a long one */
+            break;
         if (!slot_add(s, slot, prompt->id + slot->t.n, n, n == left ? 1 : 0))
             continue;
         slot->in_pass = true;
@@ -209,8 +220,7 @@ static uint32_t add_prompts(struct schedule *s, struct slot **row, uint64_t now)
 static void measure(struct schedule *s, uint32_t n, double seconds)
 {
     s->sums.prompt_s += seconds;
-    if (n >= LEAST_PIECE && seconds > 0)
-        s->prompt_tps += (n / seconds - s->prompt_tps) * 0.5;
+    prompt_pace_note(&s->pace, n, seconds);
 }
 
 /* Between the layers of a pass: is it still worth while? */
@@ -272,6 +282,8 @@ static bool prefill(struct schedule *s)
 bool schedule_step(struct schedule *s)
 {
     uint64_t now = os_now_ns();
+    if (s->n_running + s->n_waiting > 1)
+        s->company_ns = now;
     queue_expire(s, now);
     queue_admit(s, now);
     bool worked = decode_step(s);
@@ -289,7 +301,7 @@ void schedule_stats(const struct schedule *s, struct schedule_stats *out)
     out->n_waiting = s->n_waiting;
     out->kv_blocks = kv_blocks(s->l->f->kv);
     out->kv_free = kv_blocks_free(s->l->f->kv);
-    out->prompt_tps = s->prompt_tps;
+    out->prompt_tps = s->pace.tps;
     for (uint32_t i = 0; i < s->n_slots; i++)
         if (s->slots[i].state == SLOT_IDLE && s->slots[i].t.n) {
             out->n_kept++;

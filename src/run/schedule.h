@@ -5,9 +5,10 @@
  * comes of it is told through the events. A step is one pass over the weights for a token of every
  * answer in the making (or several, where they can be guessed: run/speculate), and one for a piece
  * of the prompts, of about SCHEDULE_STEP_MS, or of SCHEDULE_BESIDE_MS where there are such answers:
- * after that the caller can look for what is new, and cancel. A job that is alone is read in longer
- * pieces, as that is quicker, if the caller can look in between (SCHEDULE_ALONE_MS; a cancel is
- * noticed between two layers).
+ * after that the caller can look for what is new, and cancel. A job that is alone, and has been for
+ * a while, is read in longer pieces, as that is quicker, if the caller can look in between
+ * (SCHEDULE_ALONE_MS; a cancel is noticed between two layers). A prompt whose last tokens a step
+ * reads does not share it with a piece of a long one, so that its answer begins at once.
  *
  * Guarantees: each answer is what run/generate gives for the job alone, bit for bit, but for the
  * roundings of what is reused. A job is admitted when there is memory for its prompt and the whole
@@ -29,6 +30,7 @@
 #define SCHEDULE_STEP_MS   80u
 #define SCHEDULE_BESIDE_MS 50u
 #define SCHEDULE_ALONE_MS  400u
+#define SCHEDULE_ALONE_S   1.0  /* without another job, until one counts as alone */
 #define SCHEDULE_WAITING   256u /* jobs that may wait, where nothing else is asked for */
 
 /* The job is freed after done and failed. Text: what became certain since the last call, the tokens

@@ -6,6 +6,7 @@
 #define MOAT_RUN_SCHEDULE_PRIVATE_H
 
 #include "engine/timeline.h"
+#include "run/prompt_pace.h"
 #include "run/schedule.h"
 
 #define SCHEDULE_TOLD 256u /* tokens told at once, at most */
@@ -55,7 +56,9 @@ struct schedule {
     uint64_t n_committed;              /* blocks, of all that run */
     struct speculation **idle_guesses; /* [n_parallel] those of no slot, owned */
     uint32_t n_idle_guesses;
-    double prompt_tps; /* how fast prompts are read just now */
+    struct prompt_pace pace; /* of passes over prompts */
+    uint64_t submitted_ns;   /* the last one; 0: none yet */
+    uint64_t company_ns; /* when there was last another job, or one soon after another; 0: never */
     struct schedule_stats sums;
 };
 

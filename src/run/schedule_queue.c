@@ -22,7 +22,7 @@ static uint32_t running_of(const struct schedule *s, const struct prepared *p)
 double queue_cost(const struct schedule *s, const struct prepared *p, uint32_t left, uint64_t now)
 {
     double waited = schedule_seconds(p->arrived_ns, now) + PRIORITY_WORTH * p->priority;
-    return left / s->prompt_tps + RUNNING_COST * running_of(s, p) - WAITING_WORTH * waited;
+    return left / s->pace.tps + RUNNING_COST * running_of(s, p) - WAITING_WORTH * waited;
 }
 
 /* Blocks that the whole of it can come to need. */
@@ -80,7 +80,8 @@ static void start(struct schedule *s, struct prepared *p, uint64_t now)
 {
     struct job_error why = {0};
     unlink_waiting(s, p);
-    if (!completion_start(&p->completion, s->l, &p->settings, &p->prompt, &why.err)) {
+    if (!completion_start(&p->completion, s->l, &p->settings, &p->prompt, str_of(p->tenant),
+                          &why.err)) {
         fail_waiting(s, p, &why);
         return;
     }
@@ -113,14 +114,18 @@ static uint32_t retry_after(const struct schedule *s)
 {
     double work = 0;
     for (const struct prepared *p = s->waiting; p; p = p->next)
-        work += (double)p->prompt.n / s->prompt_tps;
+        work += (double)p->prompt.n / s->pace.tps;
     return work < 1 ? 1 : work > 60 ? 60 : (uint32_t)ceil(work);
 }
 
 void schedule_submit(struct schedule *s, struct prepared *p)
 {
     struct job_error why = {0};
+    uint64_t now = os_now_ns();
     must(p->task == PREPARED_ANSWER && p->prompt.n > 0);
+    if (s->submitted_ns && schedule_seconds(s->submitted_ns, now) < SCHEDULE_ALONE_S)
+        s->company_ns = now; /* one soon after another: so will the next be */
+    s->submitted_ns = now;
     if (s->n_waiting >= s->max_waiting) {
         why.retry_s = retry_after(s);
         fail(&why.err, ERR_BUSY,

@@ -32,6 +32,14 @@ static const struct {
 };
 enum { N_NAMES = sizeof names / sizeof *names };
 
+bool settings_ollama_has(struct str name)
+{
+    for (size_t i = 0; i < N_NAMES; i++)
+        if (str_is(name, names[i].theirs))
+            return true;
+    return false;
+}
+
 /* "0.7" -> 0.7, "true" -> true; any other text stays one. */
 static json_t *value_of(const json_t *v)
 {

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -25,14 +26,25 @@ static void wipe(struct buf *b)
 void access_clear(struct access *a)
 {
     keys_clear(&a->keys);
+    key_usages_clear(&a->used);
     buf_clear(&a->certificate);
+    buf_clear(&a->client_ca);
     wipe(&a->private_key);
 }
 
-static bool keys_path(char path[STORE_PATH], struct err *e)
+static bool path_of(const char *file, char path[STORE_PATH], struct err *e)
 {
     struct store s;
-    return store_open(&s, false, e) && store_path(&s, path, KEYS_FILE);
+    return store_open(&s, false, e) && store_path(&s, path, "%s", file);
+}
+
+/* Counts only: one that cannot be read is begun anew when something is added to it. */
+static void load_used(struct access *a)
+{
+    char path[STORE_PATH];
+    key_usages_clear(&a->used);
+    if (path_of(KEY_USAGE_FILE, path, NULL))
+        (void)!key_usages_read(&a->used, path, NULL);
 }
 
 static struct os_file_id which_file(const char *path)
@@ -50,20 +62,21 @@ bool access_load_keys(struct access *a, struct err *e)
 {
     char path[STORE_PATH];
     struct keys fresh;
-    if (!keys_path(path, e))
+    if (!path_of(KEYS_FILE, path, e))
         return false;
     a->keys_file = which_file(path); /* before it is read: a change meanwhile is seen next time */
     if (!keys_read(&fresh, path, e))
         return false;
     keys_clear(&a->keys);
     a->keys = fresh;
+    load_used(a);
     return true;
 }
 
 bool access_keys_changed(const struct access *a)
 {
     char path[STORE_PATH];
-    if (!keys_path(path, NULL))
+    if (!path_of(KEYS_FILE, path, NULL))
         return false;
     struct os_file_id now = which_file(path), then = a->keys_file;
     return now.inode != then.inode || now.device != then.device || now.bytes != then.bytes ||
@@ -97,12 +110,36 @@ static bool read_pem(struct access *a, const struct config *c, struct err *e)
            buf_read_file(&a->private_key, c->tls_key, e);
 }
 
+static bool read_client_ca(struct access *a, const struct config *c, struct err *e)
+{
+    buf_init(&a->client_ca, LIMIT_PEM_BYTES);
+    if (!c->tls_client_ca[0])
+        return !c->require_client_certificate ||
+               fail(e, ERR_USAGE,
+                    "require_client_certificate is set and tls_client_ca is not: set it to the "
+                    "file of the authority that signs clients' certificates");
+    if (!c->tls_certificate[0])
+        return fail(e, ERR_USAGE,
+                    "tls_client_ca is set and tls_certificate is not: clients show certificates "
+                    "only over TLS");
+    return buf_read_file(&a->client_ca, c->tls_client_ca, e) &&
+           (a->client_ca.n > 0 || fail(e, ERR_CORRUPT, "%s: is empty", c->tls_client_ca));
+}
+
 struct tls_server *access_tls(const struct access *a, const struct config *c, struct err *e)
 {
     if (a->certificate.n == 0)
         return NULL;
-    return tls_server_new(buf_view(&a->certificate), c->tls_certificate, buf_view(&a->private_key),
-                          c->tls_key, e);
+    const struct tls_files f = {
+        .certificate = buf_view(&a->certificate),
+        .certificate_path = c->tls_certificate,
+        .key = buf_view(&a->private_key),
+        .key_path = c->tls_key,
+        .client_ca = buf_view(&a->client_ca),
+        .client_ca_path = c->tls_client_ca,
+        .client_required = c->require_client_certificate,
+    };
+    return tls_server_new(&f, e);
 }
 
 static bool try_tls(const struct access *a, const struct config *c, struct err *e)
@@ -129,7 +166,8 @@ static bool needs_keys(const struct config *c)
 bool access_load(struct access *a, const struct config *c, struct err *e)
 {
     *a = (struct access){0};
-    if ((access_load_keys(a, e) || !needs_keys(c)) && read_pem(a, c, e) && try_tls(a, c, e))
+    if ((access_load_keys(a, e) || !needs_keys(c)) && read_pem(a, c, e) &&
+        read_client_ca(a, c, e) && try_tls(a, c, e))
         return true;
     access_clear(a);
     return false;
@@ -166,9 +204,13 @@ bool access_check(const struct access *a, const struct config *c, struct err *e)
     for (uint32_t i = 0; i < c->listen.n; i++)
         if (!check_address(a, c->listen.v[i], e))
             return false;
-    return !c->require_key || a->keys.n > 0 ||
+    if (c->require_key && a->keys.n == 0)
+        return fail(e, ERR_DENIED,
+                    "require_key is set, and there is no key yet: make one with moat key add NAME");
+    return !needs_keys(c) || keys_valid(&a->keys, time(NULL)) > 0 ||
            fail(e, ERR_DENIED,
-                "require_key is set, and there is no key yet: make one with moat key add NAME");
+                "all keys have expired, and clients are asked for one: make another with moat key "
+                "add NAME");
 }
 
 /* --- to the front -------------------------------------------------------------------------------
@@ -176,9 +218,10 @@ bool access_check(const struct access *a, const struct config *c, struct err *e)
 
 json_t *access_to_json(const struct access *a)
 {
-    return json_pack("{so ss% ss%}", "keys", keys_to_json(&a->keys), "certificate",
-                     buf_c(&a->certificate), a->certificate.n, "private_key",
-                     buf_c(&a->private_key), a->private_key.n);
+    return json_pack("{so so ss% ss% ss%}", "keys", keys_to_json(&a->keys), "used",
+                     key_usages_json(&a->used), "certificate", buf_c(&a->certificate),
+                     a->certificate.n, "private_key", buf_c(&a->private_key), a->private_key.n,
+                     "client_ca", buf_c(&a->client_ca), a->client_ca.n);
 }
 
 static void take_text(struct buf *b, const json_t *text)
@@ -192,8 +235,11 @@ bool access_from_json(struct access *a, const json_t *j, struct err *e)
     *a = (struct access){0};
     take_text(&a->certificate, json_object_get(j, "certificate"));
     take_text(&a->private_key, json_object_get(j, "private_key"));
+    take_text(&a->client_ca, json_object_get(j, "client_ca"));
     if (keys_from_json(&a->keys, json_object_get(j, "keys"), e) &&
-        buf_ok(&a->certificate, "certificate", e) && buf_ok(&a->private_key, "private key", e))
+        key_usages_take(&a->used, json_object_get(j, "used"), e) &&
+        buf_ok(&a->certificate, "certificate", e) && buf_ok(&a->private_key, "private key", e) &&
+        buf_ok(&a->client_ca, "client CA", e))
         return true;
     access_clear(a);
     return false;

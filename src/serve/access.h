@@ -8,14 +8,15 @@
 #define MOAT_SERVE_ACCESS_H
 
 #include "base/os.h"
-#include "guard/keys.h"
+#include "guard/key_usage.h"
 #include "serve/config.h"
 #include "serve/tls.h"
 
 struct access {
     struct keys keys;
-    struct os_file_id keys_file;         /* all 0: there is none */
-    struct buf certificate, private_key; /* PEM texts; empty: none */
+    struct key_usages used;                         /* by those keys, as their file had it */
+    struct os_file_id keys_file;                    /* all 0: there is none */
+    struct buf certificate, private_key, client_ca; /* PEM texts; empty: none */
 };
 
 /* Reads all that the configuration names, and checks that it can be used. Start from a zeroed

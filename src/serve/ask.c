@@ -10,6 +10,7 @@
 #include "serve/conn.h"
 #include "serve/line.h"
 #include "serve/loop.h"
+#include "serve/permit.h"
 #include "serve/reply.h"
 
 #define CALL_ID 256u /* bytes of one that a model wrote */
@@ -45,19 +46,32 @@ void ask_free(struct ask *a)
 {
     if (!a)
         return;
+    audit_ask_free(a);
     for (uint32_t i = 0; i < a->n; i++) {
         if (a->v[i].job)
             line_cancel(&a->v[i]);
         answer_clear(&a->v[i]);
     }
+    if (a->own)
+        a->own_free(a->own);
     mem_free(a->v);
     mem_free(a);
+}
+
+/* What there is of answers that have not ended was computed too. */
+static void count_cut(struct ask *a)
+{
+    for (uint32_t i = 0; i < a->n; i++)
+        if (a->v[i].job)
+            a->v[i].n_generated = a->v[i].n_seen;
+    ask_usage(a, &a->x->n_prompt, &a->x->n_cached, &a->x->n_generated);
 }
 
 static void gone(struct exchange *x)
 {
     struct ask *a = x->work;
     x->work = NULL;
+    count_cut(a);
     ask_free(a);
 }
 
@@ -68,10 +82,20 @@ static void flow(struct exchange *x)
         line_pause(&a->v[i], x->paused);
 }
 
+/* The engine has not kept its own deadline. */
+static void late(struct exchange *x)
+{
+    struct ask *a = x->work;
+    struct problem p = {.status = 504, .code = "timeout"};
+    fail(&p.err, ERR_CANCELLED, "the answer was not there after %u s, the longest time for one",
+         x->server->config.request_seconds);
+    ask_failed(&a->v[0], &p);
+}
+
 struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct ask_words *words,
                     uint32_t n, struct problem *p)
 {
-    struct ask *a = mem_new(1, sizeof *a, &p->err);
+    struct ask *a = permit_use(x->conn, slot->model, p) ? mem_new(1, sizeof *a, &p->err) : NULL;
     if (!a)
         return NULL;
     *a = (struct ask){.x = x,
@@ -90,7 +114,11 @@ struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct a
     x->work = a;
     x->gone = gone;
     x->flow = flow;
+    x->late = late;
+    x->slot = slot;
+    x->deadline_ns = x->start_ns + (x->server->config.request_seconds + ASK_LATE_S) * 1000000000ull;
     x->model = slot->model->id;
+    a->series = x->series = stats_find(&x->server->stats, x->model, x->conn->key_id);
     return a;
 }
 
@@ -99,7 +127,8 @@ bool ask_submit(struct ask *a, uint32_t i, json_t *job, struct problem *p)
     if (!job)
         return fail(&p->err, ERR_LIMIT, "the server is short of memory");
     json_object_set_new(job, "stream", json_boolean(a->stream));
-    bool ok = line_submit(a->slot, &a->v[i], job, p);
+    a->v[i].asked_ns = os_now_ns();
+    bool ok = audit_ask_submit(a, i, job, p);
     json_decref(job);
     return ok;
 }
@@ -162,8 +191,9 @@ static void note_call(struct ask_answer *w, enum job_part part, struct str text)
 void ask_part(struct ask_answer *w, enum job_part part, struct str text, json_t *logprobs)
 {
     struct ask *a = w->ask;
+    audit_ask_text(w, text);
     note_call(w, part, text);
-    if (a->stream) {
+    if (a->stream || a->parts) {
         a->words->part(w, part, text, logprobs);
         return;
     }
@@ -194,36 +224,80 @@ void ask_usage(const struct ask *a, uint32_t *n_prompt, uint32_t *n_cached, uint
     }
 }
 
+/* Prompts of several answers are one. */
+void ask_started(struct ask_answer *w)
+{
+    struct stats *s = &w->ask->x->server->stats;
+    if (w->index % w->ask->per_prompt != 0)
+        return;
+    stats_add(s, w->ask->series, STATS_PROMPT, w->n_prompt);
+    stats_add(s, w->ask->series, STATS_CACHED, w->n_cached);
+}
+
+static double seconds_since(uint64_t ns, uint64_t now)
+{
+    return now > ns ? (double)(now - ns) / 1e9 : 0;
+}
+
+/* Where it is not streamed the pieces are longer, and the engine says at the end when they were
+ * made. */
+void ask_tokens(struct ask_answer *w, uint32_t n_new)
+{
+    struct ask *a = w->ask;
+    struct stats *s = &a->x->server->stats;
+    uint64_t now = os_now_ns();
+    if (n_new == 0)
+        return;
+    stats_add(s, a->series, STATS_GENERATED, n_new);
+    if (a->stream && !w->seen_ns)
+        stats_measure(s, a->series, STATS_FIRST_TOKEN, seconds_since(a->x->start_ns, now), 1);
+    else if (a->stream)
+        stats_measure(s, a->series, STATS_BETWEEN, seconds_since(w->seen_ns, now) / n_new, n_new);
+    w->n_seen += n_new;
+    w->seen_ns = now;
+}
+
+static void count_answer(struct stats *s, uint32_t series, const struct ask_answer *w)
+{
+    double before = seconds_since(w->ask->x->start_ns, w->asked_ns);
+    if (w->n_generated > w->n_seen)
+        stats_add(s, series, STATS_GENERATED, w->n_generated - w->n_seen);
+    stats_add(s, series, STATS_GUESSED, w->n_guessed);
+    stats_add(s, series, STATS_RIGHT, w->n_right);
+    s->prompt_s += w->prompt_s;
+    s->decode_s += w->decode_s;
+    if (w->finish[0])
+        stats_measure(s, series, STATS_QUEUE, before + w->queue_s, 1);
+    if (w->ask->stream || w->n_generated == 0)
+        return;
+    stats_measure(s, series, STATS_FIRST_TOKEN, before + w->first_token_s, 1);
+    if (w->n_generated > 1)
+        stats_measure(s, series, STATS_BETWEEN, w->decode_s / (w->n_generated - 1),
+                      w->n_generated - 1);
+}
+
 static void count(struct ask *a)
 {
-    struct stats *s = &a->x->server->stats;
     ask_usage(a, &a->x->n_prompt, &a->x->n_cached, &a->x->n_generated);
-    s->n_prompt += a->x->n_prompt;
-    s->n_cached += a->x->n_cached;
-    s->n_generated += a->x->n_generated;
-    for (uint32_t i = 0; i < a->n; i++) {
-        s->n_guessed += a->v[i].n_guessed;
-        s->n_right += a->v[i].n_right;
-        s->prompt_s += a->v[i].prompt_s;
-        s->decode_s += a->v[i].decode_s;
-    }
+    for (uint32_t i = 0; i < a->n; i++)
+        count_answer(&a->x->server->stats, a->series, &a->v[i]);
 }
 
 void ask_ended(struct ask_answer *w)
 {
     struct ask *a = w->ask;
     a->n_ended++;
-    if (a->stream && a->words->end)
+    if ((a->stream || a->parts) && a->words->end)
         a->words->end(w);
     if (a->n_ended < a->n)
         return;
     count(a);
-    a->words->whole(a);
+    if (audit_ask_end(a))
+        a->words->whole(a);
 }
 
-void ask_failed(struct ask_answer *w, const struct problem *why)
+void ask_over(struct ask *a, const struct problem *why)
 {
-    struct ask *a = w->ask;
     struct problem p = *why;
     if (a->begun) {
         a->x->error = err_name(p.err.code);
@@ -231,4 +305,11 @@ void ask_failed(struct ask_answer *w, const struct problem *why)
     } else {
         reply_problem(a->x, &p);
     }
+}
+
+void ask_failed(struct ask_answer *w, const struct problem *why)
+{
+    struct ask *a = w->ask;
+    if (audit_ask_fail(a, why))
+        ask_over(a, why);
 }

@@ -14,6 +14,7 @@
 #include "fetch/role.h"
 #include "fetch/url.h"
 #include "run/settings.h"
+#include "serve/origin.h"
 #include "store/name.h"
 
 #define ROW(key, use, kind, min, max, arg, help)                                                   \
@@ -35,26 +36,76 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     ROW(airgap, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
         N_("the air-gap profile: nothing is fetched, and it does not start where the system "
            "refuses a part of the sandbox (default false)")),
+    ROW(tls_client_ca, CONFIG_ALL, CONFIG_PATH, 0, 0, "FILE",
+        N_("the authority that signs clients' certificates (PEM): clients may show one, whose "
+           "subject is a key (moat key add --subject)")),
+    ROW(require_client_certificate, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("with TLS, turn away whoever shows no certificate of that authority (default false)")),
+    ROW(allow_host, CONFIG_ALL, CONFIG_HOSTS, 0, 0, "HOST",
+        N_("a name that clients may call this server by, beside localhost, its addresses and the "
+           "names of its certificate; may be given several times")),
+    ROW(allow_origin, CONFIG_ALL, CONFIG_ORIGINS, 0, 0, "ORIGIN",
+        N_("web pages that may use this server, for example https://chat.example.org; may be given "
+           "several times")),
+    ROW(strict, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("refuse requests with fields that are not known, by name, rather than pass them over "
+           "(default false)")),
+    ROW(require_audit, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("do not start without an audit log (moat audit init; default false: where one was "
+           "begun, "
+           "all is on record, and what cannot be recorded is refused)")),
     ROW(memory, CONFIG_SERVE, CONFIG_SIZE, 0, 1e15, "SIZE",
-        N_("most memory for the model and its contexts (default: what is free, less a reserve)")),
+        N_("most memory for the models and their contexts, all together (default: what is free, "
+           "less a reserve)")),
+    ROW(keep_alive, CONFIG_SERVE, CONFIG_DURATION, 0, 0, "TIME",
+        N_("how long a model without work stays loaded: 300, 10m, 1h30m, 0 or -1 for ever "
+           "(default: 5m; for ever where it is loaded at the start)")),
+    ROW(load_seconds, CONFIG_SERVE, CONFIG_U32, 1, 86400, "N",
+        N_("longest time for which a request waits for its model to be loaded (default 300)")),
+    ROW(preload, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("load the models that are named at the start, not at the first request for each "
+           "(default: only where there is one)")),
+    ROW(background, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("compute only while nothing else wants the processors, with half of the threads "
+           "(default false)")),
     ROW(threads, CONFIG_SERVE, CONFIG_U32, 0, 4096, "N",
         N_("threads that compute (default 0: the CPUs this process may use)")),
     ROW(parallel, CONFIG_SERVE, CONFIG_U32, 1, 256, "N",
         N_("answers in the making at once (default 8)")),
     ROW(queue, CONFIG_SERVE, CONFIG_U32, 0, 65536, "N",
         N_("requests that may wait for their turn; more are refused with 429 (default 64)")),
-    ROW(max_connections, CONFIG_ALL, CONFIG_U32, 1, 10240, "N",
-        N_("connections at once; more are closed (default 1024)")),
+    ROW(max_connections, CONFIG_ALL, CONFIG_U32, 1, 65536, "N",
+        N_("connections at once; another takes the place of one that waits, or is closed (default "
+           "1024)")),
+    ROW(max_per_address, CONFIG_ALL, CONFIG_U32, 0, 65536, "N",
+        N_("of them from one address (of IPv6: one network of 64 bits); more are closed (default "
+           "256; 0: no bound)")),
     ROW(max_body, CONFIG_SERVE, CONFIG_SIZE, 1024, LIMIT_HTTP_BODY, "SIZE",
         N_("largest body of a request (default 32M)")),
     ROW(max_bodies, CONFIG_SERVE, CONFIG_SIZE, 1024, 1e12, "SIZE",
         N_("all bodies together that are being received or wait for their answers (default 256M); "
            "more are refused with 503")),
+    ROW(max_unread, CONFIG_SERVE, CONFIG_SIZE, 1024, 1e12, "SIZE",
+        N_("all of answers together that clients have not read yet (default 16M); the slowest that "
+           "hold most are given up")),
+    ROW(keep_responses, CONFIG_SERVE, CONFIG_SIZE, 0, 1e12, "SIZE",
+        N_("memory for answers of /v1/responses that a later request may go on from; a quarter of "
+           "it for one key, unused ones for an hour (default 64M; 0: none are kept)")),
     ROW(request_seconds, CONFIG_SERVE, CONFIG_U32, 1, 86400, "N",
         N_("longest time for one answer, waiting included (default 3600)")),
     ROW(stall_seconds, CONFIG_ALL, CONFIG_U32, 1, 3600, "N",
         N_("longest time in which a client may read less than 1 KiB a second of what waits for it "
            "(default 30)")),
+    ROW(head_seconds, CONFIG_ALL, CONFIG_U32, 1, 3600, "N",
+        N_("longest time for the head of a request, and for a new connection until it has sent one "
+           "byte of it, TLS included (default 10)")),
+    ROW(body_seconds, CONFIG_SERVE, CONFIG_U32, 1, 86400, "N",
+        N_("longest time for the body of a request (default 60)")),
+    ROW(write_seconds, CONFIG_SERVE, CONFIG_U32, 1, 86400, "N",
+        N_("longest time in which a client must read what is left of a whole answer (default "
+           "300)")),
+    ROW(idle_seconds, CONFIG_ALL, CONFIG_U32, 1, 3600, "N",
+        N_("how long a connection is kept without a request (default 60)")),
     ROW(limit_rate, CONFIG_MIRROR, CONFIG_SIZE, 0, 1e15, "SIZE",
         N_("most bytes a second for all clients together, for example 100M (default 0: no bound)")),
     ROW(upstream_hf, CONFIG_MIRROR, CONFIG_URL, 0, 0, "URL",
@@ -83,6 +134,8 @@ static void list_clear(struct config_list *l)
 void config_clear(struct config *c)
 {
     list_clear(&c->listen);
+    list_clear(&c->allow_host);
+    list_clear(&c->allow_origin);
     json_decref(c->models);
     c->models = NULL;
 }
@@ -95,26 +148,50 @@ void config_init(struct config *c)
                          .airgap = !fetch_is_built_in(),
                          .max_body = LIMIT_HTTP_BODY,
                          .max_bodies = 256u << 20,
+                         .keep_responses = 64u << 20,
                          .request_seconds = 3600,
+                         .max_per_address = 256,
+                         .max_unread = 16u << 20,
+                         .head_seconds = 10,
+                         .body_seconds = 60,
+                         .write_seconds = 300,
+                         .idle_seconds = 60,
+                         .load_seconds = 300,
+                         .keep_alive = DURATION_UNSET,
                          .stall_seconds = 30};
+}
+
+static bool list_add(struct config_list *l, const char *key, struct str text, struct err *e)
+{
+    if (l->n == LISTEN_MAX)
+        return fail(e, ERR_LIMIT, "%s: %d are the most", key, LISTEN_MAX);
+    char *copy = mem_new(text.n + 1, 1, e);
+    if (!copy)
+        return false;
+    memcpy(copy, text.p, text.n);
+    l->v[l->n++] = copy;
+    return true;
+}
+
+static bool list_copy(struct config_list *to, const struct config_list *from, struct err *e)
+{
+    for (uint32_t i = 0; i < from->n; i++)
+        if (!list_add(to, "", str_of(from->v[i]), e))
+            return false;
+    return true;
 }
 
 bool config_copy(struct config *to, const struct config *from, struct err *e)
 {
     *to = *from;
-    to->listen.n = 0;
+    to->listen.n = to->allow_host.n = to->allow_origin.n = 0;
     json_incref(to->models);
-    for (uint32_t i = 0; i < from->listen.n; i++) {
-        size_t n = strlen(from->listen.v[i]);
-        char *copy = mem_new(n + 1, 1, e);
-        if (!copy) {
-            config_clear(to);
-            return false;
-        }
-        memcpy(copy, from->listen.v[i], n);
-        to->listen.v[to->listen.n++] = copy;
-    }
-    return true;
+    if (list_copy(&to->listen, &from->listen, e) &&
+        list_copy(&to->allow_host, &from->allow_host, e) &&
+        list_copy(&to->allow_origin, &from->allow_origin, e))
+        return true;
+    config_clear(to);
+    return false;
 }
 
 const char *config_source_name(enum config_source s)
@@ -126,19 +203,19 @@ const char *config_source_name(enum config_source s)
 /* --- one value ----------------------------------------------------------------------------------
  */
 
-static bool add_listen(struct config *c, struct str text, struct err *e)
+static bool is_list(const struct config_key *key)
+{
+    return key->kind == CONFIG_LISTEN || key->kind == CONFIG_HOSTS || key->kind == CONFIG_ORIGINS;
+}
+
+static bool add_to_list(struct config *c, const struct config_key *key, struct str text,
+                        struct err *e)
 {
     struct listen_address a;
-    if (!listen_parse(text, &a, e))
-        return false;
-    if (c->listen.n == LISTEN_MAX)
-        return fail(e, ERR_LIMIT, "%d addresses to listen at are the most", LISTEN_MAX);
-    char *copy = mem_new(text.n + 1, 1, e);
-    if (!copy)
-        return false;
-    memcpy(copy, text.p, text.n);
-    c->listen.v[c->listen.n++] = copy;
-    return true;
+    bool ok = key->kind == CONFIG_LISTEN  ? listen_parse(text, &a, e)
+              : key->kind == CONFIG_HOSTS ? origin_check_host(text, e)
+                                          : origin_check_origin(text, e);
+    return ok && list_add(field(c, key), key->key, text, e);
 }
 
 static bool parse_size(struct str text, double *out)
@@ -197,6 +274,14 @@ static bool set_url(struct config *c, const struct config_key *key, struct str v
     return true;
 }
 
+static bool set_duration(struct config *c, const struct config_key *key, struct str value,
+                         struct err *e)
+{
+    return duration_parse(value, field(c, key)) ||
+           fail(e, ERR_USAGE, "%s: expected seconds, a time like 10m or 1h30m, or -1 for ever",
+                key->key);
+}
+
 static bool set_flag(struct config *c, const struct config_key *key, struct str value,
                      struct err *e)
 {
@@ -213,16 +298,18 @@ bool config_set(struct config *c, const struct config_key *key, struct str value
     enum config_source *from = &c->source[key - config_keys];
     double v = 0;
     bool ok = false;
-    if (key->kind == CONFIG_LISTEN) {
+    if (is_list(key)) {
         if (*from != source)
-            list_clear(&c->listen);
-        ok = add_listen(c, value, e);
+            list_clear(field(c, key));
+        ok = add_to_list(c, key, value, e);
     } else if (key->kind == CONFIG_PATH) {
         ok = set_path(c, key, value, e);
     } else if (key->kind == CONFIG_URL) {
         ok = set_url(c, key, value, e);
     } else if (key->kind == CONFIG_FLAG) {
         ok = set_flag(c, key, value, e);
+    } else if (key->kind == CONFIG_DURATION) {
+        ok = set_duration(c, key, value, e);
     } else if (key->kind == CONFIG_SIZE ? parse_size(value, &v) : str_to_f64(value, &v)) {
         ok = set_number(c, key, v, e);
     } else {
@@ -233,19 +320,24 @@ bool config_set(struct config *c, const struct config_key *key, struct str value
     return ok;
 }
 
-bool config_model(const json_t *of, const char *name, struct settings *s, const char **draft,
+bool config_model(const json_t *of, const char *name, struct settings *s, struct config_own *own,
                   struct err *e)
 {
-    const json_t *other = json_object_get(of, "draft");
-    *draft = json_string_value(other);
+    const json_t *draft = json_object_get(of, "draft"), *keep = json_object_get(of, "keep_alive");
+    *own = (struct config_own){json_string_value(draft), DURATION_UNSET};
     if (!json_is_object(of))
         return fail(e, ERR_USAGE, "%s: expected an object of settings", name);
-    if (other && !*draft)
+    if (draft && !own->draft)
         return fail(e, ERR_USAGE, "%s: draft: expected the name of a model", name);
+    if (keep && !duration_from_json(keep, &own->keep_alive))
+        return fail(e, ERR_USAGE,
+                    "%s: keep_alive: expected seconds, a time like 10m or 1h30m, or -1 for ever",
+                    name);
     json_t *settings = json_copy((json_t *)(uintptr_t)of);
     if (!settings)
         return fail(e, ERR_LIMIT, "%s: memory is short", name);
     json_object_del(settings, "draft");
+    json_object_del(settings, "keep_alive");
     bool ok = settings_from_json(s, settings, name, e);
     json_decref(settings);
     return ok;
@@ -260,9 +352,9 @@ static bool check_models(const json_t *models, struct err *e)
     json_object_foreach((json_t *)(uintptr_t)models, name, of)
     {
         struct settings s;
-        const char *draft;
+        struct config_own own;
         settings_init(&s);
-        bool ok = config_model(of, name, &s, &draft, e);
+        bool ok = config_model(of, name, &s, &own, e);
         settings_clear(&s);
         if (!ok)
             return err_at(e, "models");
@@ -270,15 +362,16 @@ static bool check_models(const json_t *models, struct err *e)
     return true;
 }
 
-static bool set_listen_json(struct config *c, const json_t *value, struct err *e)
+static bool set_list_json(struct config *c, const struct config_key *key, const json_t *value,
+                          struct err *e)
 {
     size_t n = json_is_array(value) ? json_array_size(value) : 1;
-    list_clear(&c->listen);
+    list_clear(field(c, key));
     for (size_t i = 0; i < n; i++) {
         const json_t *one = json_is_array(value) ? json_array_get(value, i) : value;
         if (!json_is_string(one))
-            return fail(e, ERR_USAGE, "listen: expected a list of addresses");
-        if (!add_listen(c, str_of(json_string_value(one)), e))
+            return fail(e, ERR_USAGE, "%s: expected a text, or a list of texts", key->key);
+        if (!add_to_list(c, key, str_of(json_string_value(one)), e))
             return false;
     }
     return true;
@@ -289,8 +382,11 @@ static bool set_json(struct config *c, const struct config_key *key, const json_
 {
     struct str text = {json_string_value(value), json_string_length(value)};
     c->source[key - config_keys] = CONFIG_FILE;
-    if (key->kind == CONFIG_LISTEN)
-        return set_listen_json(c, value, e);
+    if (is_list(key))
+        return set_list_json(c, key, value, e);
+    if (key->kind == CONFIG_DURATION && !json_is_string(value))
+        return json_is_null(value) || duration_from_json(value, field(c, key)) ||
+               set_duration(c, key, STR(""), e);
     if (key->kind == CONFIG_FLAG && json_is_boolean(value))
         text = json_is_true(value) ? STR("true") : STR("false");
     else if (key->kind == CONFIG_PATH && !json_is_string(value))
@@ -298,7 +394,7 @@ static bool set_json(struct config *c, const struct config_key *key, const json_
     else if (key->kind == CONFIG_URL && !json_is_string(value))
         return fail(e, ERR_USAGE, "%s: expected an address", key->key);
     if (key->kind == CONFIG_FLAG || key->kind == CONFIG_PATH || key->kind == CONFIG_URL ||
-        (key->kind == CONFIG_SIZE && json_is_string(value)))
+        key->kind == CONFIG_DURATION || (key->kind == CONFIG_SIZE && json_is_string(value)))
         return config_set(c, key, text, CONFIG_FILE, e);
     if (key->kind != CONFIG_MODELS)
         return json_is_number(value)
@@ -322,13 +418,18 @@ json_t *config_value(const struct config *c, const struct config_key *key)
         return json_integer((json_int_t) * (uint64_t *)field(c, key));
     case CONFIG_FLAG:
         return json_boolean(*(bool *)field(c, key));
+    case CONFIG_DURATION:
+        return duration_to_json(*(int64_t *)field(c, key));
     case CONFIG_PATH:
     case CONFIG_URL:
         return json_string(field(c, key));
     case CONFIG_LISTEN:
+    case CONFIG_HOSTS:
+    case CONFIG_ORIGINS:
         list = json_array();
-        for (uint32_t i = 0; i < c->listen.n; i++)
-            json_array_append_new(list, json_string(c->listen.v[i]));
+        for (uint32_t i = 0; i < ((const struct config_list *)field(c, key))->n; i++)
+            json_array_append_new(list,
+                                  json_string(((const struct config_list *)field(c, key))->v[i]));
         return list;
     case CONFIG_MODELS:
         return c->models ? json_incref(c->models) : json_object();
@@ -339,7 +440,7 @@ json_t *config_value(const struct config *c, const struct config_key *key)
 /* --- file and environment ------------------------------------------------------------------------
  */
 
-static const struct config_key *find(const char *name)
+const struct config_key *config_find(const char *name)
 {
     for (int i = 0; i < CONFIG_KEYS; i++)
         if (strcmp(config_keys[i].key, name) == 0)
@@ -369,7 +470,7 @@ bool config_from_json(struct config *c, const json_t *object, const char *where,
     }
     json_object_foreach((json_t *)(uintptr_t)object, name, value)
     {
-        const struct config_key *key = find(name);
+        const struct config_key *key = config_find(name);
         if (key ? !set_json(c, key, value, e) : !unknown(name, e))
             return err_at(e, "%s", where);
     }

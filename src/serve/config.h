@@ -14,16 +14,20 @@
 
 #include "base/buf.h"
 #include "run/settings.h"
+#include "serve/duration.h"
 #include "serve/listen.h"
 
 enum config_kind {
     CONFIG_U32,
-    CONFIG_SIZE,   /* bytes: a number, or text like "12G" */
-    CONFIG_FLAG,   /* true or false */
-    CONFIG_PATH,   /* of a file; "": none */
-    CONFIG_URL,    /* of a host; "": none */
-    CONFIG_LISTEN, /* a list of addresses, or one */
-    CONFIG_MODELS  /* {"NAME": {settings}}: see config_model; not an option */
+    CONFIG_SIZE,     /* bytes: a number, or text like "12G" */
+    CONFIG_FLAG,     /* true or false */
+    CONFIG_PATH,     /* of a file; "": none */
+    CONFIG_URL,      /* of a host; "": none */
+    CONFIG_DURATION, /* serve/duration */
+    CONFIG_LISTEN,   /* a list of addresses, or one */
+    CONFIG_HOSTS,    /* likewise of host names */
+    CONFIG_ORIGINS,  /* and of origins of web pages */
+    CONFIG_MODELS    /* {"NAME": {settings}}: see config_model; not an option */
 };
 
 /* Whose key it is. */
@@ -40,7 +44,7 @@ struct config_key {
 };
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
-enum { CONFIG_KEYS = 19, CONFIG_PATH_BYTES = 1024 };
+enum { CONFIG_KEYS = 36, CONFIG_PATH_BYTES = 1024 };
 
 struct config_list {
     char *v[LISTEN_MAX]; /* owned */
@@ -48,20 +52,26 @@ struct config_list {
 };
 
 struct config {
-    struct config_list listen;
-    uint64_t memory, max_body, max_bodies, limit_rate, quota;
-    uint32_t threads, parallel, queue, max_connections, request_seconds, stall_seconds;
-    char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES];
+    struct config_list listen, allow_host, allow_origin;
+    uint64_t memory, max_body, max_bodies, max_unread, limit_rate, quota, keep_responses;
+    uint32_t threads, parallel, queue, max_connections, max_per_address, request_seconds,
+        load_seconds, stall_seconds;
+    uint32_t head_seconds, body_seconds, write_seconds, idle_seconds;
+    char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES],
+        tls_client_ca[CONFIG_PATH_BYTES];
     char upstream_hf[CONFIG_PATH_BYTES], upstream_registry[CONFIG_PATH_BYTES];
-    bool require_key, airgap;
-    json_t *models; /* owned, or NULL */
+    bool require_key, require_client_certificate, require_audit, preload, background, strict,
+        airgap;
+    int64_t keep_alive; /* seconds, DURATION_EVER or DURATION_UNSET */
+    json_t *models;     /* owned, or NULL */
     enum config_source source[CONFIG_KEYS];
     char path[4096]; /* of the file that was read, or "" */
 };
 
 extern const struct config_key config_keys[CONFIG_KEYS];
 
-void config_init(struct config *c); /* the defaults */
+const struct config_key *config_find(const char *name); /* NULL: there is none */
+void config_init(struct config *c);                     /* the defaults */
 void config_clear(struct config *c);
 bool config_copy(struct config *to, const struct config *from, struct err *e) MUST_USE;
 
@@ -72,10 +82,14 @@ bool config_from_json(struct config *c, const json_t *object, const char *where,
 /* A value of a command line or of the environment. A list grows with each call of one source. */
 bool config_set(struct config *c, const struct config_key *key, struct str value,
                 enum config_source source, struct err *e) MUST_USE;
-/* What is said of one model: settings (run/settings), which go into s, and "draft": the name or
- * file of a smaller model that guesses ahead for it; *draft points into `of`, NULL where there is
- * none. */
-bool config_model(const json_t *of, const char *name, struct settings *s, const char **draft,
+/* What a server, and no other program, is told of a model. */
+struct config_own {
+    const char *draft;  /* the name or file of a smaller model that guesses ahead for it; or NULL */
+    int64_t keep_alive; /* as that of the configuration, for this model */
+};
+/* What is said of one model: settings (run/settings), which go into s, and the keys of
+ * struct config_own, whose texts point into `of`. */
+bool config_model(const json_t *of, const char *name, struct settings *s, struct config_own *own,
                   struct err *e) MUST_USE;
 /* The value as JSON; the caller owns it. */
 json_t *config_value(const struct config *c, const struct config_key *key);

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os.h"
 #include "serve/conn_private.h"
 #include "serve/exchange.h"
 #include "serve/loop.h"
@@ -31,6 +32,8 @@ static void hold(struct conn *c, uint64_t bytes)
     c->held = bytes;
 }
 
+static void leave_turns(struct conn *c);
+
 void conn_close(struct conn *c)
 {
     if (c->phase == CONN_CLOSED)
@@ -44,6 +47,8 @@ void conn_close(struct conn *c)
     if (c->next)
         c->next->prev = c->prev;
     c->server->n_conns--;
+    shed_forget(c);
+    leave_turns(c);
     uv_close(&c->io.handle, on_closed);
     uv_close((uv_handle_t *)&c->timer, on_closed);
 }
@@ -62,7 +67,7 @@ void conn_deadline(struct conn *c, uint64_t ms)
 
 static void on_broken(uv_timer_t *timer)
 {
-    conn_close(timer->data);
+    conn_drop(timer->data);
 }
 
 void conn_break(struct conn *c)
@@ -141,7 +146,7 @@ static void on_deadline(uv_timer_t *timer)
     } else if (conn_keeps_pace(c)) {
         conn_watch_reader(c, 0);
     } else {
-        conn_close(c);
+        conn_drop(c);
     }
 }
 
@@ -170,7 +175,10 @@ static void head_complete(struct conn *c)
     struct err e;
     c->phase = CONN_BODY;
     bool streamed = c->http.streaming;
-    conn_deadline(c, streamed ? c->server->config.stall_seconds * 1000ull : CONN_BODY_MS);
+    const struct config *config = &c->server->config;
+    conn_deadline(c, (streamed ? config->stall_seconds : config->body_seconds) * 1000ull);
+    shed_works(c);
+    c->n_requests++;
     int status = route_check(c, &e);
     if (!status && !streamed)
         status = check_room(c, c->http.req.content_length, &e);
@@ -180,11 +188,15 @@ static void head_complete(struct conn *c)
         refuse(c, status, &e);
     else if (streamed)
         route_dispatch(c);
+    else
+        shed_waits(c);
 }
 
 static void begin(struct conn *c)
 {
     c->phase = CONN_ANSWER;
+    c->turn++;
+    shed_works(c);
     conn_watch_reader(c, 0); /* what is left of the answer before */
     route_dispatch(c);
 }
@@ -223,11 +235,13 @@ static void next_request(struct conn *c)
 {
     hold(c, 0);
     http_next(&c->http, c->server->config.max_body);
-    c->key_id[0] = '\0';
+    c->key_id[0] = c->tenant[0] = '\0';
+    c->cors = false;
     c->halted = false;
     c->body_seen = 0;
     c->phase = CONN_IDLE;
-    conn_watch_reader(c, CONN_IDLE_MS);
+    shed_waits(c);
+    conn_watch_reader(c, c->server->config.idle_seconds * 1000ull);
 }
 
 /* One step of reading; how many bytes it took. */
@@ -235,7 +249,7 @@ static size_t step(struct conn *c, struct str in)
 {
     if (c->phase == CONN_IDLE) {
         c->phase = CONN_HEAD;
-        conn_deadline(c, CONN_HEAD_MS);
+        conn_deadline(c, c->server->config.head_seconds * 1000ull);
     }
     size_t n = http_feed(&c->http, in);
     if (c->http.state == HTTP_STATE_BAD) {
@@ -249,10 +263,24 @@ static size_t step(struct conn *c, struct str in)
     return n;
 }
 
+/* Requests that came ahead wait until the answers before them are being read; all of those answers
+ * where too much of all connections is not. */
+static bool backed_up(const struct conn *c)
+{
+    const struct server *s = c->server;
+    size_t most = s->shed.unread > s->config.max_unread ? 0 : CONN_HIGH;
+    return c->phase == CONN_IDLE && conn_pending(c) > most;
+}
+
+/* A phase in which bytes are wanted. */
+static bool is_taking(const struct conn *c)
+{
+    return c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY;
+}
+
 static bool wants_bytes(const struct conn *c)
 {
-    return !c->broken && !c->halted &&
-           (c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY);
+    return !c->broken && !c->halted && c->turn < CONN_TURN && !backed_up(c) && is_taking(c);
 }
 
 static struct str take(struct conn *c, struct str in)
@@ -295,12 +323,58 @@ static void at_end(struct conn *c, bool whole)
         linger(c);
 }
 
+/* --- turns ---------------------------------------------------------------------------------------
+ */
+
+static void leave_turns(struct conn *c)
+{
+    struct server *s = c->server;
+    if (!c->later)
+        return;
+    *(c->later_prev ? &c->later_prev->later_next : &s->later_first) = c->later_next;
+    *(c->later_next ? &c->later_next->later_prev : &s->later_last) = c->later_prev;
+    c->later = false;
+    s->n_later--;
+}
+
+static void on_turn(uv_idle_t *idle)
+{
+    struct server *s = idle->data;
+    uint64_t end = os_now_ns() + CONN_TURN_NS;
+    for (uint32_t n = s->n_later; n > 0 && s->later_first && os_now_ns() < end; n--) {
+        struct conn *c = s->later_first;
+        leave_turns(c);
+        conn_go_on(c); /* whoever is not done comes in again, at the end */
+    }
+    if (!s->later_first)
+        uv_idle_stop(idle);
+}
+
+/* Of many requests that came at once, the next ones after others have had their turn. */
+static void go_on_later(struct conn *c)
+{
+    struct server *s = c->server;
+    if (c->later || c->turn < CONN_TURN || !c->ahead.n || !is_taking(c) || c->broken)
+        return;
+    c->later = true;
+    c->later_next = NULL;
+    c->later_prev = s->later_last;
+    *(s->later_last ? &s->later_last->later_next : &s->later_first) = c;
+    s->later_last = c;
+    s->n_later++;
+    uv_idle_start(&s->turns, on_turn);
+}
+
 static void take_plain(struct conn *c, struct str in)
 {
-    struct str rest = take(c, in);
-    if ((c->phase != CONN_ANSWER && !c->halted) || !rest.n)
+    bool behind = c->ahead.n > 0; /* what came before has not been taken yet */
+    c->turn = behind ? c->turn : 0;
+    struct str rest = behind ? in : take(c, in);
+    bool waits = c->turn >= CONN_TURN || c->halted || behind || backed_up(c);
+    if (!rest.n || (c->phase != CONN_ANSWER && !(waits && is_taking(c))))
         return;
     buf_str(&c->ahead, rest);
+    go_on_later(c);
     if (c->ahead.bad)
         conn_close(c);
     else if (c->ahead.n >= CONN_AHEAD)
@@ -312,6 +386,7 @@ static void not_tls(struct conn *c)
     struct err e;
     tls_free(c->tls);
     c->tls = NULL;
+    c->secure = false;
     fail(&e, ERR_USAGE, "this address speaks TLS: begin its URL with https://");
     refuse(c, 400, &e);
 }
@@ -350,6 +425,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         return;
     }
     struct str in = {b->base, (size_t)n};
+    if (c->secure && !c->tls && !(c->tls = tls_new(c->server->tls))) {
+        conn_close(c); /* a client that sends nothing costs no TLS */
+        return;
+    }
     if (!c->tls)
         take_plain(c, in);
     else if (!c->shut)
@@ -358,15 +437,17 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 }
 
 /* What was sent ahead, and then what is still to come. */
-static void go_on(struct conn *c)
+void conn_go_on(struct conn *c)
 {
+    c->turn = 0;
     while (c->ahead.n && wants_bytes(c)) {
         struct str rest = take(c, buf_view(&c->ahead));
         if (c->phase == CONN_CLOSED)
             return;
         buf_drop_front(&c->ahead, c->ahead.n - (rest.n < c->ahead.n ? rest.n : c->ahead.n));
     }
-    set_reading(c, !c->halted && c->ahead.n < CONN_AHEAD);
+    go_on_later(c);
+    set_reading(c, !c->halted && !backed_up(c) && c->ahead.n < CONN_AHEAD);
 }
 
 void conn_halt(struct conn *c, bool on)
@@ -377,7 +458,7 @@ void conn_halt(struct conn *c, bool on)
     if (on)
         set_reading(c, false);
     else if (!c->taking)
-        go_on(c);
+        conn_go_on(c);
 }
 
 void conn_answered(struct conn *c, bool keep)
@@ -386,6 +467,7 @@ void conn_answered(struct conn *c, bool keep)
         return;
     c->x = NULL;
     c->halted = false;
+    c->whole_ns = c->writes ? os_now_ns() : 0;
     if (!keep || c->server->draining) {
         set_reading(c, true);
         linger(c);
@@ -393,7 +475,7 @@ void conn_answered(struct conn *c, bool keep)
     }
     next_request(c);
     if (!c->taking && c->phase != CONN_CLOSED)
-        go_on(c);
+        conn_go_on(c);
 }
 
 void conn_drain(struct server *s)
@@ -420,18 +502,16 @@ static bool start(struct conn *c, const struct listener_handle *l)
         c->next->prev = c;
     c->server->conns = c;
     c->server->n_conns++;
-    if (l->tls)
-        c->tls = tls_new(c->server->tls);
-    if (uv_accept((uv_stream_t *)(uintptr_t)&l->io.stream, &c->io.stream) != 0 ||
-        (l->tls && !c->tls) || c->server->n_conns > c->server->config.max_connections) {
+    c->secure = l->tls;
+    if (uv_accept((uv_stream_t *)(uintptr_t)&l->io.stream, &c->io.stream) != 0 || !shed_admit(c)) {
         conn_close(c);
         return true;
     }
-    if (!c->local)
-        uv_tcp_nodelay(&c->io.tcp, 1);
+    shed_waits(c);
     int kernel = (int)CONN_KERNEL;
-    uv_send_buffer_size(&c->io.handle, &kernel);
-    conn_deadline(c, CONN_HEAD_MS);
+    if (c->local) /* the others have it from their listener, with what serve/listen sets */
+        uv_send_buffer_size(&c->io.handle, &kernel);
+    conn_deadline(c, c->server->config.head_seconds * 1000ull);
     set_reading(c, true);
     return true;
 }

@@ -2,10 +2,12 @@
 /* serve/conn: a client's connection: bytes in, requests out; answers back, with every phase limited
  * in time as a whole, not only between two bytes.
  *
- *   first byte of a request   CONN_IDLE_MS after the last answer (CONN_HEAD_MS after connecting,
+ *   first byte of a request   idle_seconds after the last answer (head_seconds after connecting,
  *                             the handshake of TLS included)
- *   its head                  CONN_HEAD_MS from the first byte
- *   its body                  CONN_BODY_MS
+ *   its head                  head_seconds from the first byte
+ *   its body                  body_seconds from the end of its head
+ *   its answer                request_seconds, which the engine keeps (serve/shed looks after it)
+ *   what is left of it        write_seconds from when it is whole
  *   a reader that stalls      the configuration's stall_seconds, in which it takes all there is
  *                             for it, or CONN_PACE bytes for each
  *
@@ -30,16 +32,17 @@
 #include "serve/http.h"
 #include "serve/tls.h"
 
-#define CONN_HEAD_MS   10000u
-#define CONN_BODY_MS   60000u
-#define CONN_IDLE_MS   60000u
+#define CONN_ALIVE_S   60u   /* after which a silent client is asked whether it is there */
 #define CONN_LINGER_MS 2000u /* for a client to read a refusal before we close */
 #define CONN_AHEAD     (64u << 10)
 #define CONN_PACE      1024u
+#define CONN_TURN      1u       /* requests of one connection, until others have had their turn */
+#define CONN_TURN_NS   1000000u /* for those that came ahead, until others are looked after */
 #define CONN_HIGH      (128u << 10) /* bytes under way to a client that pause its stream */
 #define CONN_LOW       (32u << 10)  /* and that let it go on */
 #define CONN_FULL      (8u << 20)   /* that end it: no engine sends so much after a pause */
 #define CONN_KERNEL    (128u << 10)
+#define CONN_TENANT    (KEY_TENANT + 8)
 
 struct server;
 struct exchange;
@@ -64,10 +67,14 @@ struct conn {
     } io;
     uv_timer_t timer;
     enum conn_phase phase;
-    bool local;              /* over the Unix socket: Host and Origin are not looked at */
-    bool keyed;              /* asks for a key */
-    struct tls *tls;         /* NULL: plain text */
-    char key_id[KEY_ID + 1]; /* of the key that came with the request, or "" */
+    bool secure;              /* TLS from its first byte on */
+    bool waits, entered;      /* in a list, and in a chain, of serve/shed */
+    bool cors;                /* the page that sent the request may read the answer */
+    bool local;               /* over the Unix socket: Host and Origin are not looked at */
+    bool keyed;               /* asks for a key */
+    struct tls *tls;          /* NULL: plain text */
+    char key_id[KEY_ID + 1];  /* of the key that came with the request, or "" */
+    char tenant[CONN_TENANT]; /* whose texts the request may share what is computed with */
     bool reading, taking, shut, eof, broken, halted;
     unsigned open_handles, writes; /* writes under way */
     uint64_t given, taken_before;  /* of all writes; acknowledged at the last look */
@@ -76,7 +83,15 @@ struct conn {
     uint64_t body_seen; /* of one that is streamed, at the last look */
     struct buf ahead;
     struct exchange *x;
-    struct conn *prev, *next;
+    struct conn *prev, *next, *wait_prev, *wait_next, *same_next;
+    char address[16];      /* of the client, as serve/shed counts it */
+    uint32_t n_requests;   /* whose heads were whole */
+    uint64_t moved_ns;     /* since when nothing has left of what waits for it */
+    size_t pending_before; /* at the last look of serve/shed */
+    unsigned turn;         /* requests taken in this turn */
+    bool later;            /* it goes on with what came ahead in the next turn */
+    struct conn *later_prev, *later_next;
+    uint64_t whole_ns; /* since when what waits is all of its answer; 0: it is not, or nothing */
 };
 
 /* Takes a client that waits at the listener. */
@@ -88,6 +103,7 @@ void conn_write(struct conn *c, struct str bytes);
 size_t conn_pending(const struct conn *c); /* bytes accepted by conn_write that have not left */
 /* The exchange has ended and is gone; keep: the connection may take another request. */
 void conn_answered(struct conn *c, bool keep);
+void conn_drop(struct conn *c);    /* conn_close of one given up: nobody waits for what is unread */
 void conn_close(struct conn *c);   /* at once, its exchange with it: not from within an answer */
 void conn_break(struct conn *c);   /* the same, but after what is being done */
 void conn_drain(struct server *s); /* closes those without a request, and the others after theirs */

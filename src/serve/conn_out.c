@@ -3,8 +3,10 @@
  * reads it fast enough; see conn.h. */
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
+#include "base/os.h"
 #include "serve/conn_private.h"
 #include "serve/exchange.h"
 #include "serve/loop.h"
@@ -21,6 +23,17 @@ static uint64_t taken(const struct conn *c)
         queued = 0;
     uint64_t left = conn_pending(c) + (uint64_t)queued;
     return c->given > left ? c->given - left : 0;
+}
+
+void conn_drop(struct conn *c)
+{
+    const struct linger at_once = {1, 0};
+    uv_os_fd_t fd = -1;
+    if (c->phase == CONN_CLOSED)
+        return;
+    if (!c->local && taken(c) < c->given && uv_fileno(&c->io.handle, &fd) == 0)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    conn_close(c);
 }
 
 /* Until it has nothing more to read, or `idle_ms` when it has nothing now (0: no deadline). */
@@ -42,6 +55,7 @@ bool conn_keeps_pace(const struct conn *c)
 struct write {
     uv_write_t req;
     struct conn *c;
+    size_t n;
     char bytes[];
 };
 
@@ -49,6 +63,7 @@ static void on_written(uv_write_t *req, int status)
 {
     struct write *w = req->data;
     struct conn *c = w->c;
+    shed_read(c->server, w->n);
     mem_free(w);
     if (c->phase == CONN_CLOSED)
         return;
@@ -56,11 +71,16 @@ static void on_written(uv_write_t *req, int status)
         conn_close(c);
         return;
     }
+    c->moved_ns = os_now_ns();
+    if (c->writes == 1)
+        c->whole_ns = 0;
     if (--c->writes == 0 && c->phase != CONN_HEAD && c->phase != CONN_BODY)
         conn_watch_reader(c, c->phase == CONN_ANSWER ? 0
-                             : c->phase == CONN_IDLE ? CONN_IDLE_MS
+                             : c->phase == CONN_IDLE ? c->server->config.idle_seconds * 1000ull
                                                      : CONN_LINGER_MS);
-    if (c->x && c->x->paused && conn_pending(c) < CONN_LOW) {
+    if (!c->x && c->phase == CONN_IDLE && (c->ahead.n || !c->reading) && conn_pending(c) < CONN_LOW)
+        conn_go_on(c);
+    if (c->phase != CONN_CLOSED && c->x && c->x->paused && conn_pending(c) < CONN_LOW) {
         c->x->paused = false;
         c->x->flow(c->x);
     }
@@ -75,6 +95,7 @@ static void write_later(struct conn *c, struct str bytes)
     }
     memcpy(w->bytes, bytes.p, bytes.n);
     w->c = c;
+    w->n = bytes.n;
     w->req.data = w;
     uv_buf_t b = uv_buf_init(w->bytes, (unsigned)bytes.n);
     if (uv_write(&w->req, &c->io.stream, &b, 1, on_written) != 0) {
@@ -82,8 +103,11 @@ static void write_later(struct conn *c, struct str bytes)
         conn_break(c);
         return;
     }
+    if (c->writes == 0)
+        c->moved_ns = os_now_ns();
     if (c->writes++ == 0 && c->phase == CONN_ANSWER)
         conn_watch_reader(c, 0);
+    shed_unread(c->server, bytes.n);
 }
 
 /* As it stands. */

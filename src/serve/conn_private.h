@@ -9,6 +9,8 @@
 /* What happens next must happen within so many ms; 0: within any time. */
 void conn_deadline(struct conn *c, uint64_t ms);
 
+void conn_go_on(struct conn *c); /* with what was sent ahead, and then what is still to come */
+
 /* --- conn_out --- */
 /* A deadline until the client has nothing more to read, or `idle_ms` when it has nothing now (0:
  * none). */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve/control: the line between supervisor and front: short messages, some with a descriptor.
  *
- * To the front: an engine's line (the descriptor, and which model) or the keeper's, a new
- * configuration with keys and certificate (as JSON text), the order to drain. To the supervisor: an
- * engine that does not keep to the protocol, by its model. The end of the line is the end of
- * either. */
+ * To the front: an engine's line (the descriptor, and which model), the keeper's or the auditor's,
+ * a new configuration with keys and certificate (as JSON text), the order to drain. To the
+ * supervisor, by the model: its engine is wanted, is not wanted any more (it ends by itself, or
+ * has), or does not keep to the protocol. The end of the line is the end of either. */
 #ifndef MOAT_SERVE_CONTROL_H
 #define MOAT_SERVE_CONTROL_H
 
@@ -20,14 +20,17 @@ enum control_kind {
     CONTROL_CONFIG,
     CONTROL_DRAIN,
     CONTROL_KILL_ENGINE,
-    CONTROL_KEEPER
+    CONTROL_KEEPER,
+    CONTROL_LOAD,
+    CONTROL_UNLOAD,
+    CONTROL_AUDITOR
 };
 
 struct control {
     uint32_t kind;
-    uint32_t model; /* CONTROL_ENGINE, CONTROL_KILL_ENGINE: which */
+    uint32_t model; /* CONTROL_ENGINE, _KILL_ENGINE, _LOAD, _UNLOAD: which */
     uint32_t bytes; /* that follow: CONTROL_CONFIG */
-    uint32_t pid;   /* CONTROL_ENGINE, CONTROL_KEEPER: its process, for the log */
+    uint32_t pid;   /* of a line: its process, for the log */
 };
 
 /* Blocking; fd -1: none. */

@@ -9,8 +9,15 @@
 void openai_chat(struct exchange *x);
 void openai_completion(struct exchange *x);
 void openai_embeddings(struct exchange *x);
+void openai_responses(struct exchange *x);
+void openai_responses_count(struct exchange *x);
+void openai_response(struct exchange *x);
+void openai_response_delete(struct exchange *x);
 void openai_models(struct exchange *x);
 void openai_model(struct exchange *x);
+
+/* Jina, Cohere */
+void rerank_documents(struct exchange *x);
 
 /* Anthropic */
 void anthropic_messages(struct exchange *x);
@@ -26,6 +33,7 @@ void llama_embedding(struct exchange *x);
 void llama_props(struct exchange *x);
 void llama_slots(struct exchange *x);
 void llama_health(struct exchange *x);
+void llama_ready(struct exchange *x);
 void llama_metrics(struct exchange *x);
 
 /* Ollama */
@@ -45,6 +53,13 @@ void ollama_copy(struct exchange *x);
 void ollama_delete(struct exchange *x);
 void ollama_blob(struct exchange *x);
 void ollama_upload(struct exchange *x);
+
+/* of moat's own */
+void moat_keys(struct exchange *x);
+
+/* the page */
+void webui_root(struct exchange *x);
+void webui_file(struct exchange *x);
 
 /* moat mirror */
 void mirror_root(struct exchange *x);

@@ -2,7 +2,11 @@
 /* serve/engine_process: see engine_process.h. */
 #include "serve/engine_process.h"
 
+#include <unistd.h>
+
+#include "base/os.h"
 #include "run/engine_role.h"
+#include "run/job.h"
 #include "serve/ask.h"
 #include "serve/isolate.h"
 #include "serve/log.h"
@@ -18,13 +22,32 @@ struct source {
     struct pack_choice pack;
 };
 
-static bool open_source(struct source *s, const struct served *model, struct err *e)
+static bool open_source(struct source *s, const struct served *model, bool draft, struct err *e)
 {
-    s->g = served_open(model, e);
+    s->g = served_open(model, draft, e);
     if (s->g && pack_choose(&s->pack, s->g, e))
         return true;
     gguf_close(s->g);
     return false;
+}
+
+/* In the background half of them, so that whoever comes finds a processor that is free. */
+static uint32_t threads_of(const struct config *config)
+{
+    uint32_t n = config->threads ? config->threads : os_cpu_count();
+    return config->background && !config->threads ? (n + 1) / 2 : n;
+}
+
+/* To whoever waits for the model. */
+static void say_why(int line, const struct err *e)
+{
+    struct buf out;
+    const struct job_error why = {.err = *e};
+    buf_init(&out, 1u << 16);
+    job_put_error(&out, 0, &why);
+    ssize_t n = write(line, buf_c(&out), out.n);
+    (void)n; /* nobody is there */
+    buf_clear(&out);
 }
 
 static bool work(const struct served *model, const struct config *config, int line, struct err *e)
@@ -32,9 +55,9 @@ static bool work(const struct served *model, const struct config *config, int li
     struct source main, draft = {0};
     struct memplan plan;
     struct isolate isolate;
-    if (!isolate_engine(&isolate, model, config, e) || !open_source(&main, model, e))
+    if (!isolate_engine(&isolate, model, config, e) || !open_source(&main, model, false, e))
         return false;
-    if (model->draft && !open_source(&draft, model->draft, e)) {
+    if (model->draft && !open_source(&draft, model->draft, true, e)) {
         gguf_close(main.g);
         return false;
     }
@@ -42,7 +65,7 @@ static bool work(const struct served *model, const struct config *config, int li
         .g = main.g,
         .settings = &model->settings,
         .load = {.memory = config->memory,
-                 .threads = config->threads,
+                 .threads = threads_of(config),
                  .kv = KV_F16,
                  .pack = &main.pack.params,
                  .draft = {draft.g, &draft.pack.params},
@@ -50,6 +73,7 @@ static bool work(const struct served *model, const struct config *config, int li
                  .n_kept = ENGINE_KEPT,
                  .opening = model->opening},
         .max_waiting = config->queue + config->parallel + WAITING_SPARE,
+        .accounts = true,
         .in = line,
         .out = line,
         .ready = isolate_seal,
@@ -61,8 +85,11 @@ static bool work(const struct served *model, const struct config *config, int li
 int engine_process(const struct served *model, const struct config *config, int line)
 {
     struct err e = {0};
+    if (config->background)
+        os_background();
     if (work(model, config, line, &e))
         return 0;
     log_event("engine-failed", "%s: %s", model->id, e.msg);
+    say_why(line, &e);
     return err_exit_status(e.code);
 }

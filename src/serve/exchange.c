@@ -6,8 +6,10 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "serve/audit_ask.h"
 #include "serve/log.h"
 #include "serve/loop.h"
+#include "serve/permit.h"
 #include "serve/request_id.h"
 
 struct exchange *exchange_new(struct conn *c, const struct route *route)
@@ -30,10 +32,16 @@ static void finish(struct exchange *x, bool gone)
 {
     if (x->gone)
         x->gone(x);
+    permit_end(x);
+    audit_call_end(x, gone);
     log_exchange(x, gone);
     if (x->route->dialect == DIALECT_MIRROR && x->model)
         tally_add(&x->server->tally, x->model, x->n_bytes);
-    stats_count(&x->server->stats, gone ? 499 : x->status);
+    struct stats *s = &x->server->stats;
+    stats_reply(s, http_method_name(x->route->method), x->route->path, gone ? 499 : x->status,
+                x->error);
+    if (x->series)
+        stats_measure(s, x->series, STATS_REQUEST, (double)(os_now_ns() - x->start_ns) / 1e9, 1);
     x->server->stats.n_live--;
     json_decref(x->body);
     mem_free(x);

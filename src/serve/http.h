@@ -49,8 +49,9 @@ struct http_request {
     struct str path;  /* decoded, valid UTF-8 without control characters; begins with "/" */
     struct str query; /* after "?", as it stands */
     struct str host, origin, content_type, authorization, api_key, user_agent;
-    struct str range, if_range, if_none_match;
-    bool old; /* HTTP/1.0 */
+    struct str range, if_range, if_none_match, accept, accept_encoding;
+    struct str cors_method, cors_headers; /* Access-Control-Request-Method and -Headers */
+    bool old;                             /* HTTP/1.0 */
     bool has_body, chunked, keep_alive, expect_continue;
     uint64_t content_length;
 };

@@ -180,6 +180,13 @@ static bool keep(struct http *h, struct str *slot, struct str value)
     return true;
 }
 
+/* A preference may stand on several lines; the first is enough to know. */
+static void prefer(struct str *slot, struct str value)
+{
+    if (!slot->p)
+        *slot = value;
+}
+
 /* Those of which only the text is kept. */
 static bool take_plain(struct http *h, struct str name, struct str value)
 {
@@ -194,10 +201,16 @@ static bool take_plain(struct http *h, struct str name, struct str value)
                 {"user-agent", &r->user_agent},
                 {"range", &r->range},
                 {"if-range", &r->if_range},
-                {"if-none-match", &r->if_none_match}};
+                {"if-none-match", &r->if_none_match},
+                {"access-control-request-method", &r->cors_method},
+                {"access-control-request-headers", &r->cors_headers}};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (same_word(name, kept[i].name))
             return keep(h, kept[i].slot, value);
+    if (same_word(name, "accept"))
+        prefer(&r->accept, value);
+    else if (same_word(name, "accept-encoding"))
+        prefer(&r->accept_encoding, value);
     return true;
 }
 

@@ -13,6 +13,7 @@
 #include "base/os.h"
 #include "fetch/role.h"
 #include "guard/attest.h"
+#include "guard/audit.h"
 #include "serve/log.h"
 #include "store/store.h"
 
@@ -51,10 +52,13 @@ void isolate_init(struct isolate *i, enum sandbox_role role, bool airgap)
 {
     *i = (struct isolate){.sandbox = {.role = role, .airgap = airgap}};
     const char **read = i->sandbox.read, **write = i->sandbox.write;
-    if (role == SANDBOX_SUPERVISOR || role == SANDBOX_ENGINE || role == SANDBOX_KEEPER)
+    if (role <= SANDBOX_AUDITOR && role != SANDBOX_FRONT)
         find_store(i);
     if (role == SANDBOX_SUPERVISOR || role == SANDBOX_STARTER || role == SANDBOX_COMMAND)
         add(read, "/");
+    if ((role == SANDBOX_SUPERVISOR || role == SANDBOX_AUDITOR) && i->store[0] &&
+        snprintf(i->log, sizeof i->log, "%s/" AUDIT_FOLDER, i->store) < (int)sizeof i->log)
+        add(write, i->log);
     if ((role == SANDBOX_SUPERVISOR || role == SANDBOX_KEEPER) && i->store[0])
         add(write, i->store);
     if (role == SANDBOX_ENGINE && i->packs[0])
@@ -186,19 +190,32 @@ bool isolate_helpers(const struct config *c, int *attest, struct err *e)
 /* --- roles --------------------------------------------------------------------------------------
  */
 
-bool isolate_supervisor(const struct listeners *l, const struct config *c, struct err *e)
+bool isolate_supervisor(const struct listeners *l, const struct config *c, const char *witness,
+                        struct err *e)
 {
     struct isolate i;
     isolate_init(&i, SANDBOX_SUPERVISOR, c->airgap);
     for (uint32_t k = 0; k < l->n; k++) /* their files are removed at the end */
         if (l->v[k].local)
             add_folder(&i, i.sandbox.write, l->v[k].name + strlen("unix:"));
+    if (witness[0]) /* a child has no more than its parent */
+        add_folder(&i, i.sandbox.write, witness);
+    return enter(&i, e);
+}
+
+bool isolate_auditor(const struct config *c, const char *witness, struct err *e)
+{
+    struct isolate i;
+    isolate_init(&i, SANDBOX_AUDITOR, c->airgap);
+    if (witness[0])
+        add_folder(&i, i.sandbox.write, witness);
     return enter(&i, e);
 }
 
 bool isolate_front(const struct config *c, struct err *e)
 {
     struct isolate i;
+    os_memory_keep(); /* it decides which models have room */
     isolate_init(&i, SANDBOX_FRONT, c->airgap);
     return enter(&i, e);
 }

@@ -14,8 +14,8 @@
 
 struct isolate {
     struct sandbox sandbox;
-    char store[4096], packs[4096];
-    char folder[2 + LISTEN_MAX][1024]; /* of split models; of socket files */
+    char store[4096], packs[4096], log[4096];
+    char folder[3 + LISTEN_MAX][1024]; /* of split models; of socket files, a witness */
     unsigned n_folders;
 };
 
@@ -29,8 +29,11 @@ void isolate_terminal(struct isolate *i); /* and the terminal */
 /* Before anything is opened. *attest is the process of the test (its exit status is 0 or of
  * ERR_DENIED); there is no starter in the air-gap profile. */
 bool isolate_helpers(const struct config *c, int *attest, struct err *e) MUST_USE;
-/* Each in its own process, which has one thread; what was refused is logged. */
-bool isolate_supervisor(const struct listeners *l, const struct config *c, struct err *e) MUST_USE;
+/* Each in its own process, which has one thread; what was refused is logged. `witness` is the file
+ * that the audit log is witnessed in, or "". */
+bool isolate_supervisor(const struct listeners *l, const struct config *c, const char *witness,
+                        struct err *e) MUST_USE;
+bool isolate_auditor(const struct config *c, const char *witness, struct err *e) MUST_USE;
 bool isolate_front(const struct config *c, struct err *e) MUST_USE;
 bool isolate_keeper(const struct config *c, struct err *e) MUST_USE;
 /* Before the model is parsed; `i` lives on until isolate_seal (an engine_role's `ready`). */

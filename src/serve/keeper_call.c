@@ -114,7 +114,7 @@ static void on_pipe_closed(uv_handle_t *handle)
 }
 
 /* libuv hands descriptors out as pipes: this one is taken back out of it. */
-static int take_descriptor(uv_loop_t *loop, uv_pipe_t *control)
+int keeper_line_descriptor(uv_loop_t *loop, uv_pipe_t *control)
 {
     int fd = -1;
     uv_os_fd_t inner = -1;
@@ -133,7 +133,7 @@ void keeper_line_attach(struct keeper_line *k, int pid, uv_pipe_t *control)
 {
     keeper_line_close(k);
     k->poll = mem_new(1, sizeof *k->poll, NULL);
-    k->fd = take_descriptor(&k->server->loop, control);
+    k->fd = keeper_line_descriptor(&k->server->loop, control);
     if (k->poll && k->fd >= 0 && uv_poll_init(&k->server->loop, k->poll, k->fd) == 0) {
         k->poll->data = k;
         uv_poll_start(k->poll, UV_READABLE, on_readable);

@@ -39,6 +39,7 @@ struct keeper_line {
 void keeper_line_init(struct keeper_line *k, struct server *s);
 /* The line to the keeper, process `pid`, which waits at the control pipe. */
 void keeper_line_attach(struct keeper_line *k, int pid, uv_pipe_t *control);
+int keeper_line_descriptor(uv_loop_t *loop, uv_pipe_t *control); /* that waits there, or -1 */
 void keeper_line_close(struct keeper_line *k);
 
 /* False: *p; `answer` is not called then. */

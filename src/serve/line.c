@@ -3,6 +3,7 @@
  * so that a late word about a job that is over finds nobody. */
 #include "serve/line.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -11,6 +12,7 @@
 #include "run/job.h"
 #include "serve/log.h"
 #include "serve/loop.h"
+#include "serve/permit.h"
 
 #define PLACE_BITS 17u /* more than config's parallel and queue together */
 #define PLACES     (1u << PLACE_BITS)
@@ -51,7 +53,8 @@ static bool take_place(struct line *l, struct ask_answer *w, struct err *e)
     l->first_free = at + 1;
     w->job = ++l->count << PLACE_BITS | at;
     w->line = l;
-    l->slot->n_jobs++;
+    if (l->slot->n_jobs++ == 0)
+        engines_busy(l->slot);
     return true;
 }
 
@@ -63,7 +66,8 @@ static void leave_place(struct line *l, struct ask_answer *w)
         l->first_free = at;
     w->job = 0;
     w->line = NULL;
-    l->slot->n_jobs--;
+    if (--l->slot->n_jobs == 0)
+        engines_idle(l->slot);
 }
 
 /* --- out -----------------------------------------------------------------------------------------
@@ -107,8 +111,11 @@ static bool send_bytes(struct line *l, struct buf *out, struct err *e)
 static bool too_many(const struct engine_slot *slot, const struct ask_answer *w, struct problem *p)
 {
     const struct config *c = &slot->server->config;
-    if (w->index > 0 || slot->n_jobs < c->parallel + c->queue)
+    uint32_t places = c->parallel + c->queue;
+    if (w->index > 0)
         return false;
+    if (slot->n_jobs < places)
+        return !permit_place(w->ask->x, places - slot->n_jobs, p);
     p->retry_s = 1 + slot->n_jobs / c->parallel;
     p->code = "overloaded";
     fail(&p->err, ERR_BUSY, "%u requests are under way and no more may wait; try again in %u s",
@@ -147,7 +154,7 @@ bool line_submit(struct engine_slot *slot, struct ask_answer *w, json_t *job, st
 {
     uint64_t ms = slot->server->config.request_seconds * 1000ull;
     json_object_set_new(job, "deadline_ms", json_integer((json_int_t)ms));
-    json_object_set_new(job, "tenant", json_string(w->ask->x->conn->key_id));
+    json_object_set_new(job, "tenant", json_string(w->ask->x->conn->tenant));
     return !too_many(slot, w, p) && send_job(slot, w, JOB_SUBMIT, job, p);
 }
 
@@ -159,17 +166,36 @@ bool line_ask_stats(struct engine_slot *slot, struct ask_answer *w, struct probl
     return ok;
 }
 
-/* A message of no more than its kind. */
-static void say(struct line *l, enum job_kind kind, uint64_t id)
+static void say_text(struct line *l, enum job_kind kind, uint64_t id, struct str payload)
 {
     struct buf out;
     struct err e;
     if (l->slot->line != l) /* it is being closed */
         return;
     buf_init(&out, 256);
-    job_put(&out, kind, id, STR(""));
+    job_put(&out, kind, id, payload);
     if (!send_bytes(l, &out, &e))
         log_event("say-failed", "%s", e.msg);
+}
+
+/* A message of no more than its kind. */
+static void say(struct line *l, enum job_kind kind, uint64_t id)
+{
+    say_text(l, kind, id, STR(""));
+}
+
+void line_grant(struct engine_slot *slot, uint64_t bytes)
+{
+    char text[48];
+    snprintf(text, sizeof text, "{\"bytes\":%llu}", (unsigned long long)bytes);
+    if (slot->line)
+        say_text(slot->line, JOB_GRANT, 0, str_of(text));
+}
+
+void line_shutdown(struct engine_slot *slot)
+{
+    if (slot->line)
+        say(slot->line, JOB_SHUTDOWN, 0);
 }
 
 void line_cancel(struct ask_answer *w)
@@ -219,12 +245,23 @@ static json_t *read_logprobs(struct str text)
     return list;
 }
 
+static bool on_started(struct ask_answer *w, const struct job_message *m, struct err *e)
+{
+    bool ok = job_started(m, &w->n_prompt, &w->n_cached, e);
+    if (ok)
+        ask_started(w);
+    return ok;
+}
+
 static bool on_text(struct ask_answer *w, const struct job_message *m, struct err *e)
 {
     struct job_text t;
     if (!job_text(m, &t, e))
         return false;
+    ask_tokens(w, t.n_ids);
     json_t *logprobs = read_logprobs(t.logprobs);
+    if (t.part == JOB_REASONING)
+        w->n_reasoning += t.n_ids;
     if (t.text.n || t.part > JOB_REASONING || json_array_size(logprobs))
         ask_part(w, t.part, t.text, logprobs);
     json_decref(logprobs);
@@ -246,7 +283,9 @@ static bool on_done(struct line *l, struct ask_answer *w, const struct job_messa
     w->n_generated = d.n_generated;
     w->n_guessed = d.n_guessed;
     w->n_right = d.n_right;
+    w->queue_s = d.queue_s;
     w->prompt_s = d.prompt_s;
+    w->first_token_s = d.first_token_s;
     w->decode_s = d.decode_s;
     if (strcmp(d.finish, "cancelled") != 0) {
         ask_ended(w);
@@ -268,6 +307,8 @@ static bool on_result(struct line *l, struct ask_answer *w, const struct job_mes
     w->result = result;
     w->n_prompt = (uint32_t)json_integer_value(json_object_get(result, "n_prompt"));
     json_object_del(result, "n_prompt");
+    if (m->kind == JOB_RESULT)
+        ask_started(w);
     ask_ended(w);
     return true;
 }
@@ -307,13 +348,39 @@ static bool on_error(struct line *l, struct ask_answer *w, const struct job_mess
 static bool on_ready(struct line *l, const struct job_message *m, struct err *e)
 {
     json_t *info = job_json(m, e);
-    if (!info)
+    if (info)
+        engines_said_ready(l->slot, info);
+    return info != NULL;
+}
+
+static bool on_plan(struct line *l, const struct job_message *m, struct err *e)
+{
+    json_t *j = job_json(m, e);
+    json_int_t least = json_integer_value(json_object_get(j, "least"));
+    json_int_t most = json_integer_value(json_object_get(j, "most"));
+    json_decref(j);
+    if (!j)
         return false;
-    json_decref(l->slot->info);
-    l->slot->info = info;
-    l->slot->state = ENGINE_READY;
-    l->slot->loaded_ns = os_now_ns();
-    log_event("ready", "%s", l->slot->model->id);
+    if (least <= 0 || most <= 0)
+        return fail(e, ERR_CORRUPT, "the engine does not say how much memory it needs");
+    engines_plan(l->slot, (uint64_t)least, (uint64_t)most);
+    return true;
+}
+
+/* Of no job: its numbers, or why it will not be there. */
+static bool on_own_words(struct line *l, const struct job_message *m, struct err *e)
+{
+    struct engine_slot *slot = l->slot;
+    struct job_error why;
+    if (m->kind == JOB_ERROR && job_error(m, &why, e)) {
+        slot->why = why.err;
+        return true;
+    }
+    json_t *stats = m->kind == JOB_STATS ? job_json(m, e) : NULL;
+    if (!stats)
+        return false;
+    json_decref(slot->stats);
+    slot->stats = stats;
     return true;
 }
 
@@ -322,11 +389,15 @@ static bool dispatch(struct line *l, const struct job_message *m, struct err *e)
     struct ask_answer *w = receiver(l, m->id);
     if (m->kind == JOB_READY)
         return on_ready(l, m, e);
+    if (m->kind == JOB_PLAN)
+        return on_plan(l, m, e);
+    if (m->id == 0 && (m->kind == JOB_ERROR || m->kind == JOB_STATS))
+        return on_own_words(l, m, e);
     if (!w) /* cancelled meanwhile */
         return true;
     switch (m->kind) {
     case JOB_STARTED:
-        return job_started(m, &w->n_prompt, &w->n_cached, e);
+        return on_started(w, m, e);
     case JOB_TEXT:
         return on_text(w, m, e);
     case JOB_DONE:
@@ -359,7 +430,6 @@ void line_close(struct engine_slot *slot)
     if (!l)
         return;
     slot->line = NULL; /* nothing more is sent on it */
-    slot->state = ENGINE_DOWN;
     fail(&p.err, ERR_INTERNAL,
          "the engine of this model has fallen in the middle of the work; another is being started: "
          "ask again");
@@ -373,6 +443,18 @@ void line_close(struct engine_slot *slot)
     slot->n_jobs = 0;
     l->slot = NULL;
     uv_close((uv_handle_t *)&l->pipe, on_closed);
+}
+
+void line_stop_all(struct engine_slot *slot, const struct problem *p)
+{
+    struct line *l = slot->line;
+    for (uint32_t i = 0; l && slot->line == l && i < l->n_places; i++) {
+        struct ask_answer *w = l->place[i];
+        if (!w)
+            continue;
+        line_cancel(w);
+        ask_failed(w, p);
+    }
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *b)
@@ -406,10 +488,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         return;
     if (n > 0) {
         log_event("engine-failed", "%s: %s", l->slot->model->id, e.msg);
-        loop_report_engine(l->slot->server, l->slot->index);
+        loop_tell(l->slot->server, CONTROL_KILL_ENGINE, l->slot->index);
     }
     if (l->slot)
-        line_close(l->slot);
+        engines_ended(l->slot);
 }
 
 bool line_open(struct engine_slot *slot, uv_pipe_t *control, struct err *e)

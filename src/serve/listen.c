@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,8 +13,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
-
-#define BACKLOG 511
+#include "serve/conn.h"
 
 static bool is_loopback(const struct listen_address *a)
 {
@@ -104,6 +104,17 @@ bool listen_parse(struct str text, struct listen_address *a, struct err *e)
                 STR_ARG(text));
 }
 
+/* What every connection is to have: on Linux it gets it from the socket that it is taken from, and
+ * a flood of them costs no call each. */
+static void tune(int fd)
+{
+    const int on = 1, idle = (int)CONN_ALIVE_S, kernel = (int)CONN_KERNEL;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kernel, sizeof kernel);
+}
+
 /* One server for a socket file: the lock goes with the process, so a file without it is stale. */
 static bool take_path(struct listener *l, const char *path, struct err *e)
 {
@@ -135,7 +146,7 @@ static bool bind_and_listen(int fd, const struct listen_address *a, const char *
         return fail(e, ERR_BUSY, "%s: another program listens there; choose another port", text);
     if (!bound)
         return fail(e, ERR_IO, "%s: cannot listen there: %s", text, strerror(why));
-    return listen(fd, BACKLOG) == 0 ||
+    return listen(fd, LISTEN_BACKLOG) == 0 ||
            fail(e, ERR_IO, "%s: cannot listen there: %s", text, strerror(errno));
 }
 
@@ -191,6 +202,8 @@ bool listen_open(struct listeners *ls, const char *text, struct err *e)
         close_one(l);
         return false;
     }
+    if (!a.local)
+        tune(fd);
     l->fd = fd;
     name_it(l, &a);
     ls->n++;

@@ -14,7 +14,11 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum { LISTEN_MAX = 16 };
+enum {
+    LISTEN_MAX = 16,
+    LISTEN_BACKLOG =
+        4096 /* clients that wait to be taken: one that finds no room tries again after a second */
+};
 
 struct listen_address {
     bool local;  /* a Unix socket */

@@ -2,11 +2,14 @@
 /* serve/llama: the small routes of llama.cpp's server: tokens, templates, the state of things. */
 #include "serve/llama.h"
 
+#include <unistd.h>
+
 #include "base/os.h"
 #include "serve/dialects.h"
 #include "serve/embeddings.h"
 #include "serve/line.h"
 #include "serve/loop.h"
+#include "serve/permit.h"
 #include "serve/reply.h"
 #include "serve/request.h"
 
@@ -132,6 +135,10 @@ static struct engine_slot *first(struct exchange *x)
 void llama_health(struct exchange *x)
 {
     struct problem p = {.status = 503};
+    if (!audit_line_ready(&x->server->audit, &p)) {
+        reply_problem(x, &p);
+        return;
+    }
     if (engines_ready(&x->server->engines) && !x->server->draining) {
         reply_json(x, 200, json_pack("{ss}", "status", "ok"));
         return;
@@ -142,9 +149,58 @@ void llama_health(struct exchange *x)
     reply_problem(x, &p);
 }
 
+static json_t *number_at(const json_t *o, const char *key)
+{
+    json_t *v = json_object_get(o, key);
+    return v ? json_incref(v) : json_integer(0);
+}
+
+/* Seconds until it ends if no work comes; null: it stays, or has work. */
+static json_t *idle_left(const struct engine_slot *s)
+{
+    uint64_t now = os_now_ns();
+    if (!s->end_ns)
+        return json_null();
+    return json_real(s->end_ns > now ? (double)(s->end_ns - now) / 1e9 : 0);
+}
+
+static json_t *state_of(const struct engine_slot *s)
+{
+    json_int_t blocks = json_integer_value(json_object_get(s->stats, "kv_blocks"));
+    json_int_t free_blocks = json_integer_value(json_object_get(s->stats, "kv_free"));
+    return json_pack("{ss ss sI sI sI sI so so si so}", "model", s->model->id, "state",
+                     engine_state_name(s->state), "size_bytes", (json_int_t)s->model->bytes,
+                     "memory_bytes", (json_int_t)s->held, "kv_blocks", blocks, "kv_blocks_used",
+                     blocks - free_blocks, "running", number_at(s->stats, "n_running"), "waiting",
+                     number_at(s->stats, "n_waiting"), "loading", (int)s->n_waiting,
+                     "unloads_in_seconds", idle_left(s));
+}
+
+/* Like /health, with what is loaded for those who may know. */
+void llama_ready(struct exchange *x)
+{
+    struct engines *es = &x->server->engines;
+    bool ready = engines_ready(es) && !x->server->draining;
+    const char *word = x->server->draining ? "ending" : ready ? "ok" : "loading";
+    json_t *j = json_pack("{ss}", "status", word), *list = json_array();
+    for (uint32_t i = 0; i < es->n; i++)
+        json_array_append_new(list, state_of(&es->v[i]));
+    if (!x->conn->keyed || x->conn->key_id[0])
+        json_object_set(j, "models", list);
+    if (x->conn->local) /* for moat stop */
+        json_object_set_new(j, "pid", json_integer(getppid()));
+    json_decref(list);
+    reply_json(x, ready ? 200 : 503, j);
+}
+
 void llama_props(struct exchange *x)
 {
     const struct engine_slot *s = first(x);
+    struct problem p = {0};
+    if (!permit_use(x->conn, s->model, &p)) {
+        reply_problem(x, &p);
+        return;
+    }
     json_t *n_ctx = json_object_get(s->info, "n_ctx");
     json_t *n_parallel = json_object_get(s->info, "n_parallel");
     reply_json(x, 200,
@@ -191,52 +247,4 @@ void llama_slots(struct exchange *x)
     struct ask *a = slot ? ask_new(x, slot, &slots_words, 1, &p) : NULL;
     if (!a || !line_ask_stats(slot, &a->v[0], &p))
         reply_problem(x, &p);
-}
-
-static void add_metric(struct buf *out, const char *name, const char *kind, const char *help,
-                       double value)
-{
-    buf_fmt(out, "# HELP moat_%s %s\n# TYPE moat_%s %s\nmoat_%s %.10g\n", name, help, name, kind,
-            name, value);
-}
-
-void llama_metrics(struct exchange *x)
-{
-    const struct server *s = x->server;
-    const struct stats *t = &s->stats;
-    struct buf out;
-    double jobs = 0;
-    buf_init(&out, 1u << 20);
-    for (uint32_t i = 0; i < s->engines.n; i++)
-        jobs += s->engines.v[i].n_jobs;
-    add_metric(&out, "prompt_tokens_total", "counter", "Tokens of prompts.", (double)t->n_prompt);
-    add_metric(&out, "prompt_tokens_cached_total", "counter",
-               "Tokens of prompts that were computed before.", (double)t->n_cached);
-    add_metric(&out, "tokens_predicted_total", "counter", "Tokens of answers.",
-               (double)t->n_generated);
-    add_metric(&out, "tokens_guessed_total", "counter", "Tokens of answers guessed ahead.",
-               (double)t->n_guessed);
-    add_metric(&out, "tokens_guessed_right_total", "counter", "Those of them that held.",
-               (double)t->n_right);
-    add_metric(&out, "prompt_seconds_total", "counter", "Time spent on prompts.", t->prompt_s);
-    add_metric(&out, "tokens_predicted_seconds_total", "counter", "Time spent on answers.",
-               t->decode_s);
-    add_metric(&out, "requests_ok_total", "counter", "Requests answered.", (double)t->n_ok);
-    add_metric(&out, "requests_refused_total", "counter", "Requests that were at fault.",
-               (double)t->n_client_errors);
-    add_metric(&out, "requests_failed_total", "counter", "Requests the server failed.",
-               (double)t->n_server_errors);
-    add_metric(&out, "requests_busy_total", "counter", "Requests refused for lack of room.",
-               (double)t->n_busy);
-    add_metric(&out, "requests_gone_total", "counter", "Requests whose client left.",
-               (double)t->n_gone);
-    add_metric(&out, "requests_live", "gauge", "Requests under way.", t->n_live);
-    add_metric(&out, "jobs_live", "gauge", "Answers in the making or waiting.", jobs);
-    add_metric(&out, "connections", "gauge", "Connections of clients.", s->n_conns);
-    add_metric(&out, "resident_bytes", "gauge", "Resident memory of the front.",
-               (double)os_rss_bytes());
-    add_metric(&out, "up_seconds", "gauge", "Time since the front was started.",
-               (double)(os_now_ns() - s->start_ns) / 1e9);
-    reply_body(x, 200, "text/plain; version=0.0.4; charset=utf-8", buf_view(&out));
-    buf_clear(&out);
 }

@@ -12,17 +12,34 @@
 #include "base/os.h"
 #include "serve/exchange.h"
 
+/* JSON lets pass what would act on a terminal or turn the text round: DEL, C1, bidi controls. */
+static void add_escaped(struct buf *out, struct str s)
+{
+    for (size_t at = 0; at < s.n;) {
+        uint32_t c = str_utf8_next(s, &at);
+        bool harmful = (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
+                       (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+        if (harmful)
+            buf_fmt(out, "\\u%04x", c);
+        else
+            buf_utf8(out, c);
+    }
+}
+
 static void write_line(json_t *j)
 {
-    struct buf line;
-    buf_init(&line, 16384);
-    if (j && json_write(j, JSON_COMPACT | JSON_REAL_PRECISION(6), &line, NULL)) {
+    struct buf line, text;
+    buf_init(&line, 6 * 16384);
+    buf_init(&text, 16384);
+    if (j && json_write(j, JSON_COMPACT | JSON_REAL_PRECISION(6), &text, NULL)) {
+        add_escaped(&line, buf_view(&text));
         buf_byte(&line, '\n');
         ssize_t n = write(STDERR_FILENO, buf_c(&line), line.n);
         (void)n; /* nobody to tell */
     }
     json_decref(j);
     buf_clear(&line);
+    buf_clear(&text);
 }
 
 static const char *now(char out[48])
@@ -51,6 +68,8 @@ void log_exchange(const struct exchange *x, bool gone)
         json_object_update_new(j, json_pack("{si si si}", "prompt_tokens", (int)x->n_prompt,
                                             "cached_tokens", (int)x->n_cached, "completion_tokens",
                                             (int)x->n_generated));
+    if (x->n_unknown)
+        json_object_set_new(j, "unknown_fields", json_integer(x->n_unknown));
     const char *error = gone && !x->error ? err_name(ERR_CANCELLED) : x->error;
     if (error)
         json_object_set_new(j, "error", json_string(error));

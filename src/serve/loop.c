@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "serve/control.h"
 #include "serve/isolate.h"
+#include "serve/loading.h"
 #include "serve/log.h"
 
 /* --- listeners ----------------------------------------------------------------------------------
@@ -34,7 +35,7 @@ static bool listen_one(struct server *s, struct listener_handle *h, const struct
         uv_tcp_init(&s->loop, &h->io.tcp);
     h->io.handle.data = h;
     int status = l->local ? uv_pipe_open(&h->io.pipe, l->fd) : uv_tcp_open(&h->io.tcp, l->fd);
-    return status == 0 && uv_listen(&h->io.stream, 511, on_client) == 0;
+    return status == 0 && uv_listen(&h->io.stream, LISTEN_BACKLOG, on_client) == 0;
 }
 
 static bool listen_all(struct server *s, const struct listeners *l)
@@ -74,6 +75,7 @@ static void drain(struct server *s)
     log_event("draining", "%u requests under way", s->stats.n_live);
     for (uint32_t i = 0; i < s->n_listeners; i++)
         uv_close(&s->listeners[i].io.handle, NULL);
+    loading_drain(s);
     conn_drain(s);
 }
 
@@ -86,12 +88,29 @@ static void take_engine(struct server *s, const struct control *m)
         engines_attach(&s->engines, m->model, (int)m->pid, &s->control);
 }
 
-void loop_report_engine(struct server *s, uint32_t model)
+struct tell {
+    uv_write_t req;
+    struct control m;
+};
+
+static void on_told(uv_write_t *req, int status)
 {
-    struct control m = {.kind = CONTROL_KILL_ENGINE, .model = model};
-    uv_buf_t b = uv_buf_init((char *)&m, sizeof m);
-    if (uv_try_write((uv_stream_t *)&s->control, &b, 1) != sizeof m)
-        log_event("report-failed", "model %u", model);
+    (void)status; /* a broken line is noticed by who reads it */
+    mem_free(req->data);
+}
+
+void loop_tell(struct server *s, enum control_kind kind, uint32_t model)
+{
+    struct tell *t = mem_new(1, sizeof *t, NULL);
+    if (t) {
+        *t = (struct tell){.m = {.kind = kind, .model = model}};
+        t->req.data = t;
+        uv_buf_t b = uv_buf_init((char *)&t->m, sizeof t->m);
+        if (uv_write(&t->req, (uv_stream_t *)&s->control, &b, 1, on_told) == 0)
+            return;
+        mem_free(t);
+    }
+    log_event("tell-failed", "model %u", model);
 }
 
 /* Takes keys and certificate over; connections under way keep the certificate they began with. */
@@ -107,7 +126,7 @@ static bool set_access(struct server *s, struct access *a, const struct config *
     keys_clear(&s->keys);
     s->keys = a->keys;
     a->keys = (struct keys){0};
-    return true;
+    return ledger_keys(&s->ledger, &s->keys, &a->used, e);
 }
 
 static bool take_both(struct server *s, struct config *c, const json_t *j, struct err *e)
@@ -154,7 +173,13 @@ static void take_control(struct server *s, const struct control *m, struct str p
         if (uv_pipe_pending_count(&s->control) > 0)
             keeper_line_attach(&s->keeper, (int)m->pid, &s->control);
         break;
+    case CONTROL_AUDITOR:
+        if (uv_pipe_pending_count(&s->control) > 0)
+            audit_line_attach(&s->audit, (int)m->pid, &s->control);
+        break;
     case CONTROL_KILL_ENGINE:
+    case CONTROL_LOAD:
+    case CONTROL_UNLOAD:
         break;
     }
 }
@@ -192,15 +217,18 @@ static bool start(struct server *s, const struct listeners *l, int control_fd,
                   const struct served_list *models, uv_prepare_t *prepare)
 {
     keeper_line_init(&s->keeper, s);
+    audit_line_init(&s->audit, s);
     pace_init(&s->pace, &s->loop, s->config.limit_rate);
     uv_prepare_init(&s->loop, prepare);
     prepare->data = s;
     uv_prepare_start(prepare, on_prepare);
     uv_pipe_init(&s->loop, &s->control, 1);
     s->control.data = s;
-    return uv_pipe_open(&s->control, control_fd) == 0 &&
-           uv_read_start((uv_stream_t *)&s->control, on_control_alloc, on_control) == 0 &&
-           engines_init(&s->engines, s, models) && listen_all(s, l);
+    if (uv_pipe_open(&s->control, control_fd) != 0 ||
+        uv_read_start((uv_stream_t *)&s->control, on_control_alloc, on_control) != 0)
+        return false;
+    engines_init(&s->engines, s, models);
+    return listen_all(s, l);
 }
 
 /* Of the supervisor's, by whom it was forked: the copy is this process's own. */
@@ -215,9 +243,9 @@ static bool give_access(struct server *s, const struct access *access, struct er
     return ok;
 }
 
-int front_main(const struct listeners *l, int control_fd, const struct config *config,
-               const struct access *access, const struct served_list *models,
-               const struct routes *routes)
+int front_main(const struct listeners *l, int control_fd, int ledger_fd,
+               const struct config *config, const struct access *access,
+               const struct served_list *models, const struct routes *routes)
 {
     struct err e = {0};
     uv_prepare_t prepare;
@@ -232,6 +260,10 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
     buf_init(&s->control_in, 2 * CONTROL_MOST);
     s->start_ns = os_now_ns();
     s->routes = routes;
+    shed_init(s);
+    uv_idle_init(&s->loop, &s->turns);
+    s->turns.data = s;
+    ledger_init(&s->ledger, &s->loop, ledger_fd);
     bool ok = give_access(s, access, &e);
     ok = ok &&
          (start(s, l, control_fd, models, &prepare) || fail(&e, ERR_INTERNAL, "cannot listen"));
@@ -244,8 +276,10 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
         next = c->next;
         conn_close(c);
     }
+    ledger_close(&s->ledger);
     engines_close(&s->engines);
     keeper_line_close(&s->keeper);
+    audit_line_end(&s->audit);
     uv_walk(&s->loop, on_walk, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     uv_loop_close(&s->loop);
@@ -255,6 +289,9 @@ int front_main(const struct listeners *l, int control_fd, const struct config *c
     keys_clear(&s->keys);
     tls_server_free(s->tls);
     tally_clear(&s->tally);
+    ledger_clear(&s->ledger);
+    stats_clear(&s->stats);
+    response_store_clear(&s->responses);
     mem_free(s);
     return ok ? 0 : err_exit_status(ERR_INTERNAL);
 }

@@ -10,11 +10,17 @@
 #include <uv.h>
 
 #include "serve/access.h"
+#include "serve/audit_line.h"
 #include "serve/conn.h"
+#include "serve/control.h"
 #include "serve/engines.h"
 #include "serve/keeper_call.h"
+#include "serve/known.h"
+#include "serve/ledger.h"
 #include "serve/listen.h"
 #include "serve/pace.h"
+#include "serve/response_store.h"
+#include "serve/shed.h"
 #include "serve/stats.h"
 #include "serve/tally.h"
 
@@ -33,15 +39,23 @@ struct server {
     uv_loop_t loop;
     struct config config;
     struct keys keys;
+    struct ledger ledger;   /* of what they use */
     struct tls_server *tls; /* NULL: no address needs it */
     struct engines engines;
     const struct routes *routes;
     struct keeper_line keeper;
+    struct audit_line audit;
     struct pace pace;   /* of files */
     struct tally tally; /* of models whose files were sent */
     struct stats stats;
+    struct response_store responses;
+    struct known_log unknown;
     struct conn *conns;
     uint32_t n_conns;
+    struct conn *later_first, *later_last; /* those that go on in the next turn */
+    uint32_t n_later;
+    uv_idle_t turns;
+    struct shed shed;
     uint64_t body_bytes; /* of all requests that are being received or answered */
     bool draining;
     uint64_t start_ns;
@@ -52,13 +66,13 @@ struct server {
     char read_bytes[64u << 10], plain_bytes[TLS_PIECE], tls_bytes[64u << 10];
 };
 
-/* Asks the supervisor to end an engine that does not keep to the protocol. */
-void loop_report_engine(struct server *s, uint32_t model);
+/* Tells the supervisor what is wanted of the engine of a model. */
+void loop_tell(struct server *s, enum control_kind kind, uint32_t model);
 
-/* The role: returns the exit status when it has drained, or the supervisor is gone. Takes the
- * descriptors over. */
-int front_main(const struct listeners *l, int control_fd, const struct config *config,
-               const struct access *access, const struct served_list *models,
-               const struct routes *routes);
+/* The role; `ledger` is its line to whoever keeps what keys have used. Returns the exit status when
+ * it has drained, or the supervisor is gone. Takes the descriptors over. */
+int front_main(const struct listeners *l, int control_fd, int ledger_fd,
+               const struct config *config, const struct access *access,
+               const struct served_list *models, const struct routes *routes);
 
 #endif

@@ -8,10 +8,15 @@
 
 #define MESSAGES_MAX 16384u
 
+static bool wrong_in(struct problem *p, const char *field, size_t i, const char *what)
+{
+    fail(&p->err, ERR_USAGE, "%s[%zu]: %s", field, i, err_text(what));
+    return problem_of(p, field);
+}
+
 static bool wrong(struct problem *p, size_t i, const char *what)
 {
-    fail(&p->err, ERR_USAGE, "messages[%zu]: %s", i, err_text(what));
-    return problem_of(p, "messages");
+    return wrong_in(p, "messages", i, what);
 }
 
 /* "developer" is what newer clients call the system. */
@@ -27,41 +32,48 @@ static const char *role_of(const json_t *m)
     return NULL;
 }
 
-static bool add_part(const json_t *part, struct buf *text, size_t i, struct problem *p)
+/* The names that the APIs have for text. */
+static bool is_text(const char *type)
+{
+    return strcmp(type, "text") == 0 || strcmp(type, "input_text") == 0 ||
+           strcmp(type, "output_text") == 0;
+}
+
+static bool add_part(const json_t *part, struct buf *text, const char *field, size_t i,
+                     struct problem *p)
 {
     const char *type = json_string_value(json_object_get(part, "type"));
     const json_t *words = json_object_get(part, "text");
     if (type && strcmp(type, "refusal") == 0)
         words = json_object_get(part, "refusal");
-    else if (!type || strcmp(type, "text") != 0) {
+    else if (!type || !is_text(type)) {
         p->code = "unsupported_content";
-        return wrong(p, i,
-                     N_("only parts of type \"text\" can be read; this server has no images, "
-                        "audio or files"));
+        return wrong_in(p, field, i,
+                        N_("only parts of type \"text\" can be read; this server has no images, "
+                           "audio or files"));
     }
     if (!json_is_string(words))
-        return wrong(p, i, N_("a part of type \"text\" needs a \"text\" that is a string"));
+        return wrong_in(p, field, i,
+                        N_("a part of type \"text\" needs a \"text\" that is a string"));
     buf_add(text, json_string_value(words), json_string_length(words));
     return true;
 }
 
-/* The text of a content: a string, parts, or none. */
-static json_t *content_of(const json_t *m, size_t i, struct problem *p)
+json_t *request_content(const json_t *c, const char *field, size_t i, struct problem *p)
 {
-    const json_t *c = json_object_get(m, "content");
     struct buf text;
     if (!c || json_is_null(c))
         return json_string("");
     if (json_is_string(c))
         return json_incref((json_t *)(uintptr_t)c);
     if (!json_is_array(c)) {
-        wrong(p, i, N_("content must be a string or an array of parts"));
+        wrong_in(p, field, i, N_("content must be a string or an array of parts"));
         return NULL;
     }
     buf_init(&text, LIMIT_HTTP_BODY);
     bool ok = true;
     for (size_t j = 0; ok && j < json_array_size(c); j++)
-        ok = add_part(json_array_get(c, j), &text, i, p);
+        ok = add_part(json_array_get(c, j), &text, field, i, p);
     json_t *joined = ok ? json_stringn(buf_c(&text), text.n) : NULL;
     buf_clear(&text);
     return joined;
@@ -131,7 +143,7 @@ static json_t *message_of(const json_t *m, size_t i, struct problem *p)
         wrong(p, i, N_("this server has no images"));
         return NULL;
     }
-    json_t *content = content_of(m, i, p);
+    json_t *content = request_content(json_object_get(m, "content"), "messages", i, p);
     json_t *copy = content ? json_pack("{ss so}", "role", role, "content", content) : NULL;
     if (!copy || !add_calls(m, copy, i, p)) {
         json_decref(copy);

@@ -9,6 +9,7 @@
 #include "base/os.h"
 #include "serve/dialects.h"
 #include "serve/loop.h"
+#include "serve/permit.h"
 #include "serve/reply.h"
 #include "serve/request.h"
 
@@ -90,6 +91,21 @@ bool ollama_options(const json_t *body, const struct engine_slot *slot, json_t *
     return ok;
 }
 
+bool ollama_keep(const json_t *body, struct engine_slot *slot, struct problem *p)
+{
+    int64_t keep = DURATION_UNSET;
+    const json_t *given = field_any(body, "keep_alive");
+    if (!given)
+        return true;
+    if (!duration_from_json(given, &keep)) {
+        fail(&p->err, ERR_USAGE,
+             "keep_alive: must be seconds or a time like \"10m\"; negative is for ever");
+        return problem_of(p, "keep_alive");
+    }
+    engines_keep(slot, keep);
+    return true;
+}
+
 /* --- answers -------------------------------------------------------------------------------------
  */
 
@@ -108,11 +124,12 @@ json_t *ollama_object(const struct ask *a, bool done)
 
 void ollama_add_sums(json_t *j, const struct ask_answer *w)
 {
-    json_t *sums = json_pack(
-        "{ss sI si si sI si sI}", "done_reason", ask_cut(w) ? "length" : "stop", "total_duration",
-        (json_int_t)(os_now_ns() - w->ask->x->start_ns), "load_duration", 0, "prompt_eval_count",
-        (int)w->n_prompt, "prompt_eval_duration", (json_int_t)(w->prompt_s * 1e9), "eval_count",
-        (int)w->n_generated, "eval_duration", (json_int_t)(w->decode_s * 1e9));
+    json_t *sums = json_pack("{ss sI sI si sI si sI}", "done_reason",
+                             ask_cut(w) ? "length" : "stop", "total_duration",
+                             (json_int_t)(os_now_ns() - w->ask->x->start_ns), "load_duration",
+                             (json_int_t)w->ask->x->load_ns, "prompt_eval_count", (int)w->n_prompt,
+                             "prompt_eval_duration", (json_int_t)(w->prompt_s * 1e9), "eval_count",
+                             (int)w->n_generated, "eval_duration", (json_int_t)(w->decode_s * 1e9));
     json_object_update(j, sums);
     json_decref(sums);
 }
@@ -156,6 +173,8 @@ static json_t *info_of(const struct engine_slot *s)
 {
     const char *family = word_of(s, "architecture");
     char context[64], width[64];
+    if (!s->info)
+        return json_object();
     snprintf(context, sizeof context, "%.32s.context_length", family);
     snprintf(width, sizeof width, "%.32s.embedding_length", family);
     return json_pack("{ss sI sI sI}", "general.architecture", family, "general.parameter_count",
@@ -177,8 +196,20 @@ void ollama_tags(struct exchange *x)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < x->server->engines.n; i++)
-        json_array_append_new(list, summary_of(&x->server->engines.v[i]));
+        if (permit_model(x->conn, x->server->engines.v[i].model))
+            json_array_append_new(list, summary_of(&x->server->engines.v[i]));
     reply_json(x, 200, json_pack("{so}", "models", list));
+}
+
+/* When it ends if no work comes; the largest time that clients can read where it stays. */
+static const char *expiry_of(const struct engine_slot *s, char out[32])
+{
+    uint64_t now = os_now_ns(), left = s->end_ns > now ? s->end_ns - now : 0;
+    int64_t keep = engine_keep(s);
+    if (keep == DURATION_EVER)
+        return "2262-04-11T23:47:16Z";
+    return ollama_time(time(NULL) + (time_t)(s->end_ns ? (int64_t)(left / 1000000000u) : keep),
+                       out);
 }
 
 void ollama_ps(struct exchange *x)
@@ -186,11 +217,14 @@ void ollama_ps(struct exchange *x)
     json_t *list = json_array();
     for (uint32_t i = 0; i < x->server->engines.n; i++) {
         const struct engine_slot *s = &x->server->engines.v[i];
-        if (s->state != ENGINE_READY)
+        if (s->state != ENGINE_READY || !permit_model(x->conn, s->model))
             continue;
+        char expires[32];
         json_t *j = summary_of(s);
-        json_object_set_new(j, "expires_at", json_string("2262-04-11T23:47:16Z")); /* it stays */
+        json_object_set_new(j, "expires_at", json_string(expiry_of(s, expires)));
         json_object_set_new(j, "size_vram", json_integer(0));
+        if (s->held)
+            json_object_set_new(j, "size", json_integer((json_int_t)s->held));
         json_object_set(j, "context_length", json_object_get(s->info, "n_ctx"));
         json_array_append_new(list, j);
     }
@@ -202,7 +236,11 @@ void ollama_show(struct exchange *x)
     struct problem p = {0};
     char modified[32];
     struct engine_slot *s =
-        field_needed(x->body, "model", &p) ? engines_find(&x->server->engines, x->body, &p) : NULL;
+        field_needed(x->body, "model", &p) ? engines_named(&x->server->engines, x->body, &p) : NULL;
+    /* What one has said of itself stays true; one that was never loaded has said nothing, and is
+     * not loaded for a list of models that asks for each. */
+    if (s && !s->info && s->state != ENGINE_OFF)
+        s = engines_find(&x->server->engines, x->body, &p);
     if (!s) {
         reply_problem(x, &p);
         return;

@@ -175,7 +175,7 @@ static bool read_generate(const json_t *body, json_t *job, struct problem *p)
     return true;
 }
 
-/* Without a prompt Ollama only loads the model, which is there already. */
+/* Without a prompt Ollama only loads the model, which is there already, or unloads it. */
 static void say_loaded(struct exchange *x, struct engine_slot *slot)
 {
     struct problem p = {0};
@@ -185,16 +185,34 @@ static void say_loaded(struct exchange *x, struct engine_slot *slot)
         return;
     }
     json_t *j = object_with(a, STR(""), STR(""), true);
-    json_object_set_new(j, "done_reason", json_string("load"));
+    json_object_set_new(j, "done_reason", json_string(ollama_unloads(x) ? "unload" : "load"));
     reply_json(x, 200, j);
 }
 
 static bool only_loads(const struct exchange *x)
 {
+    if (!x->body || (x->route->answer != ollama_chat && x->route->answer != ollama_generate))
+        return false;
     const char *field = x->route->answer == ollama_chat ? "messages" : "prompt";
     const json_t *v = field_any(x->body, field);
     return !v || (json_is_array(v) && json_array_size(v) == 0) ||
            (json_is_string(v) && json_string_length(v) == 0 && !field_any(x->body, "suffix"));
+}
+
+bool ollama_unloads(const struct exchange *x)
+{
+    int64_t keep = DURATION_EVER;
+    return only_loads(x) && duration_from_json(field_any(x->body, "keep_alive"), &keep) &&
+           keep == 0;
+}
+
+static struct engine_slot *slot_of(struct exchange *x, struct problem *p)
+{
+    if (!field_needed(x->body, "model", p))
+        return NULL;
+    struct engine_slot *slot = ollama_unloads(x) ? engines_named(&x->server->engines, x->body, p)
+                                                 : engines_find(&x->server->engines, x->body, p);
+    return slot && ollama_keep(x->body, slot, p) ? slot : NULL;
 }
 
 static void answer(struct exchange *x, const char *task,
@@ -202,8 +220,7 @@ static void answer(struct exchange *x, const char *task,
 {
     struct problem p = {0};
     struct ask *a = NULL;
-    struct engine_slot *slot =
-        field_needed(x->body, "model", &p) ? engines_find(&x->server->engines, x->body, &p) : NULL;
+    struct engine_slot *slot = slot_of(x, &p);
     if (slot && only_loads(x)) {
         say_loaded(x, slot);
         return;

@@ -4,6 +4,7 @@
 #include "serve/dialects.h"
 #include "serve/embeddings.h"
 #include "serve/fields.h"
+#include "serve/ollama.h"
 #include "serve/reply.h"
 
 static void whole(struct ask *a)
@@ -15,9 +16,10 @@ static void whole(struct ask *a)
         json_array_append_new(list, embeddings_vector(a, i, dimensions));
     ask_usage(a, &n_prompt, &n_cached, &n_generated);
     reply_json(a->x, 200,
-               json_pack("{ss so sI si si}", "model", a->x->model, "embeddings", list,
+               json_pack("{ss so sI sI si}", "model", a->x->model, "embeddings", list,
                          "total_duration", (json_int_t)(os_now_ns() - a->x->start_ns),
-                         "load_duration", 0, "prompt_eval_count", (int)n_prompt));
+                         "load_duration", (json_int_t)a->x->load_ns, "prompt_eval_count",
+                         (int)n_prompt));
 }
 
 static void whole_one(struct ask *a)
@@ -35,7 +37,8 @@ static void answer(struct exchange *x, const char *field, const struct ask_words
     uint32_t dimensions = 1;
     if (!field_needed(x->body, "model", &p) || !field_needed(x->body, field, &p) ||
         !field_u32(x->body, "dimensions", 1, 1u << 20, &dimensions, &p) ||
-        !embeddings_ask(x, json_object_get(x->body, field), field, w, &a, &p))
+        !embeddings_ask(x, json_object_get(x->body, field), field, w, &a, &p) ||
+        !ollama_keep(x->body, a->slot, &p))
         reply_problem(x, &p);
 }
 

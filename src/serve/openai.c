@@ -7,6 +7,7 @@
 
 #include "serve/dialects.h"
 #include "serve/loop.h"
+#include "serve/permit.h"
 #include "serve/request.h"
 #include "serve/sse.h"
 
@@ -76,7 +77,8 @@ void openai_models(struct exchange *x)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < x->server->engines.n; i++)
-        json_array_append_new(list, model_object(&x->server->engines.v[i]));
+        if (permit_model(x->conn, x->server->engines.v[i].model))
+            json_array_append_new(list, model_object(&x->server->engines.v[i]));
     reply_json(x, 200, json_pack("{ss so}", "object", "list", "data", list));
 }
 
@@ -84,10 +86,10 @@ void openai_model(struct exchange *x)
 {
     struct problem p = {0};
     json_t *name = json_pack("{ss%}", "model", x->rest.p, x->rest.n);
-    struct engine_slot *slot = engines_find(&x->server->engines, name, &p);
+    const struct engine_slot *slot = engines_named(&x->server->engines, name, &p);
     json_decref(name);
-    if (slot || p.err.code == ERR_BUSY)
-        reply_json(x, 200, slot ? model_object(slot) : NULL);
+    if (slot && permit_use(x->conn, slot->model, &p))
+        reply_json(x, 200, model_object(slot));
     else
         reply_problem(x, &p);
 }

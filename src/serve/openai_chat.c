@@ -191,6 +191,7 @@ static bool read_request(const json_t *body, struct ask *a, json_t *job, struct 
     if (!request_messages(body, job, p) || !request_tools(body, job, p) ||
         !openai_settings(body, job, p) || !read_length(body, job, p) ||
         !read_format(body, job, p) || !read_logprobs(body, a, job, p) ||
+        !request_effort(body, "reasoning_effort", job, p) ||
         !field_object(body, "chat_template_kwargs", &kwargs, p) || !openai_stream(body, a, p))
         return false;
     if (kwargs)

@@ -7,6 +7,9 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "serve/log.h"
+#include "serve/loop.h"
+#include "serve/origin.h"
+#include "serve/permit.h"
 #include "serve/request_id.h"
 
 #define REPLY_BYTES (512u << 20) /* of one body */
@@ -34,8 +37,9 @@ struct head {
     const char *lines; /* of the head of a file; NULL: nothing of this may be kept by caches */
     bool until_close;
     uint32_t retry_s;
-    bool basic;       /* of 401: a password is taken too */
-    const char *word; /* of an error, for clients of Hugging Face; or NULL */
+    bool basic;              /* of 401: a password is taken too */
+    const struct conn *conn; /* whose key and page it is for */
+    const char *word;        /* of an error, for clients of Hugging Face; or NULL */
 };
 
 static void add_head(struct buf *out, const struct head *h)
@@ -58,6 +62,8 @@ static void add_head(struct buf *out, const struct head *h)
         buf_fmt(out, "X-Error-Code: %s\r\n", h->word);
     if (h->close)
         buf_cstr(out, "Connection: close\r\n");
+    permit_headers(h->conn, out);
+    origin_headers(h->conn, out);
     buf_cstr(out, h->lines ? h->lines : "Cache-Control: no-store\r\n");
     buf_fmt(out, "X-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\n\r\n", h->id);
 }
@@ -73,6 +79,7 @@ void reply_body(struct exchange *x, int status, const char *type, struct str bod
     buf_init(&out, body.n + 4096);
     x->status = status;
     add_head(&out, &(struct head){.status = status,
+                                  .conn = c,
                                   .type = body.n ? type : NULL,
                                   .id = x->id,
                                   .close = !x->keep,
@@ -111,6 +118,7 @@ void reply_head(struct exchange *x, int status, const char *type, uint64_t lengt
     buf_init(&out, 1u << 16);
     x->status = status;
     add_head(&out, &(struct head){.status = status,
+                                  .conn = x->conn,
                                   .type = type,
                                   .id = x->id,
                                   .close = !x->keep,
@@ -134,6 +142,7 @@ void reply_start(struct exchange *x, const char *type)
     x->chunked = !x->conn->http.req.old;
     x->keep = x->keep && x->chunked;
     add_head(&out, &(struct head){.status = 200,
+                                  .conn = x->conn,
                                   .type = type,
                                   .id = x->id,
                                   .chunked = x->chunked,
@@ -265,6 +274,7 @@ void reply_refusal(struct conn *c, int status, const struct err *e)
     json_t *j = reply_problem_object(route_dialect(c), &p, id);
     if (j && json_write(j, JSON_COMPACT, &text, NULL)) {
         add_head(&out, &(struct head){.status = status,
+                                      .conn = c,
                                       .type = "application/json",
                                       .id = id,
                                       .close = true,
@@ -275,6 +285,9 @@ void reply_refusal(struct conn *c, int status, const struct err *e)
         conn_write(c, buf_view(&out));
     }
     log_refusal(id, status, e->code);
+    stats_reply(&c->server->stats, http_method_name(c->http.req.method), "", status,
+                err_name(e->code));
+    audit_line_refused(&c->server->audit, c, status);
     json_decref(j);
     buf_clear(&text);
     buf_clear(&out);

@@ -47,6 +47,34 @@ void request_default(json_t *job, const char *key, json_t *value)
         json_object_set_new(settings, key, value);
 }
 
+/* --- reasoning -----------------------------------------------------------------------------------
+ */
+
+/* Templates know three levels, or only whether to think at all. */
+static const struct effort {
+    const char *name, *level;
+} efforts[] = {{"none", NULL},   {"minimal", "low"}, {"low", "low"}, {"medium", "medium"},
+               {"high", "high"}, {"xhigh", "high"},  {"max", "high"}};
+
+bool request_effort(const json_t *o, const char *field, json_t *job, struct problem *p)
+{
+    struct str word = {0};
+    if (!field_text(o, field, &word, p))
+        return false;
+    for (size_t i = 0; word.p && i < sizeof efforts / sizeof *efforts; i++) {
+        if (!str_is(word, efforts[i].name))
+            continue;
+        json_object_set_new(job, "template_kwargs",
+                            json_pack("{sb ss*}", "enable_thinking", efforts[i].level != NULL,
+                                      "reasoning_effort", efforts[i].level));
+        return true;
+    }
+    if (!word.p)
+        return true;
+    fail(&p->err, ERR_USAGE, "%s: must be none, minimal, low, medium, high, xhigh or max", field);
+    return problem_of(p, field);
+}
+
 /* --- bounds --------------------------------------------------------------------------------------
  */
 

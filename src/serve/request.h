@@ -20,6 +20,12 @@ void request_default(json_t *job, const char *key, json_t *value);
 
 /* "messages": roles checked, contents of several parts joined, arguments of calls as objects. */
 bool request_messages(const json_t *body, json_t *job, struct problem *p) MUST_USE;
+/* The text of a content: a string, parts of text, or none; the caller owns it. `field` is the list
+ * that element i of has it. NULL: *p. */
+json_t *request_content(const json_t *content, const char *field, size_t i,
+                        struct problem *p) MUST_USE;
+/* How long a model is to think ("none" to "max"), as its template knows it. */
+bool request_effort(const json_t *o, const char *field, json_t *job, struct problem *p) MUST_USE;
 /* "tools" and "tool_choice". */
 bool request_tools(const json_t *body, json_t *job, struct problem *p) MUST_USE;
 

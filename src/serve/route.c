@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "serve/access.h"
+#include "serve/audit_ask.h"
 #include "serve/dialects.h"
+#include "serve/loading.h"
 #include "serve/loop.h"
 #include "serve/origin.h"
+#include "serve/permit.h"
 #include "serve/reply.h"
 
 #define GET  HTTP_METHOD_GET
@@ -21,6 +23,15 @@ static const struct route model_rows[] = {
     {POST, "/v1/chat/completions", DIALECT_OPENAI, openai_chat},
     {POST, "/v1/completions", DIALECT_OPENAI, openai_completion},
     {POST, "/v1/embeddings", DIALECT_OPENAI, openai_embeddings},
+    {POST, "/v1/responses", DIALECT_OPENAI, openai_responses},
+    {POST, "/v1/responses/input_tokens", DIALECT_OPENAI, openai_responses_count},
+    {GET, "/v1/responses/*", DIALECT_OPENAI, openai_response},
+    {HTTP_METHOD_DELETE, "/v1/responses/*", DIALECT_OPENAI, openai_response_delete},
+    {POST, "/v1/rerank", DIALECT_OPENAI, rerank_documents},
+    {POST, "/v2/rerank", DIALECT_OPENAI, rerank_documents},
+    {POST, "/rerank", DIALECT_OPENAI, rerank_documents},
+    {POST, "/v1/reranking", DIALECT_OPENAI, rerank_documents},
+    {POST, "/reranking", DIALECT_OPENAI, rerank_documents},
     {GET, "/v1/models", DIALECT_OPENAI, openai_models},
     {GET, "/v1/models/*", DIALECT_OPENAI, openai_model},
 
@@ -29,6 +40,7 @@ static const struct route model_rows[] = {
 
     {GET, "/health", DIALECT_LLAMA, llama_health},
     {GET, "/v1/health", DIALECT_LLAMA, llama_health},
+    {GET, "/ready", DIALECT_LLAMA, llama_ready},
     {GET, "/metrics", DIALECT_LLAMA, llama_metrics},
     {GET, "/props", DIALECT_LLAMA, llama_props},
     {GET, "/slots", DIALECT_LLAMA, llama_slots},
@@ -40,7 +52,8 @@ static const struct route model_rows[] = {
     {POST, "/apply-template", DIALECT_LLAMA, llama_apply_template},
     {POST, "/embedding", DIALECT_LLAMA, llama_embedding},
 
-    {GET, "/", DIALECT_OLLAMA, ollama_root},
+    {GET, "/", DIALECT_OLLAMA, webui_root},
+    {GET, "/web/*", DIALECT_LLAMA, webui_file},
     {POST, "/api/chat", DIALECT_OLLAMA, ollama_chat},
     {POST, "/api/generate", DIALECT_OLLAMA, ollama_generate},
     {POST, "/api/embed", DIALECT_OLLAMA, ollama_embed},
@@ -58,9 +71,11 @@ static const struct route model_rows[] = {
     {HTTP_METHOD_DELETE, "/api/delete", DIALECT_OLLAMA, ollama_delete},
     {HEAD, "/api/blobs/*", DIALECT_OLLAMA, ollama_blob},
     {POST, UPLOADS "*", DIALECT_OLLAMA, ollama_upload},
+    /* And these are for operators too. */
+    {GET, "/moat/keys", DIALECT_LLAMA, moat_keys},
 };
-enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_STORE_ROWS = 7 };
-const struct routes route_models = {model_rows, N_MODEL_ROWS, N_MODEL_ROWS - N_STORE_ROWS};
+enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_OPERATOR_ROWS = 8 };
+const struct routes route_models = {model_rows, N_MODEL_ROWS, N_MODEL_ROWS - N_OPERATOR_ROWS};
 
 static const struct route mirror_rows[] = {
     {GET, "/health", DIALECT_MIRROR, mirror_health},
@@ -70,6 +85,8 @@ static const struct route mirror_rows[] = {
 };
 enum { N_MIRROR_ROWS = sizeof mirror_rows / sizeof *mirror_rows };
 const struct routes route_mirror = {mirror_rows, N_MIRROR_ROWS, N_MIRROR_ROWS};
+
+static const struct route preflight = {HTTP_METHOD_OPTIONS, "*", DIALECT_LLAMA, origin_preflight};
 
 bool route_streams(const struct http_request *r)
 {
@@ -93,6 +110,10 @@ static const struct route *find(const struct conn *c, struct str *rest, bool *kn
 {
     const struct http_request *req = &c->http.req;
     const struct routes *all = c->server->routes;
+    if (origin_is_preflight(c)) {
+        *known = true;
+        return &preflight;
+    }
     bool head = req->method == HEAD; /* a row for GET answers it too */
     *known = false;
     for (size_t i = 0; i < all->n; i++)
@@ -148,63 +169,16 @@ static bool takes_body(const struct route *r)
     return r->method == POST || r->method == HTTP_METHOD_DELETE;
 }
 
-/* Where a key is asked for, the server may have any name; else it is one of this machine's. */
-static int check_origin(const struct conn *c, struct err *e)
-{
-    const struct http_request *req = &c->http.req;
-    bool same = c->keyed && origin_is_host(req->origin, req->host);
-    if (!c->keyed && req->host.n && !origin_host_allowed(req->host))
-        return refuse(e, 403, ERR_DENIED,
-                      N_("this server answers to localhost only; the Host header names another"));
-    if (req->origin.n && !same && !origin_allowed(req->origin))
-        return refuse(e, 403, ERR_DENIED, N_("pages of other sites may not use this server"));
-    return 0;
-}
-
-static int check_key(struct conn *c, const struct route *r, struct err *e)
-{
-    const struct http_request *req = &c->http.req;
-    const struct key *key = access_key(&c->server->keys, req->authorization, req->api_key);
-    if (key)
-        memcpy(c->key_id, key->id, sizeof key->id);
-    if (key || (r && (r->answer == llama_health ||
-                      r->answer == mirror_health))) /* probes of a balancer have none */
-        return 0;
-    if (!req->authorization.n && !req->api_key.n)
-        return refuse(e, 401, ERR_UNAUTHORISED,
-                      N_("this server asks for a key; send the header Authorization: Bearer KEY"));
-    return refuse(e, 401, ERR_UNAUTHORISED,
-                  N_("the key is not one of this server's; it may have been revoked"));
-}
-
-/* Also where no key is asked for otherwise: making and removing models is not for whoever can reach
- * a port (H2 of the threat model). */
-static int check_operator(struct conn *c, struct err *e)
-{
-    const struct http_request *req = &c->http.req;
-    const struct key *key = access_key(&c->server->keys, req->authorization, req->api_key);
-    if (!key)
-        return refuse(
-            e, 401, ERR_UNAUTHORISED,
-            N_("this call changes the store: it needs the key of an operator (moat key add "
-               "NAME --operator)"));
-    memcpy(c->key_id, key->id, sizeof key->id);
-    if (key->is_operator)
-        return 0;
-    return refuse(e, 403, ERR_DENIED,
-                  N_("this call changes the store, and the key is not an operator's (moat key add "
-                     "NAME --operator)"));
-}
-
 int route_check(struct conn *c, struct err *e)
 {
     const struct http_request *req = &c->http.req;
     struct str rest;
     bool known;
-    const struct route *r = find(c, &rest, &known);
-    int status = c->local ? 0 : check_origin(c, e);
-    if (!status && c->keyed)
-        status = check_key(c, r, e);
+    int status = c->local ? 0 : origin_check(c, e);
+    const struct route *r = find(c, &rest, &known), *row = c->server->routes->v;
+    bool for_operators = r && r != &preflight && r >= row + c->server->routes->n_open;
+    if (!status)
+        status = permit_check(c, r, for_operators, e);
     if (status)
         return status;
     if (!r) {
@@ -212,10 +186,6 @@ int route_check(struct conn *c, struct err *e)
             return refuse(e, 405, ERR_USAGE, N_("this path does not take this method"));
         return refuse(e, 404, ERR_NOT_FOUND, N_("there is nothing at this path"));
     }
-    const struct routes *all = c->server->routes;
-    status = r >= all->v + all->n_open ? check_operator(c, e) : 0;
-    if (status)
-        return status;
     if (takes_body(r) && !c->http.streaming && !type_allowed(req->content_type))
         return refuse(e, 415, ERR_UNSUPPORTED, N_("the body must be application/json"));
     return 0;
@@ -227,7 +197,8 @@ int route_check(struct conn *c, struct err *e)
 static bool parse_body(struct exchange *x, struct problem *p)
 {
     struct str body = buf_view(&x->conn->http.body);
-    if (!takes_body(x->route) || x->conn->http.streaming)
+    bool none = x->route->method == HTTP_METHOD_DELETE && body.n == 0;
+    if (!takes_body(x->route) || x->conn->http.streaming || none)
         return true;
     if (!str_utf8_valid(body))
         return fail(&p->err, ERR_USAGE, "the body is not valid UTF-8");
@@ -237,7 +208,21 @@ static bool parse_body(struct exchange *x, struct problem *p)
         p->status = p->err.code == ERR_LIMIT ? 0 : 400;
         return false;
     }
-    return json_is_object(x->body) || fail(&p->err, ERR_USAGE, "the body must be a JSON object");
+    if (!json_is_object(x->body))
+        return fail(&p->err, ERR_USAGE, "the body must be a JSON object");
+    return known_check(x, p);
+}
+
+/* Before anything is done for a model that the key may not use; serve/ask looks again, for a
+ * request that names none. */
+static bool may_use(const struct exchange *x, struct problem *p)
+{
+    const char *name = json_string_value(json_object_get(x->body, "model"));
+    const struct engines *es = &x->server->engines;
+    for (uint32_t i = 0; name && i < es->n; i++)
+        if (served_is(es->v[i].model, str_of(name)))
+            return permit_use(x->conn, es->v[i].model, p);
+    return true;
 }
 
 void route_dispatch(struct conn *c)
@@ -253,8 +238,8 @@ void route_dispatch(struct conn *c)
     }
     c->x = x;
     x->rest = rest;
-    if (parse_body(x, &p))
-        r->answer(x);
-    else
+    if (!permit_begin(x, &p) || !parse_body(x, &p) || !may_use(x, &p))
         reply_problem(x, &p);
+    else if (audit_call_begin(x) && !loading_hold(x))
+        r->answer(x);
 }

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "serve/config.h"
+#include "store/admit.h"
 #include "store/foreign.h"
 #include "store/manifest.h"
 #include "store/thin.h"
@@ -125,10 +126,11 @@ static struct served *new_one(const char *model, struct err *e)
 static bool configure(struct served *m, const json_t *settings_by_name, struct err *e)
 {
     const json_t *own = json_object_get(settings_by_name, m->id);
-    const char *draft = NULL;
-    if (own && !config_model(own, m->id, &m->settings, &draft, e))
+    struct config_own of = {.keep_alive = DURATION_UNSET};
+    if (own && !config_model(own, m->id, &m->settings, &of, e))
         return false;
-    return !draft || (m->draft = new_one(draft, e)) || err_at(e, "%s: draft", m->id);
+    m->keep_alive = of.keep_alive;
+    return !of.draft || (m->draft = new_one(of.draft, e)) || err_at(e, "%s: draft", m->id);
 }
 
 bool served_add(struct served_list *l, const char *model, const json_t *settings_by_name,
@@ -156,14 +158,9 @@ void served_clear(struct served_list *l)
     l->n = 0;
 }
 
-struct gguf *served_open(const struct served *m, struct err *e)
+struct gguf *served_open(const struct served *m, bool draft, struct err *e)
 {
-    if (m->path[0] && strstr(m->path, "-of-")) /* it may be one of several files */
-        return gguf_open(m->path, e);
-    int fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return fail(e, ERR_LIMIT, "%s: too many files are open", m->id), NULL;
-    return gguf_take_fd(fd, m->id, e);
+    return admit_file(m->fd, m->path, m->id, draft ? POLICY_DRAFT : POLICY_MODEL, e);
 }
 
 bool served_is(const struct served *m, struct str name)

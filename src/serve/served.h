@@ -9,7 +9,7 @@
 #include "run/settings.h"
 #include "store/name.h"
 
-enum { SERVED_MAX = 16, SERVED_ID = 2 * NAME_PART + 2 };
+enum { SERVED_MAX = 256, SERVED_ID = 2 * NAME_PART + 2 };
 
 struct served {
     char id[SERVED_ID]; /* what clients call it: "smollm2:135m", or the file's name without .gguf */
@@ -21,6 +21,8 @@ struct served {
     struct settings settings; /* owned; what answers start from */
     json_t *opening;          /* owned; what conversations start with, or NULL */
     struct served *draft;     /* owned: a smaller model that guesses ahead for it; NULL: none */
+    int64_t keep_alive;       /* of its own: seconds, DURATION_EVER or DURATION_UNSET */
+    bool at_start;            /* it is loaded then, and the server ends where it cannot be */
 };
 
 struct served_list {
@@ -33,8 +35,9 @@ struct served_list {
 bool served_add(struct served_list *l, const char *model, const json_t *settings_by_name,
                 struct err *e) MUST_USE;
 void served_clear(struct served_list *l);
-/* Reads the file (in the engine: it is what parses outside bytes). */
-struct gguf *served_open(const struct served *m, struct err *e) MUST_USE;
+/* Reads the file (in the engine: it is what parses outside bytes), if it may run here
+ * (store/admit). */
+struct gguf *served_open(const struct served *m, bool draft, struct err *e) MUST_USE;
 /* Is it the model that a client means by this name? "a" also means "a:latest". */
 bool served_is(const struct served *m, struct str name);
 

@@ -10,12 +10,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "serve/auditor.h"
 #include "serve/control.h"
 #include "serve/engine_process.h"
 #include "serve/isolate.h"
@@ -25,7 +27,9 @@
 #include "serve/packet.h"
 
 struct engine {
-    pid_t pid; /* 0: none now */
+    pid_t pid;   /* 0: none now */
+    bool wanted; /* one is to be there */
+    bool fatal;  /* where it cannot be, the server ends */
     uint64_t started_ns, due_ns;
     unsigned falls; /* soon after each other */
 };
@@ -34,10 +38,14 @@ struct supervisor {
     const struct supervisor_params *p;
     struct listeners listeners;
     struct engine engines[SERVED_MAX];
-    struct engine keeper;
+    struct engine keeper, auditor;
+    int audit[2]; /* the auditor's lines: the front's end of its own, kept for the next front, and
+                     ours; -1: none now */
     pid_t front;
     int attest; /* tries all sandboxes, once */
     int line;   /* to the front; -1: none now */
+    struct ledger_book book;
+    char witness[AUDIT_PATH]; /* the file that the audit log is witnessed in, or "" */
     uint64_t front_due_ns, drain_ns, keys_due_ns;
     bool draining, done;
     int status;
@@ -86,10 +94,21 @@ static bool catch_signals(struct supervisor *s, struct err *e)
 /* --- starting roles ------------------------------------------------------------------------------
  */
 
+static void close_audit(struct supervisor *s)
+{
+    for (int i = 0; i < 2; i++) {
+        if (s->audit[i] >= 0)
+            close(s->audit[i]);
+        s->audit[i] = -1;
+    }
+}
+
 /* What a child does not share. Terminal signals are for the supervisor, who tells its children. */
 static void become_child(struct supervisor *s)
 {
+    close_audit(s);
     signal_fd = -1;
+    ledger_book_close(&s->book);
     close(s->pipe[0]);
     close(s->pipe[1]);
     signal(SIGTERM, SIG_DFL);
@@ -113,17 +132,23 @@ static void close_line(struct supervisor *s)
 
 static bool start_front(struct supervisor *s, struct err *e)
 {
-    int line[2];
-    if (!make_line(line, e))
+    int line[2], ledger;
+    if (!ledger_book_open(&s->book, &ledger, e))
         return false;
+    if (!make_line(line, e)) {
+        close(ledger);
+        return false;
+    }
     pid_t pid = fork();
     if (pid == 0) {
         become_child(s);
+        closelog();
         close(line[0]);
-        _exit(front_main(&s->listeners, line[1], s->p->config, s->p->access, s->p->models,
+        _exit(front_main(&s->listeners, line[1], ledger, s->p->config, s->p->access, s->p->models,
                          s->p->routes));
     }
     close(line[1]);
+    close(ledger);
     if (pid < 0) {
         close(line[0]);
         return fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
@@ -131,6 +156,19 @@ static bool start_front(struct supervisor *s, struct err *e)
     s->front = pid;
     s->line = line[0];
     return true;
+}
+
+/* An act of the server itself; lost only where the auditor is, who says so. */
+static void record(const struct supervisor *s, const char *what, const struct served *m,
+                   const char *outcome)
+{
+    struct err e;
+    json_t *j = json_pack("{s{ss ss ss ss* ss* ss*}}", "record", "act", "server", "phase", "note",
+                          "what", what, "model", m ? m->id : NULL, "digest",
+                          m && m->digest[0] ? m->digest : NULL, "outcome", outcome);
+    if (s->audit[1] >= 0 && !packet_send(s->audit[1], j, -1, false, &e))
+        log_event("audit-note-lost", "%s", what);
+    json_decref(j);
 }
 
 static bool start_engine(struct supervisor *s, uint32_t i, struct err *e)
@@ -142,6 +180,7 @@ static bool start_engine(struct supervisor *s, uint32_t i, struct err *e)
     pid_t pid = fork();
     if (pid == 0) {
         become_child(s);
+        closelog();
         close_line(s);
         close(line[0]);
         _exit(engine_process(s->p->models->v[i], s->p->config, line[1]));
@@ -149,6 +188,7 @@ static bool start_engine(struct supervisor *s, uint32_t i, struct err *e)
     close(line[1]);
     g->pid = pid > 0 ? pid : 0;
     g->started_ns = os_now_ns();
+    record(s, "load", s->p->models->v[i], NULL);
     struct control m = {.kind = CONTROL_ENGINE, .model = i, .pid = (uint32_t)g->pid};
     bool ok = pid > 0 ? control_send(s->line, &m, STR(""), line[0], e)
                       : fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
@@ -165,6 +205,7 @@ static bool start_keeper(struct supervisor *s, struct err *e)
     pid_t pid = fork();
     if (pid == 0) {
         become_child(s);
+        closelog();
         close_line(s);
         close(line[0]);
         for (uint32_t i = 0; i < s->listeners.n; i++)
@@ -179,6 +220,44 @@ static bool start_keeper(struct supervisor *s, struct err *e)
                       : fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
     close(line[0]);
     return ok;
+}
+
+static bool tell_auditor(struct supervisor *s, struct err *e)
+{
+    struct control m = {.kind = CONTROL_AUDITOR, .pid = (uint32_t)s->auditor.pid};
+    return control_send(s->line, &m, STR(""), s->audit[0], e);
+}
+
+/* The process that writes the audit log. Its line to the front outlives the front. */
+static bool start_auditor(struct supervisor *s, struct err *e)
+{
+    int front[2], own[2];
+    close_audit(s);
+    if (!packet_pair(front, e))
+        return false;
+    if (!packet_pair(own, e)) {
+        close(front[0]);
+        close(front[1]);
+        return false;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        become_child(s);
+        close_line(s);
+        close(front[0]);
+        close(own[0]);
+        for (uint32_t i = 0; i < s->listeners.n; i++)
+            close(s->listeners.v[i].fd);
+        _exit(auditor_main(front[1], own[1], s->p->config, s->witness));
+    }
+    close(front[1]);
+    close(own[1]);
+    s->audit[0] = front[0];
+    s->audit[1] = own[0];
+    s->auditor.pid = pid > 0 ? pid : 0;
+    s->auditor.started_ns = os_now_ns();
+    return pid > 0 ? tell_auditor(s, e)
+                   : fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
 }
 
 /* --- what falls ----------------------------------------------------------------------------------
@@ -206,12 +285,19 @@ static void engine_fell(struct supervisor *s, uint32_t i, int status)
     g->pid = 0;
     if (s->draining || s->done)
         return;
-    if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+    if (!g->wanted) {
+        log_event("engine-unloaded", "%s", id);
+        return;
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0) { /* it has said why, and would again */
         log_event("engine-ended", "%s: exit status %d", id, WEXITSTATUS(status));
-        stop(s, WEXITSTATUS(status)); /* it has said why, and would say it again */
+        g->wanted = false;
+        if (g->fatal)
+            stop(s, WEXITSTATUS(status));
         return;
     }
     g->due_ns = os_now_ns() + pause_ns(g);
+    record(s, "load", s->p->models->v[i], "fell");
     log_event("engine-fell", "%s: signal %d; starting another", id,
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
@@ -231,6 +317,19 @@ static void keeper_fell(struct supervisor *s, int status)
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
+/* Meanwhile nothing begins: the front refuses it. */
+static void auditor_fell(struct supervisor *s, int status)
+{
+    s->auditor.pid = 0;
+    close_audit(s);
+    if (s->done)
+        return;
+    s->auditor.due_ns = os_now_ns() + pause_ns(&s->auditor);
+    log_event("auditor-fell", "status %d, signal %d; starting another",
+              WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+              WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+
 static void front_fell(struct supervisor *s, int status)
 {
     s->front = 0;
@@ -241,9 +340,36 @@ static void front_fell(struct supervisor *s, int status)
         stop(s, s->draining ? 0 : WEXITSTATUS(status));
         return;
     }
+    record(s, "front", NULL, "fell"); /* what it had begun has no end of its own */
     log_event("front-fell", "signal %d; starting another",
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     s->front_due_ns = os_now_ns();
+}
+
+static void obey(struct supervisor *s, const struct control *m)
+{
+    if (m->model >= s->p->models->n)
+        return;
+    struct engine *g = &s->engines[m->model];
+    if (m->kind == CONTROL_LOAD) {
+        g->wanted = true;
+    } else if (m->kind == CONTROL_UNLOAD) { /* it was there, or nobody needs it to be */
+        g->wanted = g->fatal = false;
+        g->falls = 0;
+    } else if (m->kind == CONTROL_KILL_ENGINE && g->pid) {
+        kill(g->pid, SIGKILL);
+    }
+}
+
+/* What the front wants. */
+static void take_control(struct supervisor *s)
+{
+    struct control m;
+    ssize_t n;
+    while ((n = recv(s->line, &m, sizeof m, MSG_DONTWAIT)) == sizeof m)
+        obey(s, &m);
+    if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+        close_line(s); /* its end is told by SIGCHLD */
 }
 
 static void reap(struct supervisor *s)
@@ -252,10 +378,14 @@ static void reap(struct supervisor *s)
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
         if (pid == s->attest && status != 0)
             stop(s, WIFEXITED(status) ? WEXITSTATUS(status) : err_exit_status(ERR_DENIED));
+        if (s->line >= 0)
+            take_control(s); /* was its end wanted? That was said before it was told to end */
         if (pid == s->front)
             front_fell(s, status);
         if (pid == s->keeper.pid)
             keeper_fell(s, status);
+        if (pid == s->auditor.pid)
+            auditor_fell(s, status);
         for (uint32_t i = 0; i < s->p->models->n; i++)
             if (pid == s->engines[i].pid)
                 engine_fell(s, i, status);
@@ -269,15 +399,22 @@ static int start_due(struct supervisor *s)
     uint64_t now = os_now_ns(), least = UINT64_MAX;
     if (s->draining)
         return 200;
-    if (!s->front && !start_front(s, &e)) {
+    if (!s->front && (!start_front(s, &e) || (s->auditor.pid && !tell_auditor(s, &e)))) {
         log_event("start-failed", "%s", e.msg);
         return 500;
     }
+    if (audit_line_expected() && !s->auditor.pid && s->auditor.due_ns <= now &&
+        !start_auditor(s, &e)) {
+        log_event("start-failed", "%s", e.msg);
+        s->auditor.due_ns = now + 500000000u;
+    }
+    if (audit_line_expected() && !s->auditor.pid)
+        least = s->auditor.due_ns > now ? s->auditor.due_ns - now : 0;
     bool keeps = s->p->routes == &route_mirror || keys_have_operator(&s->p->access->keys);
     for (uint32_t i = 0; i < s->p->models->n + keeps; i++) {
         bool keeper = i == s->p->models->n;
         struct engine *g = keeper ? &s->keeper : &s->engines[i];
-        if (g->pid || !s->front)
+        if (g->pid || !s->front || (!keeper && !g->wanted))
             continue;
         if (g->due_ns > now) {
             least = g->due_ns - now < least ? g->due_ns - now : least;
@@ -344,6 +481,7 @@ static bool send_config(struct supervisor *s, struct err *e)
 static void reload_keys(struct supervisor *s)
 {
     struct err e = {0};
+    record(s, "keys", NULL, NULL);
     if (!access_load_keys(s->p->access, &e) || !send_config(s, &e))
         log_event("reload-failed", "%s", e.msg);
 }
@@ -382,6 +520,7 @@ static void reload(struct supervisor *s)
         return;
     }
     struct config old = *s->p->config;
+    record(s, "reload", NULL, NULL);
     *s->p->config = fresh;
     replace_keeper(s, &old);
     config_clear(&old);
@@ -402,21 +541,6 @@ static void take_signals(struct supervisor *s)
         else
             begin_drain(s);
     }
-}
-
-/* The front may ask for the end of an engine that sends what no engine would. */
-static void take_control(struct supervisor *s)
-{
-    struct control m;
-    ssize_t n = recv(s->line, &m, sizeof m, MSG_DONTWAIT);
-    if (n <= 0) {
-        if (n == 0 || (errno != EAGAIN && errno != EINTR))
-            close_line(s); /* its end is told by SIGCHLD */
-        return;
-    }
-    if (n == sizeof m && m.kind == CONTROL_KILL_ENGINE && m.model < s->p->models->n &&
-        s->engines[m.model].pid)
-        kill(s->engines[m.model].pid, SIGKILL);
 }
 
 /* --- the whole -----------------------------------------------------------------------------------
@@ -441,6 +565,7 @@ static void watch(struct supervisor *s)
         struct pollfd p[] = {{s->pipe[0], POLLIN, 0}, {s->line, POLLIN, 0}};
         poll(p, s->line >= 0 ? 2 : 1, wait);
         watch_keys(s);
+        ledger_book_keep(&s->book, &s->p->access->keys, false);
         if (p[0].revents)
             take_signals(s);
         if (s->line >= 0 && p[1].revents)
@@ -466,20 +591,63 @@ static void end_children(struct supervisor *s)
     kill_all(s, SIGKILL);
 }
 
+/* Where a log was begun, everything is on record, or the server does not start. */
+static bool expect_audit(struct supervisor *s, struct err *e)
+{
+    const struct supervisor_params *p = s->p;
+    char dir[4096];
+    struct audit *a;
+    if (p->routes == &route_mirror)
+        return true;
+    if (!auditor_folder(dir, e))
+        return false;
+    if (!audit_exists(dir))
+        return !p->config->require_audit ||
+               fail(e, ERR_DENIED,
+                    "require_audit is set, and no audit log was begun; moat audit init --auditor "
+                    "age1... begins one");
+    if (!audit_open(&a, dir, "serve", e))
+        return false;
+    const struct audit_settings *settings = audit_settings_of(a);
+    audit_line_expect(settings->content);
+    snprintf(s->witness, sizeof s->witness, "%s", settings->witness_file);
+    if (settings->syslog) /* now: no role may dial later */
+        openlog("moat", LOG_NDELAY, LOG_AUTHPRIV);
+    audit_close(a);
+    return true;
+}
+
+/* After all others have ended: what they sent last is written first. */
+static void end_auditor(struct supervisor *s)
+{
+    int status;
+    record(s, "end", NULL, NULL);
+    close_audit(s);
+    if (s->auditor.pid)
+        waitpid(s->auditor.pid, &status, 0);
+}
+
 bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
 {
-    struct supervisor s = {.p = p, .line = -1, .pipe = {-1, -1}};
-    bool ok = isolate_helpers(p->config, &s.attest, e) && open_listeners(&s, e) &&
-              catch_signals(&s, e) && isolate_supervisor(&s.listeners, p->config, e);
+    struct supervisor s = {
+        .p = p, .line = -1, .book.line = -1, .pipe = {-1, -1}, .audit = {-1, -1}};
+    for (uint32_t i = 0; i < p->models->n; i++)
+        s.engines[i].wanted = s.engines[i].fatal = p->models->v[i]->at_start;
+    bool ok = expect_audit(&s, e) && isolate_helpers(p->config, &s.attest, e) &&
+              open_listeners(&s, e) && catch_signals(&s, e) &&
+              isolate_supervisor(&s.listeners, p->config, s.witness, e);
     if (ok) {
         watch(&s);
         end_children(&s);
+        ledger_book_keep(&s.book, &p->access->keys, true);
+        end_auditor(&s);
         *status = s.status;
         log_event("ended", "exit status %d", s.status);
     }
     for (int i = 0; i < N_CAUGHT; i++)
         signal(caught[i], SIG_DFL);
     signal_fd = -1;
+    ledger_book_close(&s.book);
     listen_close(&s.listeners);
     for (int i = 0; i < 2; i++)
         if (s.pipe[i] >= 0)

@@ -3,14 +3,16 @@
  * keeps them up.
  *
  * The front, the keeper of the store (where it is a mirror, or some key is an operator's) and an
- * engine for each model are processes of their own, forked from here; so this process reads nothing
- * from outside but its configuration. An engine that dies of a signal is started again at once
- * (after a pause that grows to SUPERVISOR_PAUSE_MS when it dies again soon), and the front gets its
- * new line; one that ends with an error of its own (a corrupt file, too little memory) has said
- * why, and ends the server with its status. SIGTERM and SIGINT drain: no new connection, what runs
- * is finished (a second signal, or SUPERVISOR_DRAIN_S, ends that too). SIGHUP reads the
- * configuration, the keys and the certificate again; what is broken changes nothing (a broken
- * certificate does not keep a revoked key alive).
+ * engine for each model that is wanted are processes of their own, forked from here; so this
+ * process reads nothing from outside but its configuration. A model is wanted from the start, or
+ * when the front says so, until the front says otherwise (serve/engines). An engine that dies of a
+ * signal is started again at once (after a pause that grows to SUPERVISOR_PAUSE_MS when it dies
+ * again soon), and the front gets its new line; one that ends with an error of its own (a corrupt
+ * file, too little memory) has said why: it is not wanted any more or, where it was from the start,
+ * ends the server with its status. SIGTERM and SIGINT drain: no new connection, what runs is
+ * finished (a second signal, or SUPERVISOR_DRAIN_S, ends that too). SIGHUP reads the configuration,
+ * the keys and the certificate again; what is broken changes nothing (a broken certificate does not
+ * keep a revoked key alive).
  */
 #ifndef MOAT_SERVE_SUPERVISOR_H
 #define MOAT_SERVE_SUPERVISOR_H

@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -20,8 +21,9 @@ struct tls_server {
 
 struct tls {
     SSL *ssl;
-    BIO *in, *out; /* the ssl's */
-    bool broken;
+    BIO *in, *out;      /* the ssl's */
+    bool broken, asked; /* asked: for the subject */
+    char subject[TLS_SUBJECT];
 };
 
 /* --- certificate and key -------------------------------------------------------------------------
@@ -131,8 +133,43 @@ static bool set_up(SSL_CTX *ctx)
            SSL_CTX_set_cipher_list(ctx, CIPHERS_12) == 1;
 }
 
-struct tls_server *tls_server_new(struct str certificate, const char *certificate_path,
-                                  struct str key, const char *key_path, struct err *e)
+static bool use_authority(SSL_CTX *ctx, X509 *x, const char *path, struct err *e)
+{
+    if (X509_check_ca(x) == 0)
+        return fail(e, ERR_DENIED,
+                    "%s: holds a certificate that is no authority's; give the one that signs "
+                    "clients' certificates",
+                    path);
+    return check_time(x, path, e) &&
+           ((X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), x) == 1 &&
+             SSL_CTX_add_client_CA(ctx, x) == 1) ||
+            fail(e, ERR_DENIED, "%s: the certificate cannot be used: %s", path, reason()));
+}
+
+/* Those whose certificates clients show. */
+static bool use_client_ca(SSL_CTX *ctx, const struct tls_files *f, struct err *e)
+{
+    BIO *bio = bio_of(f->client_ca);
+    X509 *x;
+    uint32_t n = 0;
+    bool ok = true;
+    for (; ok && bio && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL; n++) {
+        ok = use_authority(ctx, x, f->client_ca_path, e);
+        X509_free(x);
+    }
+    BIO_free(bio);
+    if (n == 0)
+        return fail(e, ERR_CORRUPT,
+                    "%s: holds no certificate in PEM form (\"-----BEGIN CERTIFICATE-----\")",
+                    f->client_ca_path);
+    SSL_CTX_set_verify(
+        ctx, SSL_VERIFY_PEER | (f->client_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    return ok && (SSL_CTX_set_num_tickets(ctx, 0) == 1 ||
+                  fail(e, ERR_INTERNAL, "the TLS library cannot be used: %s", reason()));
+}
+
+struct tls_server *tls_server_new(const struct tls_files *f, struct err *e)
 {
     struct tls_server *s = mem_new(1, sizeof *s, e);
     if (!s)
@@ -142,8 +179,9 @@ struct tls_server *tls_server_new(struct str certificate, const char *certificat
     bool ok = s->ctx && set_up(s->ctx);
     if (!ok)
         fail(e, ERR_INTERNAL, "the TLS library cannot be used: %s", reason());
-    ok = ok && use_certificates(s->ctx, certificate, certificate_path, e) &&
-         use_key(s->ctx, key, key_path, certificate_path, e);
+    ok = ok && use_certificates(s->ctx, f->certificate, f->certificate_path, e) &&
+         use_key(s->ctx, f->key, f->key_path, f->certificate_path, e) &&
+         (f->client_ca.n == 0 || use_client_ca(s->ctx, f, e));
     ERR_clear_error();
     if (ok)
         return s;
@@ -159,6 +197,12 @@ void tls_server_free(struct tls_server *s)
     mem_free(s);
 }
 
+bool tls_server_named(const struct tls_server *s, const char *host)
+{
+    X509 *x = SSL_CTX_get0_certificate(s->ctx);
+    return x && (X509_check_ip_asc(x, host, 0) == 1 || X509_check_host(x, host, 0, 0, NULL) == 1);
+}
+
 /* --- a connection --------------------------------------------------------------------------------
  */
 
@@ -167,7 +211,9 @@ struct tls *tls_new(const struct tls_server *s)
     struct tls *t = mem_new(1, sizeof *t, NULL);
     if (!t)
         return NULL;
-    *t = (struct tls){SSL_new(s->ctx), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()), false};
+    t->ssl = SSL_new(s->ctx);
+    t->in = BIO_new(BIO_s_mem());
+    t->out = BIO_new(BIO_s_mem());
     if (!t->ssl || !t->in || !t->out) {
         SSL_free(t->ssl);
         BIO_free(t->in);
@@ -225,6 +271,33 @@ bool tls_write(struct tls *t, struct str plain)
     ERR_clear_error();
     return !t->broken && SSL_is_init_finished(t->ssl) &&
            SSL_write_ex(t->ssl, plain.p, plain.n, &n) == 1 && n == plain.n;
+}
+
+/* Fills t->subject, or leaves it empty. */
+static void read_subject(struct tls *t)
+{
+    X509 *x = SSL_get_verify_result(t->ssl) == X509_V_OK ? SSL_get1_peer_certificate(t->ssl) : NULL;
+    BIO *bio = x ? BIO_new(BIO_s_mem()) : NULL;
+    if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(x), 0, XN_FLAG_RFC2253) > 0) {
+        char *text = NULL;
+        long n = BIO_get_mem_data(bio, &text);
+        if (n > 0 && (size_t)n < sizeof t->subject && !memchr(text, '\0', (size_t)n)) {
+            memcpy(t->subject, text, (size_t)n);
+            t->subject[n] = '\0';
+        }
+    }
+    BIO_free(bio);
+    X509_free(x);
+    ERR_clear_error();
+}
+
+struct str tls_subject(struct tls *t)
+{
+    if (!t->asked && !t->broken && SSL_is_init_finished(t->ssl)) {
+        t->asked = true;
+        read_subject(t);
+    }
+    return str_of(t->subject);
 }
 
 void tls_end(struct tls *t)

@@ -3,8 +3,9 @@
  * sockets, deadlines and limits stay with serve/conn.
  *
  * TLS 1.3, or 1.2 with forward secrecy and authenticated encryption; ALPN http/1.1; neither
- * compression nor renegotiation nor early data. A handshake has no deadline of its own here: the
- * connection's for its first request counts from when it was made. */
+ * compression nor renegotiation nor early data. A client may or must show a certificate of its own
+ * (then no session is resumed: each connection shows it again). A handshake has no deadline of its
+ * own here: the connection's for its first request counts from when it was made. */
 #ifndef MOAT_SERVE_TLS_H
 #define MOAT_SERVE_TLS_H
 
@@ -13,12 +14,21 @@
 
 #define TLS_PIECE 16384u /* bytes to give and take at once: one record */
 
-/* A certificate with its chain and its key. */
+#define TLS_SUBJECT 256u
+
+/* A certificate with its chain and its key; the certificates of authorities whose clients are known
+ * ("": clients show none), and whether a client without one is turned away. The texts are PEM; the
+ * paths are for messages. */
+struct tls_files {
+    struct str certificate, key, client_ca;
+    const char *certificate_path, *key_path, *client_ca_path;
+    bool client_required;
+};
+
 struct tls_server;
-/* The texts are PEM; the paths are for messages, which say what is wrong and what to do: no PEM, an
- * encrypted key, a key of another certificate, too weak, expired. */
-struct tls_server *tls_server_new(struct str certificate, const char *certificate_path,
-                                  struct str key, const char *key_path, struct err *e) MUST_USE;
+/* Copies what it needs. Messages say what is wrong and what to do: no PEM, an encrypted key, a key
+ * of another certificate, too weak, expired. */
+struct tls_server *tls_server_new(const struct tls_files *f, struct err *e) MUST_USE;
 void tls_server_free(struct tls_server *s); /* connections made with it go on */
 
 struct tls;
@@ -39,6 +49,11 @@ bool tls_feed(struct tls *t, struct str in) MUST_USE;
 enum tls_state tls_read(struct tls *t, char *out, size_t room, size_t *n) MUST_USE;
 /* Encrypts all of it; false: not now (the handshake is not over), or memory is short. */
 bool tls_write(struct tls *t, struct str plain) MUST_USE;
+/* Who the client is by its certificate, which one of the authorities has signed: the subject as
+ * RFC 2253 writes it, at most TLS_SUBJECT - 1 bytes. "": it showed none, or a longer one. */
+struct str tls_subject(struct tls *t);
+/* Is this a name (or the text of an IP address) of the server's certificate? */
+bool tls_server_named(const struct tls_server *s, const char *host);
 void tls_end(struct tls *t); /* says close_notify */
 /* What is to be sent to the client, up to room; 0: nothing. */
 size_t tls_take(struct tls *t, char *out, size_t room);

@@ -11,7 +11,7 @@
 #define MOST_IDLE 64u
 
 struct cached {
-    struct hash digest; /* of the grammar */
+    struct hash digest; /* of the grammar and its owner */
     struct mask_set *set;
     uint64_t used; /* when: a count of begun answers */
 };
@@ -110,11 +110,15 @@ static struct cached *add(struct mask_cache *c, const struct hash *digest, const
     return &c->at[c->n++];
 }
 
-struct token_mask *mask_cache_begin(struct mask_cache *c, const struct grammar *g, struct err *e)
+struct token_mask *mask_cache_begin(struct mask_cache *c, const struct grammar *g, struct str owner,
+                                    struct err *e)
 {
-    struct hash digest;
+    struct hash grammar, digest;
     struct token_mask *m = NULL;
-    if (!grammar_digest(g, &digest, e))
+    if (!grammar_digest(g, &grammar, e))
+        return NULL;
+    const struct str parts[] = {{(const char *)grammar.b, sizeof grammar.b}, owner};
+    if (!hash_of(parts, 2, &digest, e))
         return NULL;
     pthread_mutex_lock(&c->lock);
     struct cached *at = find(c, &digest);

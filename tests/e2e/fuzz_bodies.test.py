@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import *  # noqa: E402,F403
+from bodies import SEEDS  # noqa: E402
 from gguf_mini import first_layer  # noqa: E402
 from serving import *  # noqa: E402,F403
 
@@ -23,31 +24,6 @@ if not os.path.exists(SMOLLM2):
 COUNT = int(os.environ.get("MOAT_BODIES", "1500"))
 SEED = int(os.environ.get("MOAT_SEED", "20261128"))
 WORKERS = 16
-MESSAGES = [{"role": "system", "content": "Be short."}, {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
-            {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]},
-            {"role": "tool", "tool_call_id": "c", "content": "2"}]
-TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}}]
-SAMPLERS = {"temperature": 0.5, "top_p": 0.9, "top_k": 20, "min_p": 0.1, "seed": 3, "repeat_penalty": 1.1, "presence_penalty": 0.5,
-            "frequency_penalty": 0.5, "logit_bias": {"5": -1}, "stop": ["x", "y"], "dry_multiplier": 0.5, "mirostat": 2, "samplers": ["top_k"]}
-SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
-SEEDS = {
-    "/v1/chat/completions": {"model": "smollm2", "messages": MESSAGES, "max_tokens": 1, "n": 1, "stream": False, "logprobs": True, "top_logprobs": 2,
-                             "tools": TOOLS, "tool_choice": "auto", "stream_options": None, "response_format": {"type": "json_schema", "json_schema": {
-                                 "name": "a", "schema": SCHEMA}}, **SAMPLERS},
-    "/v1/completions": {"model": "smollm2", "prompt": ["a", "b"], "max_tokens": 1, "n": 1, "echo": False, "logprobs": 1, "suffix": None, "stream": True, **SAMPLERS},
-    "/v1/messages": {"model": "smollm2", "max_tokens": 2, "system": [{"type": "text", "text": "s"}], "messages": [{"role": "user", "content": [
-        {"type": "text", "text": "a"}, {"type": "tool_result", "tool_use_id": "t", "content": "r"}]}], "stop_sequences": ["x"], "tool_choice": {"type": "none"}},
-    "/v1/messages/count_tokens": {"model": "smollm2", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": [
-        {"type": "tool_use", "id": "t", "name": "n", "input": {}}]}]},
-    "/v1/embeddings": {"model": "smollm2", "input": ["a", "b"], "encoding_format": "base64", "dimensions": 4},
-    "/completion": {"prompt": "Hi", "n_predict": 1, "stream": False, "n_probs": 2, "json_schema": SCHEMA, "grammar": "", **SAMPLERS},
-    "/infill": {"input_prefix": "a", "input_suffix": "b", "prompt": "c", "n_predict": 1, "input_extra": [{"filename": "f", "text": "t"}]},
-    "/tokenize": {"content": "Hello", "add_special": True, "parse_special": True}, "/detokenize": {"tokens": [1, 2, 3]},
-    "/apply-template": {"messages": MESSAGES}, "/embedding": {"content": ["a"]},
-    "/api/chat": {"model": "smollm2", "messages": MESSAGES[:2], "stream": False, "tools": TOOLS, "format": SCHEMA, "options": dict(SAMPLERS, num_predict=1)},
-    "/api/generate": {"model": "smollm2", "prompt": "Hi", "system": "s", "raw": False, "stream": True, "options": dict(SAMPLERS, num_predict=1)},
-    "/api/embed": {"model": "smollm2", "input": "a", "truncate": True}, "/api/embeddings": {"model": "smollm2", "prompt": "a"}, "/api/show": {"model": "smollm2"},
-}
 VALUES = [None, True, False, 0, -1, 1, 1e308, -1e-308, 2**31, 2**53, 2**63 - 1, -2**63, "", "a", "\u0000", "\U0001f600" * 5, "%s%n", "../../etc/passwd", [], {},
           [[]], [None], {"": ""}, {"type": "object"}, [1, 2, 3], [-1], "x" * 3000, ["a"] * 70, {"$ref": "#"}, "((((((((", "root ::= root"]
 
@@ -88,7 +64,7 @@ def body_of(r, seed):
         change(r, body)
     for place in (body, body.get("options")):  # answers stay short, whatever else is changed
         if isinstance(place, dict):
-            for key in ("max_tokens", "n_predict", "num_predict"):
+            for key in ("max_tokens", "max_output_tokens", "n_predict", "num_predict"):
                 if key in place and place[key] in (None, -1, 0) or key in place and isinstance(place[key], int) and place[key] > 4:
                     place[key] = 2
     if "n" in body and isinstance(body["n"], int) and 4 < body["n"] <= 128:
@@ -113,7 +89,7 @@ def limited(path, data):
         return True
     if not isinstance(body, dict):
         return True
-    keys = {"/v1/chat/completions": "max_tokens", "/completion": "n_predict", "/infill": "n_predict"}
+    keys = {"/v1/chat/completions": "max_tokens", "/v1/responses": "max_output_tokens", "/completion": "n_predict", "/infill": "n_predict"}
     if path in keys:
         return body.get(keys[path]) is not None
     if path in ("/api/chat", "/api/generate"):
@@ -170,7 +146,7 @@ def work(i):
     return found, counts
 
 
-with tempfile.TemporaryDirectory() as d, Server(first_layer(SMOLLM2, os.path.join(d, "smollm2.gguf")), "--context", 512, "--parallel", WORKERS, "--queue", 500) as s:
+def drive(s, strict):
     before, t0 = set(s.children()), time.monotonic()
     results = together(WORKERS, work)
     found = [f for r in results for f in (r[0] if isinstance(r, tuple) else [repr(r)])]
@@ -180,7 +156,15 @@ with tempfile.TemporaryDirectory() as d, Server(first_layer(SMOLLM2, os.path.joi
             counts[status] = counts.get(status, 0) + n
     total = sum(counts.values())
     note(f"seed {SEED}: {total} bodies in {time.monotonic() - t0:.0f} s: {dict(sorted(counts.items()))}")
-    ok(not found, f"{total} fuzzed bodies over {len(SEEDS)} routes: each has a well-formed answer", "\n".join(found[:10]))
-    ok(total >= COUNT - len(found) and counts.get(200, 0) > total // 50 and counts.get(400, 0) > total // 20, "some are accepted, many refused")
-    ok(set(s.children()) == before and s.get("/health").status == 200, "front and engine have not fallen", s.log()[-1500:])
+    ok(not found, f"{strict}{total} fuzzed bodies over {len(SEEDS)} routes: each has a well-formed answer", "\n".join(found[:10]))
+    ok(total >= COUNT - len(found) and counts.get(200, 0) > total // 50 and counts.get(400, 0) > total // 20, f"{strict}some are accepted, many refused")
+    ok(set(s.children()) == before and s.get("/health").status == 200, f"{strict}front and engine have not fallen", s.log()[-1500:])
+
+
+with tempfile.TemporaryDirectory() as d:
+    model = first_layer(SMOLLM2, os.path.join(d, "smollm2.gguf"))
+    for strict in ("", "strict: "):
+        with Server(model, "--context", 512, "--parallel", WORKERS, "--queue", 500, "--strict", "true" if strict else "false") as s:
+            drive(s, strict)
+        COUNT //= 3
 done()

@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import *  # noqa: E402,F403
 from serving import *  # noqa: E402,F403
 from json_schema import valid  # noqa: E402
+from openapi import plain  # noqa: E402
 
 OPENAI = os.path.join(SHARED, "conformance", "openapi", "openai-subset.json")
 OLLAMA = os.path.join(SHARED, "conformance", "ollama", "openapi.yaml")
@@ -18,26 +19,6 @@ if not os.path.exists(SMOLLM2) or not os.path.exists(OPENAI) or not folder:
     done()
 sys.path.insert(0, folder)
 import yaml  # noqa: E402
-
-PASSED_OVER = {"deprecated", "discriminator", "nullable", "readOnly", "example", "externalDocs", "contentEncoding"}
-
-
-def plain(s):
-    """What OpenAPI adds to JSON Schema, said in JSON Schema's words."""
-    if isinstance(s, list):
-        return [plain(x) for x in s]
-    if not isinstance(s, dict):
-        return s
-    out = {}
-    for k, v in s.items():
-        if k == "properties":
-            out[k] = {n: plain(x) for n, x in v.items()}
-        elif k in ("enum", "const", "required", "default"):
-            out[k] = v
-        elif k not in PASSED_OVER and not k.startswith("x-"):
-            out[k] = plain(v)
-    return {"anyOf": [out, {"type": "null"}]} if s.get("nullable") else out
-
 
 openai = plain(json.load(open(OPENAI)))
 ollama = plain(yaml.safe_load(open(OLLAMA)))

@@ -13,7 +13,7 @@ from tap import *  # noqa: E402,F403
 from serving import *  # noqa: E402,F403
 
 OPENAI = os.path.join(SHARED, "conformance", "openapi", "openai-subset.json")
-SERVED = ("/chat/completions", "/completions", "/embeddings", "/models", "/models/{model}")
+SERVED = ("/chat/completions", "/completions", "/embeddings", "/models", "/models/{model}", "/responses")
 folder = clients("clients-check.txt")
 if not os.path.exists(SMOLLM2) or not os.path.exists(OPENAI) or not folder:
     skip("schemathesis", "SmolLM2, the API description in $MOAT_SHARED and scripts/fetch-clients --all are needed")
@@ -30,7 +30,11 @@ for operations in api["paths"].values():
 # Most requests are to get as far as the engine: they name the model there is, and have no images and the like.
 schemas = api["components"]["schemas"]
 model = {"type": "string", "enum": ["smollm2"]}
-schemas["ModelIdsShared"] = model
+schemas["ModelIdsShared"] = schemas["ModelIdsResponses"] = model
+schemas["InputItem"] = {"$ref": "#/components/schemas/EasyInputMessage"}
+schemas["InputContent"] = {"$ref": "#/components/schemas/InputTextContent"}
+schemas["ResponseProperties"]["properties"].pop("tools")  # the model's template takes none
+schemas["ResponseProperties"]["properties"].pop("tool_choice")
 for name in ("CreateCompletionRequest", "CreateEmbeddingRequest"):
     schemas[name]["properties"]["model"] = model
 schemas["ChatCompletionRequestMessage"] = {"oneOf": [{"$ref": f"#/components/schemas/ChatCompletionRequest{r}Message"} for r in ("System", "User")]}

@@ -6,6 +6,7 @@ usage: encoders.py [OUT_DIR]        (seeded: the same files on every machine)
 
 Each NAME.gguf has a WordPiece vocabulary; NAME.json holds texts, their ids and, by pooling, their vectors before they are made of
 length 1. bert: learned positions, GELU, a classifier for ranking; nomic-bert: q, k and v in one matrix, rotary positions, SwiGLU.
+qwen3-rerank is a decoder that ranks: a template puts question and passage together, the last token's vector gives two logits.
 Written from Devlin et al. 2018 and Nussbaum et al. 2024; the parts are those of reference.py. Needs numpy and gguf.
 """
 import json
@@ -51,8 +52,8 @@ def ids_of(text):
     return out + [SEP]
 
 
-def hidden(m, ids):
-    """The last layer's vectors of all tokens: every token sees every other."""
+def hidden(m, ids, n_first=None):
+    """The last layer's vectors of all tokens: every token sees every other. From n_first on they are of the second type."""
     eps, n_head = m.key("attention.layer_norm_epsilon"), m.key("attention.head_count")
     rotary = m.arch == "nomic-bert"
     n = len(ids)
@@ -67,7 +68,7 @@ def hidden(m, ids):
         a, b = x[..., :half], x[..., half:]
         return np.concatenate([a * np.cos(angle) - b * np.sin(angle), a * np.sin(angle) + b * np.cos(angle)], axis=-1)
 
-    x = m.get("token_embd.weight")[ids] + m.get("token_types.weight")[0]
+    x = m.get("token_embd.weight")[ids] + m.get("token_types.weight")[(np.arange(n) >= (n_first or n)).astype(int)]
     if not rotary:
         x = x + m.get("position_embd.weight")[:n]
     x = norm(x, "token_embd_norm")
@@ -87,6 +88,53 @@ def hidden(m, ids):
 
 def rank(m, x):
     return r.linear(m, np.tanh(r.linear(m, x[:1], "cls")), "cls.output")[0]
+
+
+RERANK = ("<|im_start|>system\nAnswer yes or no.<|im_end|>\n<|im_start|>user\n<Query>: {query}\n<Document>: {document}<|im_end|>\n"
+          "<|im_start|>assistant\n")
+
+
+def reranker(path):
+    """Qwen3 with the output's rows of yes and no as its classifier (Zhang et al. 2025)."""
+    f = fixtures.Writer(path, "qwen3", 77, context_length=256, embedding_length=64, block_count=2, feed_forward_length=96, attention__head_count=4,
+                        attention__head_count_kv=2, attention__key_length=24, attention__value_length=24, attention__layer_norm_rms_epsilon=1e-6,
+                        rope__freq_base=1000000.0, pooling_type=4)
+    n_vocab = fixtures.add_bpe(f, 1)
+    f.w.add_array("qwen3.classifier.output_labels", ["yes", "no"])
+    f.w.add_string("tokenizer.chat_template.rerank", RERANK)
+    f.ends(T.Q8_0, n_vocab, 64)
+    f.put("cls.output.weight", T.F16, (2, 64), 0.1)
+    for il in range(2):
+        f.attention(il, (T.F16, T.F16, T.F16, T.Q8_0), 64, 4, 2, 24, norms=True)
+        f.feed_forward(il, (T.Q8_0, T.F16, T.F16), 64, 96)
+    f.close()
+
+
+def bpe_ids(text):
+    """Bytes, the control tokens, and the only merge: a blank and a t."""
+    letters, control = fixtures.byte_letters(), ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<s>"]
+    index = {t: i for i, t in enumerate(control + letters)}
+    ids = []
+    for piece in re.split(r"(<\|im_start\|>|<\|im_end\|>)", text):
+        ids += [index[piece]] if piece in control else [index[letters[b]] for b in piece.encode()]
+    out, pair = [], (index[letters[ord(" ")]], index[letters[ord("t")]])
+    for i in ids:
+        out = out[:-1] + [len(index)] if out and (out[-1], i) == pair else out + [i]
+    return out
+
+
+PAIRS = [("what is a ship?", "ships, over the sea"), ("dog", "fox"), ("is it of the sea?", "the {query} of {document} is not the one that is put in"),
+         ("a question", "")]
+
+
+def rerank_cases(path):
+    m, cases = r.Model(path, np.float64), []
+    for question, passage in PAIRS:
+        ids = bpe_ids(RERANK.split("{query}")[0] + question + "\n<Document>: " + passage + RERANK.split("{document}")[1])
+        logits = r.linear(m, r.hidden(m, r.Hparams(m), np.asarray(ids))[-1:], "cls.output")[0]
+        cases.append({"text": question + "\t" + passage, "n": len(ids), "rank": [round(float(x), 7) for x in logits]})
+    assert not m.unread(), m.unread()
+    return cases
 
 
 def model(path, arch, seed, d, n_head, d_ff, n_layer, **keys):
@@ -149,12 +197,19 @@ def main():
             case = {"text": text, "ids": ids, "mean": x.mean(axis=0), "cls": x[0], "last": x[-1]}
             cases.append({k: [round(float(i), 6) for i in v] if isinstance(v, np.ndarray) else v for k, v in case.items()})
         pairs = []
-        for question, passage in [("what is a ship?", "ships, over the sea"), ("dog", "fox")] if m.has("cls.weight") else []:
-            pairs.append({"text": question + "\t" + passage, "rank": float(rank(m, hidden(m, ids_of(question) + ids_of(passage)[1:]))[0])})
+        for question, passage in PAIRS[:2] if m.has("cls.weight") else []:
+            first, second = ids_of(question), ids_of(passage)[1:]
+            logits = rank(m, hidden(m, first + second, len(first)))
+            pairs.append({"text": question + "\t" + passage, "n": len(first + second), "rank": [float(x) for x in logits]})
         assert not m.unread(), m.unread()
         with open(base + ".json", "w") as f:
             f.write("[" + ",\n".join(json.dumps(c) for c in cases + pairs) + "]\n")
         print(name, os.path.getsize(base + ".gguf"), "bytes", os.path.getsize(base + ".json"), "of vectors")
+    base = os.path.join(out, "qwen3-rerank")
+    reranker(base + ".gguf")
+    with open(base + ".json", "w") as f:
+        f.write("[" + ",\n".join(json.dumps(c) for c in rerank_cases(base + ".gguf")) + "]\n")
+    print("qwen3-rerank", os.path.getsize(base + ".gguf"), "bytes")
 
 
 if __name__ == "__main__":

@@ -339,11 +339,8 @@ def layer(m, h, x, il):
     return x + h.residual_scale * f
 
 
-def forward(m, tokens):
-    if m.arch in MIXED:
-        import mixers  # which needs the functions above
-        return mixers.forward(m, tokens)
-    h = Hparams(m)
+def hidden(m, h, tokens):
+    """The last layer's vectors of all tokens, normalised."""
     if h.arch not in NEOX + NEIGHBOURS:
         raise SystemExit(f"architecture {h.arch} is not written down here")
     embd = m.get("token_embd.weight")
@@ -352,7 +349,16 @@ def forward(m, tokens):
         x = x + m.get("position_embd.weight")[: len(tokens)]
     for il in range(h.n_layer):
         x = layer(m, h, x, il)
-    x = norm(m, h, x, "output_norm")
+    return norm(m, h, x, "output_norm")
+
+
+def forward(m, tokens):
+    if m.arch in MIXED:
+        import mixers  # which needs the functions above
+        return mixers.forward(m, tokens)
+    h = Hparams(m)
+    x = hidden(m, h, tokens)
+    embd = m.get("token_embd.weight")
     logits = x @ (m.get("output.weight") if m.has("output.weight") else embd).T
     if m.has("output.bias"):
         logits = logits + m.get("output.bias")

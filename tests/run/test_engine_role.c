@@ -16,6 +16,8 @@ struct engine {
     struct job_reader reader;
 };
 
+static bool accounts; /* of the next engine */
+
 static void run_engine(const char *path, uint32_t n_ctx, int line)
 {
     struct packed_params pack = {0};
@@ -28,6 +30,7 @@ static void run_engine(const char *path, uint32_t n_ctx, int line)
     struct engine_role r = {.g = gguf_open(path, &e),
                             .settings = &s,
                             .load = {.pack = &pack, .n_parallel = 4, .n_kept = 2},
+                            .accounts = accounts,
                             .in = line,
                             .out = line};
     bool ok = r.g && engine_role_run(&r, &plan, &e);
@@ -284,6 +287,61 @@ static void texts_become_vectors(void **state)
     json_decref(cases);
 }
 
+static json_t *hear_json(struct engine *en, enum job_kind kind, const char *key, json_int_t *v)
+{
+    struct job_message m;
+    struct err e;
+    hear_kind(en, &m, kind);
+    assert_int_equal(m.id, 0);
+    json_t *j = job_json(&m, &e);
+    *v = json_integer_value(json_object_get(j, key));
+    return j;
+}
+
+/* Asks and is given `bytes`, or told to end where that is 0; how it ended. */
+static int ask_for_memory(const char *path, json_int_t bytes, json_int_t *least, json_int_t *most)
+{
+    char text[64];
+    struct engine en;
+    struct job_message m;
+    json_int_t total = 0, blocks = 0, unused = 0;
+    start(&en, path, 256);
+    json_t *plan = hear_json(&en, JOB_PLAN, "least", least);
+    *most = json_integer_value(json_object_get(plan, "most"));
+    json_decref(plan);
+    snprintf(text, sizeof text, "{\"bytes\":%lld}", (long long)bytes);
+    say(&en, bytes ? JOB_GRANT : JOB_SHUTDOWN, 0, bytes ? text : "");
+    if (bytes >= *least) {
+        json_t *ready = hear_json(&en, JOB_READY, "n_ctx", &unused);
+        total = json_integer_value(json_object_get(json_object_get(ready, "memory"), "total"));
+        json_decref(ready);
+        assert_true(total > 0 && total <= bytes);
+        json_decref(hear_json(&en, JOB_STATS, "kv_blocks", &blocks)); /* unasked */
+        assert_true(blocks >= 256 / 16);
+    } else {
+        assert_false(hear(&en, &m));
+    }
+    return stop(&en);
+}
+
+static void an_engine_takes_the_memory_it_is_given(void **state)
+{
+    char path[1024];
+    json_int_t least = 0, most = 0, again;
+    (void)state;
+    real_model("smollm2", path);
+    accounts = true;
+    assert_int_equal(ask_for_memory(path, 0, &least, &most), 0);
+    assert_true(least > 0 && most > least);
+    assert_int_equal(ask_for_memory(path, least, &again, &most), 0);
+    assert_int_equal(again, least);
+    assert_int_equal(ask_for_memory(path, most, &least, &most), 0);
+    int status = ask_for_memory(path, least - 1, &least, &most);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), err_exit_status(ERR_LIMIT));
+    accounts = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +349,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said_and_survived),
         cmocka_unit_test(an_engine_ends_when_its_line_does),
         cmocka_unit_test(texts_become_vectors),
+        cmocka_unit_test(an_engine_takes_the_memory_it_is_given),
     };
     signal(SIGPIPE, SIG_IGN);
     cmocka_set_message_output(CM_OUTPUT_TAP);

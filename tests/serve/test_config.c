@@ -162,42 +162,68 @@ static void test_listeners(void **state)
 static void test_origins(void **state)
 {
     (void)state;
-    static const char *const hosts[] = {"localhost",      "LOCALHOST:80", "127.0.0.1",
-                                        "127.9.9.9:1",    "[::1]",        "[::1]:8080",
-                                        "a.b.localhost:5"};
-    static const char *const foreign[] = {"",
-                                          "example.org",
-                                          "localhost.example.org",
-                                          "127.0.0.1.example.org",
-                                          "10.0.0.1",
-                                          "[::2]",
-                                          "[::1",
-                                          "localhost:",
-                                          "localhost:x",
-                                          "localhost:99999",
-                                          "evillocalhost",
-                                          "0.0.0.0",
-                                          "[::ffff:127.0.0.1]",
-                                          "127.1",
-                                          "2130706433"};
-    static const char *const ours[] = {"http://localhost", "https://localhost:3000",
-                                       "http://[::1]:1", "vscode-webview://abc"};
-    static const char *const theirs[] = {
-        "null",    "http://example.org", "https://localhost.example.org",
-        "http://", "localhost",          "ftp://localhost"};
+    static const char *const here[] = {"localhost", "LOCALHOST:80", "127.0.0.1",      "127.9.9.9:1",
+                                       "[::1]",     "[::1]:8080",   "a.b.localhost:5"};
+    static const char *const elsewhere[] = {"",
+                                            "example.org",
+                                            "localhost.example.org",
+                                            "127.0.0.1.example.org",
+                                            "10.0.0.1",
+                                            "[::2]",
+                                            "[::1",
+                                            "localhost:",
+                                            "localhost:x",
+                                            "localhost:99999",
+                                            "evillocalhost",
+                                            "0.0.0.0",
+                                            "[::ffff:127.0.0.1]",
+                                            "127.1",
+                                            "2130706433"};
+    for (size_t i = 0; i < sizeof here / sizeof *here; i++)
+        assert_true(origin_host_is_loopback(str_of(here[i])));
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (origin_host_is_loopback(str_of(elsewhere[i])))
+            fail_msg("Host %s", elsewhere[i]);
+}
+
+/* What allow_host and allow_origin take. */
+static void test_allowed(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"moat.example.org", "MOAT", "10.0.0.5", "[fd00::5]", "a_b"};
+    static const char *const no_hosts[] = {
+        "",        "*",   "*.example.org", "a:80", "[fd00::5]:80",
+        "fd00::5", "a/b", "https://a",     ".a",   "a b"};
+    static const char *const origins[] = {
+        "https://a",        "https://A.example.org:8443", "http://localhost:3000",
+        "http://127.0.0.1", "https://[fd00::5]:1",        "vscode-webview://x"};
+    static const char *const no_origins[] = {"",
+                                             "*",
+                                             "null",
+                                             "a",
+                                             "https://",
+                                             "https://a/",
+                                             "https://a/b",
+                                             "https://*.example.org",
+                                             "http://a",
+                                             "http://10.0.0.1",
+                                             "ftp://a",
+                                             "https://a:x",
+                                             "https://a:99999",
+                                             "https://u@a",
+                                             "https://a b",
+                                             "https://a\r\nX: y"};
+    struct err e;
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
-        assert_true(origin_host_allowed(str_of(hosts[i])));
-    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
-        if (origin_host_allowed(str_of(foreign[i])))
-            fail_msg("Host %s", foreign[i]);
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        assert_true(origin_allowed(str_of(ours[i])));
-    assert_true(origin_is_host(STR("https://Moat.Example:8443"), STR("moat.example:8443")));
-    assert_false(origin_is_host(STR("http://moat.example"), STR("moat.example")));
-    assert_false(origin_is_host(STR("https://evil.example"), STR("moat.example")));
-    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
-        if (origin_allowed(str_of(theirs[i])))
-            fail_msg("Origin %s", theirs[i]);
+        assert_true(origin_check_host(str_of(hosts[i]), &e));
+    for (size_t i = 0; i < sizeof no_hosts / sizeof *no_hosts; i++)
+        if (origin_check_host(str_of(no_hosts[i]), &e))
+            fail_msg("allow_host %s", no_hosts[i]);
+    for (size_t i = 0; i < sizeof origins / sizeof *origins; i++)
+        assert_true(origin_check_origin(str_of(origins[i]), &e));
+    for (size_t i = 0; i < sizeof no_origins / sizeof *no_origins; i++)
+        if (origin_check_origin(str_of(no_origins[i]), &e))
+            fail_msg("allow_origin %s", no_origins[i]);
 }
 
 static void test_addresses(void **state)
@@ -267,6 +293,8 @@ static void test_access(void **state)
     unsetenv("MOAT_HOME");
 }
 
+static const struct key_terms usual = {.scopes = KEY_USUAL};
+
 /* The headers a key may come in. */
 static void test_key(void **state)
 {
@@ -274,7 +302,7 @@ static void test_key(void **state)
     struct keys k = {0};
     struct err e;
     char text[KEY_TEXT + 1], value[128];
-    assert_true(keys_add(&k, STR("a"), false, text, &e));
+    assert_true(keys_add(&k, STR("a"), &usual, text, &e));
     static const char *const good[] = {"Bearer %s", "bearer %s", "BEARER  %s"};
     static const char *const bad[] = {"%s", "Basic %s", "Bearer", "Bearer %sx", "Bearer%s"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -314,8 +342,8 @@ int main(void)
         cmocka_unit_test(test_json),      cmocka_unit_test(test_refused),
         cmocka_unit_test(test_sources),   cmocka_unit_test(test_file),
         cmocka_unit_test(test_listeners), cmocka_unit_test(test_origins),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_access),
-        cmocka_unit_test(test_key),
+        cmocka_unit_test(test_allowed),   cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_access),    cmocka_unit_test(test_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -315,7 +315,7 @@ static void *answer_beside(void *arg)
     for (size_t n = 0; w->ok && n < 2 * N_GRAMMAR; n++) {
         struct grammar *g = grammar_of((w->first + n) % N_GRAMMAR);
         struct automaton *a = automaton_new(g, &e);
-        struct token_mask *m = mask_cache_begin(w->c, g, &e);
+        struct token_mask *m = mask_cache_begin(w->c, g, STR(""), &e);
         w->ok = a && m;
         uint32_t state = a ? automaton_start(a) : 0;
         for (int k = 0; w->ok && k < 12; k++)
@@ -350,13 +350,14 @@ static void test_threads(void **unused)
 /* --- the cache ---------------------------------------------------------------------------------
  */
 
-static uint64_t bytes_after_walk(struct mask_cache *c, const struct vocab *v, const char *source)
+static uint64_t bytes_after_walk_of(struct mask_cache *c, const struct vocab *v, const char *source,
+                                    struct str owner)
 {
     struct err e = {0};
     const uint32_t *bits;
     struct grammar *g = grammar_from_gbnf(str_of(source), NULL, NULL, &e);
     assert_non_null(g);
-    struct token_mask *m = mask_cache_begin(c, g, &e);
+    struct token_mask *m = mask_cache_begin(c, g, owner, &e);
     assert_non_null(m);
     grammar_free(g); /* before the mask: the cache holds it */
     assert_true(token_mask_get(m, UINT32_MAX, &bits, &e));
@@ -365,6 +366,11 @@ static uint64_t bytes_after_walk(struct mask_cache *c, const struct vocab *v, co
     uint64_t bytes = mask_cache_bytes(c);
     token_mask_free(m);
     return bytes;
+}
+
+static uint64_t bytes_after_walk(struct mask_cache *c, const struct vocab *v, const char *source)
+{
+    return bytes_after_walk_of(c, v, source, STR(""));
 }
 
 /* The same text compiled again finds its masks; another does not; what is idle is bounded. */
@@ -377,7 +383,11 @@ static void test_cache(void **unused)
     assert_non_null(c);
     uint64_t one = bytes_after_walk(c, file.v, "root ::= \"x\" [a-z]{1,200}");
     assert_int_equal(bytes_after_walk(c, file.v, "root ::= \"x\" [a-z]{1,200}"), one);
-    assert_true(bytes_after_walk(c, file.v, "root ::= \"x\" [a-z]{1,201}") > one);
+    const char *same = "root ::= \"x\" [a-z]{1,200}";
+    uint64_t two = bytes_after_walk_of(c, file.v, same, STR("key:AAAAAAAA"));
+    assert_true(two > one); /* it does not show that another has asked the same */
+    assert_int_equal(bytes_after_walk_of(c, file.v, same, STR("key:AAAAAAAA")), two);
+    assert_true(bytes_after_walk(c, file.v, "root ::= \"x\" [a-z]{1,201}") > two);
     for (unsigned i = 0; i < 3000; i++) {
         char source[64];
         snprintf(source, sizeof source, "root ::= \"x\" [a-z]{1,%u}", i % 1000 + 2);

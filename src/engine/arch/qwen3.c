@@ -2,7 +2,9 @@
 /* engine/arch/qwen3: Qwen3 (Yang et al. 2025).
  *
  *   x += attention(norm(x))      every q and k head normalised; rotary positions over halves
- *   x += ffn(norm(x))            SwiGLU */
+ *   x += ffn(norm(x))            SwiGLU
+ *
+ * A reranker (Zhang et al. 2025) has a classifier: the output's rows of "yes" and "no". */
 #include "engine/arch.h"
 #include "engine/blocks.h"
 
@@ -14,6 +16,7 @@ static const struct tensor_spec layer_tensors[] = {
 
 static const struct tensor_spec model_tensors[] = {
     TENSORS_MODEL,
+    MODEL_VALUES(classifier, "cls.output.weight", DIM_LABELS, DIM_MODEL, OPTIONAL),
     {0},
 };
 

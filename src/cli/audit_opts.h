@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/audit_opts: what moat audit was asked, for all its verbs. */
+#ifndef MOAT_CLI_AUDIT_OPTS_H
+#define MOAT_CLI_AUDIT_OPTS_H
+
+#include "guard/audit_settings.h"
+
+enum { AUDIT_WITNESSES = 16 };
+
+struct audit_opts {
+    struct audit_settings settings; /* of init; auditors also of export, removers of verify */
+    const char *witnesses[AUDIT_WITNESSES];
+    uint32_t n_witnesses, last;
+    const char *identity, *key, *reason, *log, *dir;
+    char path[4096]; /* the folder of the log */
+    bool line, json, helped;
+};
+
+#endif

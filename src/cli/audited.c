@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/audited: see audited.h. */
+#include "cli/audited.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "guard/audit_act.h"
+#include "store/store.h"
+
+#define ARG_BYTES 4096u
+
+static struct {
+    struct audit *log; /* NULL: there is none */
+    char act[AUDIT_ID], answer[AUDIT_ID];
+    const char *what;
+} now;
+
+enum recorded {
+    NOT,  /* it looks and changes nothing, or its processes see to it themselves */
+    NAME, /* its arguments may hold what a user says to a model */
+    ARGS  /* its arguments too, without passwords */
+};
+
+/* A command that is not named here may be anything: it is on record, without arguments. */
+static enum recorded how_recorded(const char *command)
+{
+    static const char *const never[] = {"list",   "show",       "verify",   "doctor",
+                                        "config", "completion", "serve",    "mirror",
+                                        "audit",  "tokenize",   "template", "grammar"},
+                             *const whole[] = {"pull",    "import", "create", "export", "push",
+                                               "catalog", "cp",     "rm",     "gc",     "pack",
+                                               "bundle",  "key",    "sign",   "policy"};
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        if (strcmp(command, never[i]) == 0)
+            return NOT;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        if (strcmp(command, whole[i]) == 0)
+            return ARGS;
+    return NAME;
+}
+
+/* The log of this store; true with now.log == NULL where there is none. */
+static bool open_log(const char *role, struct err *e)
+{
+    struct store s;
+    struct err none;
+    char dir[STORE_PATH];
+    if (!store_open(&s, false, &none)) /* no home, or a newer store: the command says so */
+        return true;
+    store_path(&s, dir, AUDIT_FOLDER);
+    return !audit_exists(dir) || audit_open(&now.log, dir, role, e);
+}
+
+static json_t *arguments(int argc, char **argv)
+{
+    json_t *list = json_array();
+    struct buf clean;
+    buf_init(&clean, ARG_BYTES);
+    for (int i = 1; i < argc; i++) {
+        buf_reset(&clean);
+        audit_act_clean(str_sub(str_of(argv[i]), 0, ARG_BYTES / 2), &clean);
+        json_array_append_new(list, json_stringn(buf_c(&clean), clean.n));
+    }
+    buf_clear(&clean);
+    return list;
+}
+
+static json_t *who(void)
+{
+    return json_pack("{si}", "uid", (int)getuid());
+}
+
+static bool only_asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "--help", 6) == 0)
+            return true;
+    return false;
+}
+
+bool audited_begin(int argc, char **argv, struct err *e)
+{
+    enum recorded how = how_recorded(argv[0]);
+    if (how == NOT || only_asks_for_help(argc, argv))
+        return true;
+    now.what = argv[0];
+    if (!open_log(argv[0], e))
+        return false;
+    if (!now.log)
+        return true;
+    if (!audit_act_id(now.act, e))
+        return false;
+    json_t *j = audit_act("command", now.act, "begin");
+    json_object_set_new(j, "what", json_string(argv[0]));
+    json_object_set_new(j, "who", who());
+    if (how == ARGS)
+        json_object_set_new(j, "args", arguments(argc, argv));
+    return audit_record(now.log, j, e);
+}
+
+bool audited_end(int status, struct err *e)
+{
+    if (!now.log)
+        return true;
+    enum err_code code = ERR_NONE;
+    while (code < ERR_INTERNAL && err_exit_status(code) != status)
+        code++;
+    json_t *j = audit_act("command", now.act, "end");
+    json_object_set_new(j, "what", json_string(now.what));
+    json_object_set_new(j, "outcome", json_string(err_name(code)));
+    json_object_set_new(j, "status", json_integer(status));
+    bool ok = audit_record(now.log, j, e);
+    audit_close(now.log);
+    now.log = NULL;
+    return ok;
+}
+
+/* --- answers -------------------------------------------------------------------------------------
+ */
+
+bool audited_answer_begin(const char *model, struct str prompt, struct err *e)
+{
+    if (!now.log)
+        return true;
+    if (!audit_act_id(now.answer, e))
+        return false;
+    json_t *j = audit_act("answer", now.answer, "begin");
+    json_object_set_new(j, "of", json_string(now.act));
+    json_object_set_new(j, "who", who());
+    json_object_set_new(j, "model", json_string(model));
+    bool ok = audit_act_hash(j, audit_settings_of(now.log)->content, "prompt", prompt, e) &&
+              audit_append(now.log, j, e) &&
+              audit_act_content(now.log, now.answer, "prompt", prompt, e) &&
+              audit_commit(now.log, e);
+    json_decref(j);
+    return ok;
+}
+
+bool audited_answer_end(const struct generation *r, struct str text, bool ok, enum err_code code,
+                        struct err *e)
+{
+    if (!now.log)
+        return true;
+    json_t *j = audit_act("answer", now.answer, "end");
+    json_object_set_new(j, "outcome", json_string(ok ? "ok" : err_name(code)));
+    json_object_set_new(j, "finish", json_string(ok ? finish_name(r->finish) : ""));
+    json_object_set_new(j, "prompt_tokens", json_integer(r->n_prompt));
+    json_object_set_new(j, "answer_tokens", json_integer(r->n_generated));
+    bool done = audit_act_hash(j, audit_settings_of(now.log)->content, "answer", text, e) &&
+                audit_act_content(now.log, now.answer, "answer", text, e) &&
+                audit_append(now.log, j, e) && audit_commit(now.log, e);
+    json_decref(j);
+    return done;
+}

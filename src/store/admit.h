@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store/admit: a model that is about to run -> an open file, if it may run here.
+ *
+ * Without a policy (guard/policy, $MOAT_HOME/policy) that is what store/resolve opens. With one it
+ * is a file whose hash tree the policy names, read and checked MiB by MiB (base/checked): where the
+ * hashes of its leaves are known from an earlier start only as it is used, else all of it first.
+ * Models in several parts, and those kept packed only, are refused then. */
+#ifndef MOAT_STORE_ADMIT_H
+#define MOAT_STORE_ADMIT_H
+
+#include "guard/policy.h"
+#include "store/resolve.h"
+
+/* ERR_DENIED: the policy does not let it run, and why. */
+struct gguf *admit_model(const char *model, enum policy_use use, struct err *e) MUST_USE;
+/* The same for a file that is open already and stays so; path: for its other parts where nothing is
+ * enforced, or "". */
+struct gguf *admit_file(int fd, const char *path, const char *name, enum policy_use use,
+                        struct err *e) MUST_USE;
+
+/* $MOAT_HOME/policy */
+bool admit_folder(char out[STORE_PATH], struct err *e) MUST_USE;
+
+#endif

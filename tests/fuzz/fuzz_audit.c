@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any bytes as a segment of an audit log, whole and as the last one: read or refused, within bounds
+ * of memory and time. The first byte says where in the rest the reading is taken up again. */
+#include "guard/audit_scan.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct audit_scan s = {0};
+    struct err e;
+    if (n < 2)
+        return 0;
+    struct str file = {(const char *)data + 1, n - 1};
+    audit_scan_begin(&s, NULL);
+    if (audit_scan_feed(&s, str_sub(file, 0, file.n * data[0] / 256), false, &e))
+        (void)!audit_scan_feed(&s, file, data[0] & 1, &e);
+    audit_scan_clear(&s);
+    return 0;
+}

@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Only approved models run: what the policy lists runs with the same answer as without one, and everything else is refused with a reason.
+
+MOAT_FLIPS bits are flipped one at a time in a model and in its packed weights (default 120), MOAT_SWAPS times a file is exchanged between being
+opened and being used (default 20, under strace)."""
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import DATA, MOAT, done, moat, ok, skip
+
+FLIPS, SWAPS = int(os.environ.get("MOAT_FLIPS", "120")), int(os.environ.get("MOAT_SWAPS", "20"))
+WORK = tempfile.mkdtemp(prefix="moat-policy-")
+HOME = os.environ["MOAT_HOME"] = os.path.join(WORK, "home")
+POLICY = os.path.join(HOME, "policy")
+os.chdir(WORK)
+A, B = "a.gguf", "b.gguf"
+shutil.copy(os.path.join(DATA, "arch", "llama.gguf"), A)
+shutil.copy(os.path.join(DATA, "arch", "qwen3.gguf"), B)
+with open("tokens", "w") as f:
+    f.write(" ".join(str(i) for i in range(3, 19)))
+
+
+def bytes_of(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def write(path, data):
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+def runs(model=A, *more):
+    """The logits of some tokens, by moat logits: bytes, or its error."""
+    if os.path.exists("out"):
+        os.unlink("out")
+    r = moat("logits", model, "--tokens", "tokens", "--out", "out", *more)
+    return (bytes_of("out") if r.status == 0 else None), r
+
+
+def refused(what, model=A, word="", status=8):
+    out, r = runs(model)
+    ok(out is None and r.status == status and word in r.err and len(r.err.strip().splitlines()) == 1, what, r)
+
+
+def signed(path, *keys, days=()):
+    for i, k in enumerate(keys):
+        r = moat("policy", "sign", path, "--secret", k, *(days if i == 0 else ()))
+        assert r.status == 0, r
+
+
+def document(path):
+    return json.loads(bytes_of(path))
+
+
+def edit(path, change, *keys):
+    d = document(path)
+    change(d)
+    write(path, json.dumps(d).encode())
+    if keys:
+        signed(path, *keys)
+
+
+def install(path="p.json", *more):
+    return moat("policy", "install", path, *more)
+
+
+def fresh():
+    """The policy as it was first installed: version 3, two of three keys, model A."""
+    shutil.rmtree(POLICY, ignore_errors=True)
+    shutil.copytree("good", POLICY)
+
+
+def with_policy(what, change, keys=("ann", "bo"), word="", status=8):
+    """A changed policy whose files somebody has put in the place of the good ones."""
+    fresh()
+    shutil.copy(os.path.join(POLICY, "policy.json"), "changed.json")
+    d = document("changed.json")
+    change(d)
+    write("changed.json", json.dumps(d).encode())
+    if os.path.exists("changed.json.sig"):
+        os.unlink("changed.json.sig")
+    for k in keys:
+        r = moat("policy", "sign", "changed.json", "--secret", k)
+        if r.status:
+            write("changed.json.sig", bytes_of(os.path.join(POLICY, "policy.json.sig")))
+    shutil.copy("changed.json", os.path.join(POLICY, "policy.json"))
+    shutil.copy("changed.json.sig", os.path.join(POLICY, "policy.json.sig"))
+    refused(what, word=word, status=status)
+    fresh()
+
+
+free, _ = runs(A)
+free_b, _ = runs(B)
+for k in ("ann", "bo", "cy", "eve"):
+    assert moat("sign", "new", k, "--name", k).status == 0
+r = moat("policy", "init", "p.json", "--key", "ann.pub", "--key", "bo.pub", "--key", "cy.pub", "--needed", "2")
+ok(r.status == 0 and "version 1" in r.out, "a policy begins", r)
+r = moat("policy", "add", "p.json", A, "--name", "a", "--note", "evaluated")
+ok(r.status == 0 and "evaluated" in r.out, "a model is added", r)
+keys = ("--key", "ann.pub", "--key", "bo.pub", "--key", "cy.pub", "--needed", "2")
+
+# --- what is not signed as it must be is not installed ---
+signed("p.json", "ann", days=("--days", "30"))
+r = install("p.json", *keys)
+ok(r.status == 8 and "1 good signature" in r.err, "one of two signatures", r)
+signed("p.json", "eve")
+r = install("p.json", *keys)
+ok(r.status == 8, "a signature of somebody else does not help", r)
+r = install("p.json")
+ok(r.status == 2 and "--key" in r.err, "the first policy needs keys from somewhere else", r)
+ok(not os.path.exists(POLICY) and runs(A)[0] == free, "nothing was installed: all models run")
+signed("p.json", "bo")
+r = moat("policy", "verify", "p.json", *keys)
+ok(r.status == 0, "two signatures are good", r)
+r = install("p.json", "--key", "ann.pub", "--key", "cy.pub", "--needed", "2")
+ok(r.status == 8, "not for who trusts others", r)
+r = install("p.json", *keys)
+ok(r.status == 0, "it is installed", r)
+shutil.copytree(POLICY, "good")
+
+# --- what is allowed runs as before ---
+out, r = runs(A)
+ok(out == free, "the same logits as without a policy", r)
+shutil.rmtree(os.path.join(HOME, "packs"), ignore_errors=True)
+out, r = runs(A)
+ok(out == free, "and without packed weights", r)
+out, r = runs(A)
+ok(out == free, "and again, with hashes of leaves from before", r)
+os.environ.pop("LC_ALL", None)
+r = moat("policy", "check", A)
+ok(r.status == 0 and "policy version 3" in r.out, "check says so", r)
+r = moat("run", A, "hi", "--raw", "--max-tokens", "2", "--json")
+ok(r.status == 0 and json.loads(r.out)["approved"] == {"sha256": hashlib.sha256(bytes_of(A)).hexdigest(), "policy": 3},
+   "an answer says by what it was allowed", r)
+r = moat("policy", "show", "--json")
+ok(r.status == 0 and json.loads(r.out)["version"] == 3, "show shows what counts", r)
+shutil.copy(A, "other-name.gguf")
+ok(runs("other-name.gguf")[0] == free, "a model is its bytes, not its name")
+assert moat("import", A, "--name", "stored:1").status == 0
+ok(runs("stored:1")[0] == free, "also from the store")
+
+# --- other models ---
+refused("another model", B, "not a model that the policy")
+shutil.copy(B, "kept"), shutil.copy(B, A)
+refused("another model under the name of the allowed one", A, "not a model that the policy")
+shutil.copy(os.path.join(DATA, "arch", "llama.gguf"), A)
+os.symlink(B, "link.gguf")
+refused("a link to another model", "link.gguf", "not a model that the policy")
+assert moat("import", B, "--name", "other:1").status == 0
+refused("another one of the store", "other:1", "not a model that the policy")
+data = bytes_of(A)
+write("longer.gguf", data + b"\0")
+refused("one more byte at its end", "longer.gguf", "not a model that the policy")
+write("shorter.gguf", data[:-1])
+refused("one less", "shorter.gguf", "not a model that the policy")
+at = data.find(b"tokenizer.chat_template")
+if at > 0:
+    write("template.gguf", data[:at + 60] + bytes([data[at + 60] ^ 1]) + data[at + 61:])
+    refused("a template that differs in one byte", "template.gguf")
+write("empty.gguf", b"")
+refused("an empty file", "empty.gguf", status=2)
+for verb in (("run", B, "hi"), ("bench", B, "-p", "2", "-n", "1"), ("embed", B, "--text", "x"), ("perplexity", B, "--file", "tokens")):
+    r = moat(*verb)
+    ok(r.status in (2, 8) and not r.out, f"moat {verb[0]} refuses it too", r)
+r = moat("run", A, "hi", "--draft", B, "--max-tokens", "2")
+ok(r.status == 8 and "b.gguf" in r.err, "a draft model that is not listed", r)
+r = moat("run", A, "hi", "--draft", A, "--max-tokens", "2")
+ok(r.status == 8 and "not as a draft" in r.err, "one that is listed, but not as a draft", r)
+r = moat("serve", "--model", B, "--listen", "127.0.0.1:0", "--preload", "true")
+ok(r.status == 8 and "not a model that the policy" in r.err, "moat serve does not start with it", r)
+r = moat("show", B)
+ok(r.status == 0, "looking at it is no running", r)
+
+# --- policies that do not hold ---
+day = 24 * 3600
+with_policy("it has expired", lambda d: d.update(expires="2020-01-01T00:00:00Z"), word="expired")
+with_policy("an older version", lambda d: d.update(version=2), word="version 2")
+with_policy("signed by one", lambda d: d.update(version=9), keys=("ann",), word="1 good signature")
+with_policy("signed by one and a stranger", lambda d: d.update(version=9), keys=("ann", "eve"), word="1 good signature")
+with_policy("its model's time has not come", lambda d: d["models"][0].update(not_before="2099-01-01T00:00:00Z"), word="only later")
+with_policy("its model's time is over", lambda d: d["models"][0].update(not_after="2020-01-01T00:00:00Z"), word="no longer")
+with_policy("only as a draft", lambda d: d["models"][0].update(use=["draft"]), word="not as a model")
+with_policy("an empty list", lambda d: d.update(models=[]), word="not a model that the policy")
+with_policy("another tree", lambda d: d["models"][0].update(tree="0" * 64), word="not a model that the policy")
+for what, change in {
+        "of another format": lambda d: d.update(policy=2), "with a bound nobody knows": lambda d: d["models"][0].update(regions=["cn"]),
+        "with a word nobody knows": lambda d: d.update(mode="audit"), "without keys": lambda d: d.update(keys=[]),
+        "that needs more keys than it has": lambda d: d.update(needed=4), "that needs none": lambda d: d.update(needed=0),
+        "whose models are no list": lambda d: d.update(models={}), "whose hash is none": lambda d: d["models"][0].update(tree="zz"),
+        "whose size is none": lambda d: d["models"][0].update(size=0), "of a use nobody knows": lambda d: d["models"][0].update(use=["all"]),
+        "whose time is none": lambda d: d["models"][0].update(not_after="soon"), "whose version is none": lambda d: d.update(version="7"),
+        "whose expiry is none": lambda d: d.update(expires=7), "with too many packs": lambda d: d["models"][0].update(packs=[{"layout": 2, "root": "0" * 64}] * 5),
+        "with a name that is too long": lambda d: d["models"][0].update(name="n" * 300)}.items():
+    with_policy(f"a policy {what}", change)
+
+
+def with_files(what, change, word=""):
+    fresh()
+    change()
+    refused(what, word=word)
+    fresh()
+
+
+def in_policy(name):
+    return os.path.join(POLICY, name)
+
+
+with_files("one byte of the policy was changed", lambda: write(in_policy("policy.json"), bytes_of(in_policy("policy.json")).replace(b"evaluated", b"evaluateD")), "changed after")
+with_files("its signatures are gone", lambda: os.unlink(in_policy("policy.json.sig")))
+with_files("its signatures are no signatures", lambda: write(in_policy("policy.json.sig"), b"{}"))
+with_files("it is gone itself", lambda: os.unlink(in_policy("policy.json")))
+with_files("nobody knows who must have signed it", lambda: os.unlink(in_policy("trust.json")))
+with_files("that is no JSON", lambda: write(in_policy("trust.json"), b"{"))
+with_files("others may write that", lambda: os.chmod(in_policy("trust.json"), 0o666))
+with_files("a link leads to that", lambda: (os.rename(in_policy("trust.json"), "elsewhere"), os.symlink(os.path.abspath("elsewhere"), in_policy("trust.json"))))
+with_files("the keys there are others", lambda: edit(in_policy("trust.json"), lambda d: d.update(keys=[bytes_of("cy.pub").decode().strip()], needed=1)))
+with_files("the clock there is after its end", lambda: edit(in_policy("trust.json"), lambda d: d.update(clock=int(time.time()) + 60 * day)), "expired")
+with_files("it has seen a later version", lambda: edit(in_policy("trust.json"), lambda d: d.update(seen=99)), "version 99")
+if shutil.which("faketime"):
+    fresh()
+    moat("policy", "check", A)
+    r = subprocess.run(["faketime", "2020-01-01", MOAT, "policy", "check", A], capture_output=True, text=True)
+    ok(r.returncode == 0, "a clock that was set back changes nothing: the time it knows counts", r)
+
+# --- packed weights ---
+fresh()
+runs(A)
+shutil.rmtree(os.path.join(HOME, "packs"), ignore_errors=True)
+shutil.rmtree(POLICY)
+runs(A)  # without a policy: made and kept
+pack = os.path.join(HOME, "packs", os.listdir(os.path.join(HOME, "packs"))[0])
+whole = bytes_of(pack)
+fresh()
+ok(runs(A)[0] == free, "packed weights that are listed are used")
+wrong = []
+random.seed(7)
+for i in range(FLIPS):
+    at = random.randrange(len(whole))
+    damaged = bytearray(whole)
+    damaged[at] ^= 1 << random.randrange(8)
+    write(pack, bytes(damaged))
+    out, r = runs(A)
+    if out is not None and out != free:
+        wrong.append((at, r))
+write(pack, whole)
+ok(not wrong, f"{FLIPS} flipped bits in packed weights: refused, or not used: never another answer", wrong[:3])
+wrong = []
+for i in range(FLIPS):
+    at = random.randrange(len(data))
+    damaged = bytearray(data)
+    damaged[at] ^= 1 << random.randrange(8)
+    write("flipped.gguf", bytes(damaged))
+    if i % 2:
+        shutil.rmtree(in_policy("leaves"), ignore_errors=True)  # all is read first
+    r = moat("bench", "flipped.gguf", "-p", "2", "-n", "0", "-r", "1")
+    if r.status != 8 or "flipped.gguf" not in r.err:
+        wrong.append((at, r))
+ok(not wrong, f"{FLIPS} flipped bits in the file: {FLIPS} refusals that name it", wrong[:3])
+
+# --- exchanged while it starts ---
+if shutil.which("strace"):
+    bad = 0
+    for i in range(SWAPS):
+        write("swap.gguf", data)
+        p = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pread64", "-e", "inject=pread64:delay_enter=2000", MOAT, "logits",
+                              "swap.gguf", "--tokens", "tokens", "--out", "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(0.005 + 0.002 * i % 0.05)
+        with open("swap.gguf", "r+b") as f:
+            f.write(bytes_of(B)[:len(data)])
+        p.communicate()
+        bad += p.returncode == 0 and bytes_of("out") != free
+    ok(bad == 0, f"{SWAPS} exchanges between check and use: none ran", bad)
+
+# --- the next policy ---
+edit("p.json", lambda d: d.update(version=4, keys=[bytes_of("cy.pub").decode().strip()], needed=1), "cy")
+r = install("p.json")
+ok(r.status == 8, "new keys cannot bring themselves in", r)
+signed("p.json", "ann", "cy")
+r = install("p.json")
+ok(r.status == 0 and runs(A)[0] == free, "who was trusted hands over to another key", r)
+edit("p.json", lambda d: d.update(version=3), "cy")
+r = install("p.json")
+ok(r.status == 8 and "version 4" in r.err, "an older one is not installed", r)
+os.chdir("/")
+shutil.rmtree(WORK)
+done()

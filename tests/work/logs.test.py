@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""moat logs parse: events of small logs, CSV in and out, any number of threads, hostile bytes, and the scores on LogHub."""
+import csv
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import *  # noqa: E402,F403
+
+WORK = tempfile.TemporaryDirectory()
+
+
+def path(name, data):
+    full = os.path.join(WORK.name, name)
+    with open(full, "wb") as f:
+        f.write(data if isinstance(data, bytes) else data.encode())
+    return full
+
+
+def moat(*args):
+    return subprocess.run([MOAT, "logs", "parse", *args], capture_output=True, timeout=120)
+
+
+def rows(data, *args):
+    """The structured lines of a log."""
+    p = moat(path("in.log", data), "--csv", "-", *args)
+    return list(csv.DictReader(io.StringIO(p.stdout.decode("utf-8", "replace"), newline="")))
+
+
+def templates(data, *args):
+    return [r["EventTemplate"] for r in rows(data, *args)]
+
+
+# --- what an event is ---
+users = ["alice", "bob", "carol", "dave", "erin", "frank"]
+log = "".join(f"user {u} logged in from 10.0.0.{i}\n" for i, u in enumerate(users))
+log += "disk sda1 full\nservice web started\nservice web stopped\n"
+got = templates(log)
+ok(got[:6] == ["user <*> logged in from <*>"] * 6, "many words in one place are a variable", got)
+ok(got[6:] == ["disk sda1 full", "service web started", "service web stopped"], "two words are two events", got)
+ok(templates("a\nb\nc\nd\ne\nf\ng\n") == list("abcdefg"), "lines of one word are never one variable")
+got = templates("stop blk_1\nstop blk_1 blk_2\nstop blk_3 blk_4 blk_5\n")
+ok(got == ["stop <*>"] * 3, "lists of any length are one event", got)
+first = rows("user 7 in\n")[0]
+ok(first["Types"] == "number" and first["EventId"] == rows("x\nuser 9 in\n")[1]["EventId"], "types, and ids that stay the same", first)
+
+# --- CSV ---
+table = 'Id,Content\n1,"say ""hi"", 5"\n2,plain 6\n3,"two\nlines 7"\n4\n'
+got = rows(table, "--content-column", "Content")
+ok([r["Content"] for r in got] == ['say "hi", 5', "plain 6", "two\nlines 7", ""], "quotes, commas and newlines in fields", got)
+ok([r["LineId"] for r in got] == ["1", "2", "3", "4"], "a row for each row")
+p = moat(path("in.csv", table), "--content-column", "Text")
+ok(p.returncode == 3 and b"Id, Content" in p.stderr, "a column that is not there is named with those that are", p.stderr)
+ok(templates("a 1\r\nb 2\r\n") == ["a <*>", "b <*>"], "lines may end in CR LF")
+p = moat(path("in.log", "x 1\nx 2\ny\n"), "--json")
+ok([(e["template"], e["lines"]) for e in json.loads(p.stdout)["events"]] == [("x <*>", 2), ("y", 1)], "--json", p.stdout)
+p = moat(path("in.log", "x 1\nx 2\ny\n"), "--templates", "-")
+ok(p.stdout.decode().splitlines()[1].endswith(",x <*>,2,1,number"), "--templates", p.stdout)
+
+# --- threads ---
+rng = random.Random(5)
+words = ["disk", "net", "user", "job", "queue", "cache", "lock", "page", "node", "task"]
+big = "".join(f"{rng.choice(words)} {rng.choice(words)} {rng.randrange(10**6)} is {rng.choice(words)}-{rng.randrange(99)}\n" for _ in range(160000))
+one, two, five = (moat(path("big.log", big), "--csv", "-", "--threads", t).stdout for t in "125")
+ok(len(one) > 5 << 20 and one == two == five, "the same bytes for any number of threads")
+
+# --- hostile input ---
+noise = bytes(rng.randrange(256) for _ in range(1 << 18))
+for name, data in [("random bytes", noise), ("nothing", b""), ("NULs", b"\0" * 100000), ("one line of 20 MB", b"word 17 " * 2500000),
+                   ("invalid UTF-8", b"caf\xe9 \xff\xfe 12\n" * 100), ("only newlines", b"\n" * 100000), ("only quotes", b'"' * 100001 + b"\n"),
+                   ("GB18030", "用户 张三 登录 17\n".encode("gb18030") * 50), ("UTF-16", "user 17 in\n".encode("utf-16") * 50)]:
+    want = data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
+    for column in ([], ["--content-column", "Content"]):
+        file = path("hostile", (b"Content\n" if column else b"") + data)
+        p = moat(file, "--csv", os.path.join(WORK.name, "out.csv"), *column)
+        good = p.returncode == 0
+        if good and not column:
+            with open(os.path.join(WORK.name, "out.csv"), encoding="utf-8", errors="replace", newline="") as f:
+                csv.field_size_limit(1 << 30)
+                good = sum(1 for _ in f) >= want
+        ok(good, f"{name}{' as CSV' if column else ''}", p.stderr)
+p = subprocess.run([MOAT, "logs", "parse", "-", "--csv", "-"], input=b"from 1 pipe\n", capture_output=True)
+ok(b"from <*> pipe" in p.stdout, "a pipe", p.stderr)
+kinds = "".join(f"{''.join(rng.choice('abcdefghij') for _ in range(8))}{'.,;:'[i % 4] * (i % 97)} go\n" for i in range(400000))
+p = moat(path("kinds.log", kinds), "--json")
+ok(p.returncode == 0 and sum(e["lines"] for e in json.loads(p.stdout)["events"]) == 400000, "more kinds of lines than are kept", p.stderr)
+
+# --- unpacking ---
+import gzip  # noqa: E402
+import bz2  # noqa: E402
+import lzma  # noqa: E402
+
+plain = "".join(f"user {i} logged in\n" for i in range(300))
+for name, data in [("gzip", gzip.compress(plain.encode())), ("xz", lzma.compress(plain.encode())), ("bzip2", bz2.compress(plain.encode())), ("UTF-16", plain.encode("utf-16")),
+                   ("UTF-16 in gzip", gzip.compress(b"\xfe\xff" + plain.encode("utf-16-be")))]:
+    ok(templates(data) == ["user <*> logged in"] * 300, f"a log in {name}", templates(data)[:2])
+journal = "".join(json.dumps({"__REALTIME_TIMESTAMP": str(1704164645000000 + i * 1000000), "PRIORITY": "3", "SYSLOG_IDENTIFIER": "sshd", "_PID": str(i), "MESSAGE": m}) + "\n"
+                  for i, m in enumerate(["user 7 in", "user 8 in", list(b"raw 9"), "two\nlines", "last 5", "user 9 in"]))
+got = rows(journal + "not JSON\n")
+ok([r["Content"] for r in got] == ["user 7 in", "user 8 in", "raw 9", "two lines", "last 5", "user 9 in", "not JSON"] and got[1]["Time"] == "2024-01-02 03:04:06" and
+   got[1]["Level"] == "ERROR" and got[1]["Component"] == "sshd" and got[1]["Pid"] == "1", "the journal as JSON", got)
+p = moat(path("in.gz", gzip.compress(plain.encode())[:60]), "--csv", "-")
+ok(p.returncode == 4 and b"cannot be unpacked" in p.stderr, "a truncated gzip is an error", p.stderr)
+
+# --- headers and secrets ---
+raw = "".join(f"2024-01-02 03:04:{i:02d},123 INFO [main] web.Pool: took {i} ms\n" for i in range(50)) + "  at java.lang.Thread.run\n"
+got = rows(raw)
+ok(got[3]["EventTemplate"] == "took <*> ms" and got[3]["Time"] == "2024-01-02 03:04:03" and got[3]["Component"] == "web.Pool", "a header is found", got[3])
+got = rows("x;7;one\n" * 9, "--format", "<Component>;<Pid>;<Content>")
+ok(got[0]["Content"] == "one" and got[0]["Pid"] == "7", "a header is described", got[0])
+ok(moat(path("in.log", "x\n"), "--format", "<Date>").returncode == 2, "a description without its message is refused")
+secret = "login user=bob password=hunter2\n"
+ok(rows(secret)[0]["Content"] == "login user=bob password=***" and "hunter2" not in templates(secret)[0], "secrets are masked", rows(secret))
+ok("hunter2" in rows(secret, "--no-mask")[0]["Content"], "--no-mask")
+
+# --- finding ---
+import logs_incident  # noqa: E402
+
+
+def find(*args):
+    return subprocess.run([MOAT, "logs", "find", *args], capture_output=True, timeout=120)
+
+
+for variant in (0, 5, 9, 17):
+    paths, (name, line), text = logs_incident.write(WORK.name, variant, 20000)
+    p = find(*paths, "--json")
+    found = json.loads(p.stdout)["suspects"][:3] if p.returncode == 0 else []
+    ok(any(os.path.basename(s["file"]) == name and s["line"] == line for s in found), f"the cause is among the first three: {text}", p.stderr or found)
+table = find(*paths).stdout.decode()
+ok("The trouble begins at" in table and f"{name}:{line}" in table, "the table names the line", table)
+ok(find(*paths, "--check").returncode == 1, "--check: 1 where trouble begins")
+quiet = "".join(f"2024-01-02 03:{i // 60 % 60:02d}:{i % 60:02d} INFO job {i} done\n" for i in range(1200))
+ok(find(path("quiet.log", quiet), "--check").returncode == 0, "--check: 0 in a quiet log")
+page = os.path.join(WORK.name, "report.html")
+ok(find(path("evil.log", quiet + "2024-01-02 03:30:00 ERROR </script><script>alert(1)</script> password=hunter2\n"), "--html", page).returncode == 0, "--html")
+html = open(page).read()
+ok("<script>alert" not in html and "hunter2" not in html and "alert(1)" in html and "https:" not in html, "text of a log is no part of the page", html[-300:])
+
+
+def sessions(count, broken=()):
+    out = []
+    for i in range(count):
+        steps = ["opened", "read", "read", "written", "closed"]
+        if i in broken:
+            steps = [["opened", "read", "read", "written"], ["opened", "read", "read", "closed", "written"]][i % 2]
+        out += [f"2024-01-02 03:04:05 INFO request req_{1000 + i} {s} in {i % 7} ms\n" for s in steps]
+    return "".join(out)
+
+
+base = os.path.join(WORK.name, "base.json")
+p = find(path("good.log", sessions(500)), "--save-baseline", base)
+ok(p.returncode == 0 and json.load(open(base))["sessions"] == 500, "a baseline is saved", p.stderr)
+p = find(path("new.log", sessions(400, (20, 33))), "--baseline", base, "--json")
+got = json.loads(p.stdout)["sessions"][0]
+ok(got["kind"] == "req" and [b["id"] for b in got["broken"]] == ["req_1020", "req_1033"], "broken sessions are found by their id", got)
+ok(find(path("bad.json", "{}"), "--save-baseline", base, "--baseline", base).returncode == 2, "--baseline and --save-baseline")
+ok(find(path("new.log", quiet), "--baseline", path("bad.json", '{"format":1}')).returncode == 4, "a broken baseline is refused")
+for name, data in [("random bytes", noise), ("nothing", b""), ("NULs", b"\0" * 5000), ("clock jumps", "".join(
+        f"20{24 + (i % 50 == 7) * 70}-01-02 03:04:{i % 60:02d} INFO x {i}\n" for i in range(500)).encode())]:
+    p = find(path("hostile", data), "--json", "--html", page)
+    ok(p.returncode == 0 and "suspects" in json.loads(p.stdout), f"finding in {name}", p.stderr)
+
+# --- following ---
+live = path("live.log", "".join(f"user {i} logged in\n" for i in range(20)))
+p = subprocess.Popen([MOAT, "logs", "follow", live, "--for", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+p.stderr.readline()  # it has read what there is
+
+
+def append(text, mode="a"):
+    with open(live, mode) as f:
+        f.write(text)
+    time.sleep(.6)
+
+
+append("user 99 logged in\ndisk sda1 is fu")
+append("ll\nuser 100 logged in\n")
+os.rename(live, live + ".1")
+with open(live + ".1", "a") as f:
+    f.write("last words before rotation\n")
+append("user 101 logged in\nfan 3 stopped, password=hunter2\n", "w")
+append("cut\nshort now\n", "w")
+out, err = p.communicate(timeout=60)
+got = [line.split("  ", 1)[1] for line in out.splitlines()]
+ok(got == ["disk sda1 is full", "last words before rotation", "fan 3 stopped, password=***", "cut", "short now"], "new kinds of lines, over rotation and a cut", out + err)
+
+# --- scores ---
+scorer = os.path.join(SHARED, "bench", "logscore.py")
+systems = "Android Apache BGL HDFS Hadoop Mac OpenSSH Proxifier Spark Windows".split()
+for label, ga, pa, fga, fta in [("A", .975, 0, .93, 0), ("C", .93, .70, .91, .60)]:
+    name = f"LogHub, labelling {label}: GA {ga}, FGA {fga}" + (f", PA {pa}, FTA {fta}" if pa else "")
+    if not os.path.exists(scorer) or not os.path.isdir(os.path.join(SHARED, "data", "loghub2k-corrected")):
+        skip(name, "the evaluation data is not there")
+        continue
+    p = subprocess.run([sys.executable, scorer, MOAT, label, *systems], capture_output=True, text=True)
+    mean = p.stdout.strip().splitlines()[-1].split()
+    mean = dict(zip(mean[2::2], map(float, mean[3::2])))
+    ok(mean["GA"] >= ga and mean["FGA"] >= fga and mean["PA"] >= pa and mean["FTA"] >= fta, name, p.stdout + p.stderr)
+
+done()

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// chat: a conversation as it is seen and worked on: its messages, the field below them, and what its buttons do.
+import { composer } from "./composer.js";
+import { h, idle, perFrame, replace, say } from "./dom.js";
+import { messageView } from "./message.js";
+import { runOf, start } from "./runs.js";
+import { save } from "./store.js";
+import { add, choose, fork, path, siblings, titleOf } from "./tree.js";
+import { number, t } from "./words.js";
+
+const AT_ONCE = 8; // messages that are read before the first look; the others while there is time
+const WAIT_MS = 800; // without a first word: is the model being loaded?
+const NEAR = 60; // pixels from the end that count as being there
+
+/** app: {models, enterKey(), openSettings(), opened(conversation), listChanged()}
+ *  {element, show(conversation), send(text, files), stop(), again(), editLast(), focus(), conversation} */
+export function chatView(app) {
+  const log = h("div.log", { role: "log", ariaLive: "off", ariaLabel: t("Conversation") });
+  const scroll = h("div.scroll", { tabIndex: 0, role: "region", ariaLabel: t("Conversation") }, log);
+  const view = { app, log, scroll, conversation: null, views: new Map(), atEnd: true, opened: 0 };
+  view.write = composer({ send: (text, files) => send(view, text, files), stop: () => stop(view), editLast: () => editLast(view) });
+  view.element = h("section.chat", null, scroll, view.write.element);
+  view.follow = perFrame(() => view.atEnd && (scroll.scrollTop = scroll.scrollHeight));
+  scroll.addEventListener("scroll", () => (view.atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR), { passive: true });
+  return Object.assign(view, {
+    show: (conversation) => show(view, conversation),
+    send: (text, files) => send(view, text, files),
+    stop: () => stop(view),
+    again: () => againLast(view),
+    editLast: () => editLast(view),
+    focus: () => view.write.focus(),
+    remark: () => remark(view),
+  });
+}
+
+/* --- showing ----------------------------------------------------------------------------------- */
+
+function show(view, conversation) {
+  view.conversation = conversation;
+  view.views.clear();
+  const nodes = path(conversation), run = runOf(conversation);
+  replace(view.log, nodes.length ? nodes.map((n) => viewOf(view, n, run?.node === n).element) : welcome(view));
+  view.log.classList.toggle("empty", nodes.length === 0);
+  if (run) run.onChange = () => view.views.get(run.node.id)?.update();
+  view.write.busy(Boolean(run));
+  view.atEnd = true;
+  drawAll(view, nodes);
+  remark(view);
+}
+
+function viewOf(view, node, live) {
+  const like = siblings(view.conversation, node);
+  const where = { index: like.indexOf(node), count: like.length, siblings: like };
+  const made = messageView(node, where, live, doesOf(view), view.follow);
+  view.views.set(node.id, made);
+  return made;
+}
+
+/** The last ones now, the rest upwards as there is time; the end stays in sight. */
+async function drawAll(view, nodes) {
+  const turn = ++view.opened;
+  const views = nodes.map((n) => view.views.get(n.id)).reverse();
+  views.slice(0, AT_ONCE).forEach((v) => v.draw());
+  view.scroll.scrollTop = view.scroll.scrollHeight;
+  for (const v of views.slice(AT_ONCE)) {
+    await idle();
+    if (view.opened !== turn) return;
+    v.draw();
+    view.follow();
+  }
+}
+
+function welcome(view) {
+  const ideas = [t("Explain how a hash table works, with a short example in Python."),
+    t("Write a polite e-mail that moves a meeting to Thursday."),
+    t("Give me three names for a small bakery by a river."), t("What is the difference between TCP and UDP?")];
+  return h("div.welcome", null, h("img", { src: "web/icon.svg", alt: "", width: 56, height: 56 }),
+    h("h1", null, t("What shall we work on?")),
+    h("p", null, t("The model runs on this server. Conversations are kept in this browser, and nowhere else.")),
+    h("div.ideas", null, ideas.map((text) => h("button", { type: "button", onclick: () => view.write.fill(text) }, text))));
+}
+
+/** Below the field: how much of the context is used. */
+function remark(view) {
+  const last = view.conversation && path(view.conversation).filter((n) => n.usage).pop();
+  const context = view.app.models.current()?.context;
+  if (!last || !context) return view.write.remark();
+  const used = last.usage.prompt + last.usage.tokens;
+  view.write.remark(h("meter", { min: 0, max: context, value: used, high: context * 0.85, low: context * 0.7, optimum: 0, ariaLabel: t("Context used") }),
+    h("span", null, t("{used} of {all} tokens of context", { used: number(used), all: number(context) })));
+}
+
+/* --- doing ------------------------------------------------------------------------------------- */
+
+function doesOf(view) {
+  return {
+    edit: (node, text) => edit(view, node, text),
+    again: (node) => again(view, node),
+    choose: (id) => (choose(view.conversation, id), keep(view), show(view, view.conversation)),
+    fork: (node) => forkFrom(view, node),
+    enterKey: () => view.app.enterKey(),
+    openSettings: () => view.app.openSettings(),
+  };
+}
+
+function keep(view) {
+  save(view.conversation).then(() => view.app.listChanged()).catch(() => {});
+}
+
+function send(view, text, files = []) {
+  const c = view.conversation;
+  if (runOf(c)) return;
+  const first = path(c).length === 0;
+  if (!c.title) c.title = titleOf(text || files[0].name);
+  const node = add(c, c.leaf, { role: "user", content: text, files });
+  c.updated = Date.now();
+  if (first) replace(view.log);
+  view.log.classList.remove("empty");
+  view.log.append(viewOf(view, node, false).element);
+  answerTo(view, node.id);
+  if (first) view.app.opened(c);
+}
+
+function answerTo(view, parent) {
+  const c = view.conversation;
+  const node = add(c, parent, { role: "assistant", content: "", model: view.app.models.name(), json: c.settings.format !== "text" });
+  const shown = viewOf(view, node, true);
+  view.log.append(shown.element);
+  view.atEnd = true;
+  view.write.busy(true);
+  view.follow();
+  start(c, node, () => shown.update(), (run) => ended(view, run));
+  setTimeout(() => node.first || node.finish || view.app.models.refresh(), WAIT_MS);
+  keep(view);
+}
+
+function ended(view, run) {
+  if (run.node.finish === "error" && run.node.error.kind === "key") view.app.keyRefused();
+  view.app.listChanged();
+  if (view.conversation !== run.conversation) return;
+  view.write.busy(false);
+  remark(view);
+  say(run.node.finish === "error" ? run.node.error.message : t("The answer is complete."));
+}
+
+function stop(view) {
+  runOf(view.conversation)?.stop();
+}
+
+function edit(view, node, text) {
+  const c = view.conversation;
+  if (runOf(c) || !text.trim()) return;
+  add(c, node.parent, { role: "user", content: text.trim(), files: node.files ?? [] });
+  show(view, c);
+  answerTo(view, c.leaf);
+}
+
+/** A new answer beside the old one; in the place of one that failed before it said anything. */
+function again(view, node) {
+  const c = view.conversation;
+  if (runOf(c)) return;
+  if (node.finish === "error" && !node.content) delete c.nodes[node.id];
+  c.leaf = node.parent;
+  show(view, c);
+  answerTo(view, node.parent);
+}
+
+function againLast(view) {
+  const last = view.conversation.nodes[view.conversation.leaf];
+  if (last?.role === "assistant") again(view, last);
+}
+
+function editLast(view) {
+  const last = path(view.conversation).filter((n) => n.role === "user").pop();
+  if (!last || runOf(view.conversation)) return;
+  view.log.querySelector(`[data-id="${last.id}"] button[title="${CSS.escape(t("Edit"))}"]`)?.click();
+}
+
+function forkFrom(view, node) {
+  const c = fork(view.conversation, node.id, t("{title} (branch)", { title: view.conversation.title }));
+  save(c).then(() => view.app.listChanged()).then(() => view.app.opened(c));
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// models: which models the server has, what they take, whether they are loaded; and the picker.
+//
+// Read from /v1/models, /api/tags, /api/ps, /ready and /health. What a server does not say is not shown.
+import { getJson, getOptional, health } from "./api.js";
+import { h, replace } from "./dom.js";
+import { icon } from "./icons.js";
+import { get, put } from "./prefs.js";
+import { bytes, number, t } from "./words.js";
+
+const LOADING_MS = 1000, READY_MS = 15000;
+
+/** {element, name(), current(), refresh(), open(), list}; onChange after every look, onError with what went wrong. */
+export function modelPicker({ onChange, onError }) {
+  const label = h("span.model-name", null, "…"), bar = h("progress", { hidden: true, ariaLabel: t("Loading the model") });
+  const button = h("button.model", { type: "button", ariaHaspopup: "menu", ariaExpanded: "false", title: t("Choose a model") }, label, bar, icon("down"));
+  const menu = h("div.menu", { role: "menu", ariaLabel: t("Models"), hidden: true });
+  const picker = { element: h("div.model-box", null, button, menu), button, menu, label, bar, list: [], chosen: get("model", null), timer: 0, onChange, onError };
+  button.onclick = () => (menu.hidden ? openMenu(picker) : closeMenu(picker));
+  menu.addEventListener("keydown", (e) => moveIn(picker, e));
+  document.addEventListener("click", (e) => !picker.element.contains(e.target) && closeMenu(picker));
+  return Object.assign(picker, {
+    current: () => current(picker),
+    name: () => current(picker)?.name ?? picker.chosen ?? "",
+    refresh: () => refresh(picker),
+    open: () => openMenu(picker),
+  });
+}
+
+function current(picker) {
+  return picker.list.find((m) => m.name === picker.chosen) ?? picker.list[0];
+}
+
+async function refresh(picker) {
+  clearTimeout(picker.timer);
+  const state = await health();
+  try {
+    picker.list = await look(state);
+    picker.onChange();
+  } catch (e) {
+    picker.list = [];
+    picker.onError(e);
+  }
+  show(picker, state);
+  const soon = !state.ready || picker.list.some((m) => m.loading);
+  picker.timer = setTimeout(() => document.hidden || refresh(picker), soon ? LOADING_MS : READY_MS);
+}
+
+/** Each model: {name, size, parameters, quantization, context, memory, loaded, progress} */
+async function look(state) {
+  const [models, tags, running, told] = await Promise.all([getJson("v1/models"), ...["api/tags", "api/ps", "ready"].map(listOf)]);
+  return models.data.map(({ id }) => {
+    const tag = tags.find((m) => m.name === id) ?? {}, ps = running.find((m) => m.name === id), ready = told.find((m) => m.model === id);
+    return {
+      name: id, size: tag.size, parameters: tag.details?.parameter_size, quantization: tag.details?.quantization_level,
+      context: ps?.context_length, memory: ready?.memory_bytes || ps?.size, loaded: Boolean(ps),
+      loading: !ps && (ready ? ready.state === "loading" : state.loading), progress: ready?.progress,
+    };
+  });
+}
+
+async function listOf(path) {
+  return (await getOptional(path))?.models ?? [];
+}
+
+function show(picker, state) {
+  const m = current(picker);
+  picker.label.textContent = m?.name ?? (state.loading ? t("Loading the model…") : t("No model"));
+  const loading = m ? m.loading : state.loading;
+  picker.bar.hidden = !loading;
+  if (m?.progress > 0 && m.progress < 1) picker.bar.value = m.progress;
+  else picker.bar.removeAttribute("value");
+  picker.button.title = m ? describe(m) : t("Choose a model");
+  if (!picker.menu.hidden) refill(picker);
+}
+
+/** The newest state, without taking the keyboard's place away. */
+function refill(picker) {
+  const at = [...picker.menu.children].indexOf(document.activeElement);
+  fill(picker);
+  picker.menu.children[at]?.focus();
+}
+
+function describe(m) {
+  const parts = [m.parameters, m.quantization, m.size ? bytes(m.size) : null, m.context ? t("{n} tokens of context", { n: number(m.context) }) : null,
+    m.loading ? t("loading") : m.loaded ? (m.memory ? t("in memory: {size}", { size: bytes(m.memory) }) : t("in memory")) : t("loaded when asked")];
+  return parts.filter(Boolean).join(" · ");
+}
+
+function fill(picker) {
+  const chosen = current(picker);
+  replace(picker.menu, picker.list.length ? picker.list.map((m) => h("button.menu-item", {
+    type: "button", role: "menuitemradio", ariaChecked: String(m === chosen), onclick: () => choose(picker, m),
+  }, h("span.dot", { className: "dot " + (m.loaded ? "on" : m.loading ? "wait" : "off") }), h("span.menu-words", null, h("strong", null, m.name), h("small", null, describe(m))),
+  m === chosen ? icon("check") : null)) : h("p.menu-empty", null, t("The server shows no model.")));
+}
+
+function choose(picker, m) {
+  picker.chosen = m.name;
+  put("model", m.name);
+  closeMenu(picker);
+  picker.button.focus();
+  refresh(picker);
+}
+
+function openMenu(picker) {
+  fill(picker);
+  picker.menu.hidden = false;
+  picker.button.ariaExpanded = "true";
+  (picker.menu.querySelector('[aria-checked="true"]') ?? picker.menu.querySelector("button"))?.focus();
+  refresh(picker);
+}
+
+function closeMenu(picker) {
+  picker.menu.hidden = true;
+  picker.button.ariaExpanded = "false";
+}
+
+function moveIn(picker, e) {
+  const items = [...picker.menu.querySelectorAll("button")], at = items.indexOf(document.activeElement);
+  if (e.key === "Escape") {
+    e.stopPropagation();
+    closeMenu(picker);
+    picker.button.focus();
+  } else if (e.key === "ArrowDown" || e.key === "ArrowUp") {
+    e.preventDefault();
+    items[(at + (e.key === "ArrowDown" ? 1 : items.length - 1)) % items.length]?.focus();
+  }
+}
