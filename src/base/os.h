@@ -70,7 +70,9 @@ void os_background(void);
 /* Memory this process may still take, in bytes: the least of what the machine has available and
  * what its cgroups (v1 or v2, all levels) leave. */
 uint64_t os_memory_free(void);
-void os_memory_keep(void);      /* for a process that may open no file later, and then asks again */
+/* For a process that may open no file later: keeps open what tells os_memory_free, and from then on
+ * no other small file (os_first_line) is read. */
+void os_memory_keep(void);
 uint64_t os_memory_total(void); /* the same bound, but of the limit rather than of what is left */
 uint64_t os_rss_bytes(void);    /* resident memory of this process */
 

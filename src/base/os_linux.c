@@ -144,7 +144,7 @@ void os_map_close(struct os_map *m)
 enum { KEPT_MOST = 64 };
 
 static struct {
-    bool on;
+    bool fills, closed; /* closed: what is not kept cannot be read */
     unsigned n;
     struct {
         char path[256];
@@ -162,9 +162,11 @@ static int kept_fd(const char *path)
 
 size_t os_read_small(const char *path, char *text, size_t cap)
 {
-    int old = kept_fd(path), fd = old >= 0 ? old : open(path, O_RDONLY | O_CLOEXEC);
+    int old = kept_fd(path), fd = old;
+    if (fd < 0 && !kept.closed)
+        fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? pread(fd, text, cap - 1, 0) : -1;
-    bool keep = kept.on && kept.n < KEPT_MOST && strlen(path) < sizeof kept.v[0].path;
+    bool keep = kept.fills && kept.n < KEPT_MOST && strlen(path) < sizeof kept.v[0].path;
     text[n > 0 ? n : 0] = '\0';
     if (fd >= 0 && old < 0 && keep) {
         snprintf(kept.v[kept.n].path, sizeof kept.v[0].path, "%s", path);
@@ -177,9 +179,10 @@ size_t os_read_small(const char *path, char *text, size_t cap)
 
 void os_memory_keep(void)
 {
-    kept.on = true;
+    kept.fills = true;
     (void)os_memory_free();
-    kept.on = false;
+    kept.fills = false;
+    kept.closed = true;
 }
 
 const char *os_first_line(const char *path, char *line, size_t cap)
