@@ -48,6 +48,19 @@ static void find_store(struct isolate *i)
         store_path(&s, i->store, "%s", "");
 }
 
+/* Where a policy was installed: the hashes of models (store/admit), which who writes them cannot
+ * make wrong ones pass by. */
+static void add_leaves(struct isolate *i)
+{
+    struct err ignored;
+    int n = snprintf(i->leaves, sizeof i->leaves, "%s/policy", i->store);
+    if (!i->store[0] || n >= (int)sizeof i->leaves - 16 || access(i->leaves, F_OK) != 0)
+        return;
+    snprintf(i->leaves + n, sizeof i->leaves - (size_t)n, "/leaves");
+    if (os_mkdirs(i->leaves, &ignored))
+        add(i->sandbox.write, i->leaves);
+}
+
 void isolate_init(struct isolate *i, enum sandbox_role role, bool airgap)
 {
     *i = (struct isolate){.sandbox = {.role = role, .airgap = airgap}};
@@ -65,6 +78,8 @@ void isolate_init(struct isolate *i, enum sandbox_role role, bool airgap)
         add(write, i->packs);
     if (role == SANDBOX_ENGINE && i->store[0])
         add(read, i->store);
+    if (role == SANDBOX_ENGINE)
+        add_leaves(i);
     if (role == SANDBOX_ENGINE || role == SANDBOX_KEEPER) {
         add(read, "/proc");
         add(read, "/sys");
@@ -78,6 +93,7 @@ void isolate_packs(struct isolate *i)
     find_store(i);
     if (i->packs[0])
         add(i->sandbox.write, i->packs);
+    add_leaves(i);
 }
 
 void isolate_file(struct isolate *i, const char *path)

@@ -14,14 +14,15 @@
 
 struct isolate {
     struct sandbox sandbox;
-    char store[4096], packs[4096], log[4096];
+    char store[4096], packs[4096], log[4096], leaves[4096];
     char folder[3 + LISTEN_MAX][1024]; /* of split models; of socket files, a witness */
     unsigned n_folders;
 };
 
 /* What the role may read and write, whatever the model. */
 void isolate_init(struct isolate *i, enum sandbox_role role, bool airgap);
-/* Also the packed weights of the store; the folder of a file that will be written. */
+/* Also the packed weights of the store and the hashes kept for a policy; the folder of a file that
+ * will be written. */
 void isolate_packs(struct isolate *i);
 void isolate_file(struct isolate *i, const char *path);
 void isolate_terminal(struct isolate *i); /* and the terminal */
