@@ -18,6 +18,8 @@ bool line_submit(struct engine_slot *slot, struct ask_answer *w, json_t *job,
                  struct problem *p) MUST_USE;
 /* Asks for the engine's own numbers, as the answer's result. */
 bool line_ask_stats(struct engine_slot *slot, struct ask_answer *w, struct problem *p) MUST_USE;
+/* A message of the engine that was kept back. */
+void line_deliver(struct engine_slot *slot, const struct job_message *m);
 void line_cancel(struct ask_answer *w);
 /* No more of its text, until its reader has caught up. */
 void line_pause(struct ask_answer *w, bool paused);
