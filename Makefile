@@ -7,7 +7,7 @@
 VERSION := 0.1.0
 # Another architecture: make CROSS=aarch64-linux-gnu (scripts/setup cross brings what it needs).
 CROSS ?=
-BUILD ?= build$(CROSS:%=-%)
+BUILD ?= build$(CROSS:%=-%)$(if $(AIRGAP),-airgap)
 PREFIX ?= /usr/local
 DESTDIR ?=
 ifeq ($(origin CC),default)
@@ -20,7 +20,9 @@ PKG_CONFIG ?= $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/$(CROSS)/pkgconfig:/usr/s
 PYTHON ?= python3
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
-PKGS := jansson libpcre2-8 libutf8proc libedit libssl libcrypto libarchive libcurl libuv libsodium
+# AIRGAP=1: without the fetch role and libcurl, and always in the air-gap profile; build-airgap/moat.
+AIRGAP ?=
+PKGS := jansson libpcre2-8 libutf8proc libedit libssl libcrypto libarchive $(if $(AIRGAP),,libcurl) libuv libsodium libseccomp
 # The HTTP parser of src/serve, where scripts/setup puts it.
 LLHTTP := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moat/llhttp-9.3.0.0/lib
 
@@ -45,6 +47,8 @@ KERNELS_x86_64 := avx2 avxvnni avx512 avx512bf16 avx512bf16_attend avx512bf16_de
 KERNELS_aarch64 := neon dotprod i8mm
 FOREIGN := $(filter-out $(KERNELS_$(ARCH)),$(KERNELS_x86_64) $(KERNELS_aarch64))
 SRC := $(filter-out $(FOREIGN:%=src/compute/kernel/%.c),$(SRC))
+DIALS := $(patsubst %,src/fetch/%.c,call fetch fetch_judge fetch_leaves role send transfer url)
+SRC := $(filter-out $(if $(AIRGAP),$(DIALS),src/fetch/absent.c),$(SRC))
 OBJ := $(SRC:src/%.c=$(BUILD)/obj/%.o)
 LLHTTP_OBJ := $(patsubst %,$(BUILD)/obj/llhttp/%.o,api http llhttp)
 LIB_OBJ := $(filter-out $(BUILD)/obj/cli/main.o,$(OBJ)) $(LLHTTP_OBJ) $(BUILD)/obj/webui_assets.o
@@ -54,7 +58,7 @@ TEST_BIN := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 # The second make of a target that installs first: parallel, unless the user said how parallel.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all run test check fuzz bench help clean format install uninstall dist tests-build fuzz-build lint mo man pot
+.PHONY: all run test check fuzz bench help clean format install uninstall dist sbom tests-build fuzz-build lint mo man pot
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/moat mo ## build build/moat
@@ -225,6 +229,10 @@ dist: ## a reproducible source archive of the last commit
 	git archive --format=tar --prefix=$(DIST)/ HEAD | xz -9 --threads=1 >$(BUILD)/$(DIST).tar.xz
 	cd $(BUILD) && sha256sum $(DIST).tar.xz | tee $(DIST).tar.xz.sha256
 
+sbom: $(BUILD)/moat ## what is in the program, as CycloneDX JSON: build/moat.cdx.json
+	scripts/sbom $(BUILD)/moat $(VERSION) >$(BUILD)/moat.cdx.json
+	@echo '$(BUILD)/moat.cdx.json'
+
 format: ## rewrite the sources with clang-format
 	clang-format-16 -i $(wildcard src/*/*.[ch] src/*/*/*.[ch] tests/*/*.[ch])
 
@@ -232,6 +240,6 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 clean: ## remove the build directory
-	rm -rf $(BUILD) build-clang build-san build-fuzz
+	rm -rf $(BUILD) build-airgap build-clang build-san build-fuzz
 
 -include $(OBJ:.o=.d) $(TEST_BIN:=.d) $(FUZZ_BIN:=.d)

@@ -22,12 +22,14 @@ static bool in_list(const char *list, const char *word)
 /* Path of this process's group below the mount of `controller` ("" for the v2 hierarchy). */
 static bool cgroup_path(const char *root, const char *controller, char *out, size_t cap)
 {
-    char line[PATH_MAX];
-    snprintf(line, sizeof line, "%s/proc/self/cgroup", root);
-    FILE *f = fopen(line, "re");
+    char file[PATH_MAX], text[4 * PATH_MAX];
+    snprintf(file, sizeof file, "%s/proc/self/cgroup", root);
+    (void)os_read_small(file, text, sizeof text);
     bool found = false;
-    while (f && !found && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = '\0';
+    for (char *line = text, *next; line && !found; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
         char *name = strchr(line, ':'), *path = name ? strchr(name + 1, ':') : NULL;
         if (!path)
             continue;
@@ -37,8 +39,6 @@ static bool cgroup_path(const char *root, const char *controller, char *out, siz
         if (match)
             found = snprintf(out, cap, "%s", path) < (int)cap;
     }
-    if (f)
-        fclose(f);
     return found;
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@
 enum { IN_READ, IN_WRITE, OUT_READ, OUT_WRITE, N_PIPE, ABOVE = 16 };
 
 extern char **environ;
+
+static int starter_line = -1; /* set once, before there are threads */
 
 static void close_all(const int *fds, size_t n)
 {
@@ -82,6 +85,98 @@ static int spawn(struct child *c, const char *const argv[], const int *pipes, co
     return rc;
 }
 
+/* --- through a starter ---------------------------------------------------------------------------
+ */
+
+enum { WORD_BYTES = 32, MOST_FDS = 2 + CHILD_FDS };
+
+union control {
+    struct cmsghdr head;
+    char bytes[CMSG_SPACE(sizeof(int) * MOST_FDS)];
+};
+
+/* One packet: the word, the ends of the pipes and the descriptors. 0, or errno. */
+static int ask_starter(const char *word, const int *pipes, const int *fds, size_t n)
+{
+    int all[MOST_FDS] = {pipes[IN_READ], pipes[OUT_WRITE]};
+    union control control = {0};
+    char text[WORD_BYTES] = "";
+    size_t bytes = sizeof(int) * (2 + n);
+    memcpy(all + 2, fds, sizeof(int) * n);
+    snprintf(text, sizeof text, "%s", word);
+    struct iovec v = {text, sizeof text};
+    struct msghdr m = {.msg_iov = &v,
+                       .msg_iovlen = 1,
+                       .msg_control = control.bytes,
+                       .msg_controllen = CMSG_SPACE(bytes)};
+    control.head.cmsg_level = SOL_SOCKET;
+    control.head.cmsg_type = SCM_RIGHTS;
+    control.head.cmsg_len = CMSG_LEN(bytes);
+    memcpy(CMSG_DATA(&control.head), all, bytes);
+    ssize_t sent;
+    while ((sent = sendmsg(starter_line, &m, MSG_NOSIGNAL)) < 0 && errno == EINTR)
+        ;
+    return sent == sizeof text ? 0 : sent < 0 ? errno : EIO;
+}
+
+/* The descriptors of a packet, in fds; how many, or -1 at the end of the line. */
+static int take_order(int line, char text[WORD_BYTES], int fds[MOST_FDS])
+{
+    union control control = {0};
+    struct iovec v = {text, WORD_BYTES};
+    struct msghdr m = {.msg_iov = &v,
+                       .msg_iovlen = 1,
+                       .msg_control = control.bytes,
+                       .msg_controllen = sizeof control};
+    ssize_t got = recvmsg(line, &m, MSG_CMSG_CLOEXEC);
+    if (got < 0 && errno == EINTR)
+        return 0;
+    if (got <= 0)
+        return -1;
+    const struct cmsghdr *head = CMSG_FIRSTHDR(&m);
+    size_t n =
+        head && head->cmsg_type == SCM_RIGHTS ? (head->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+    if (n)
+        memcpy(fds, CMSG_DATA(head), n * sizeof(int));
+    text[got == WORD_BYTES ? WORD_BYTES - 1 : 0] = '\0';
+    return (int)n;
+}
+
+void child_starter(int line, const char *word)
+{
+    char text[WORD_BYTES];
+    int fds[MOST_FDS], n;
+    signal(SIGCHLD, SIG_IGN); /* nobody waits for them */
+    while ((n = take_order(line, text, fds)) >= 0) {
+        int pipes[N_PIPE] = {-1, -1, -1, -1}, high[MOST_FDS];
+        if (n >= 2 && strcmp(text, word) == 0 && lift(fds, (size_t)n, high)) {
+            struct child c;
+            pipes[IN_READ] = high[0];
+            pipes[OUT_WRITE] = high[1];
+            const char *const argv[] = {"moat", word, NULL};
+            (void)spawn(&c, argv, pipes, high + 2, (size_t)n - 2); /* else its pipes end */
+            close_all(high, (size_t)n);
+        }
+        close_all(fds, (size_t)n);
+    }
+}
+
+void child_start_through(int line)
+{
+    starter_line = line;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+static int start(struct child *c, const char *const argv[], const int *pipes, const int *fds,
+                 size_t n)
+{
+    if (starter_line < 0)
+        return spawn(c, argv, pipes, fds, n);
+    c->pid = CHILD_ELSEWHERE;
+    return ask_starter(argv[1], pipes, fds, n);
+}
+
 bool child_start(struct child *c, const char *const argv[], const int *fds, size_t n, struct err *e)
 {
     int pipes[N_PIPE] = {-1, -1, -1, -1}, high[N_PIPE] = {-1, -1, -1, -1};
@@ -90,7 +185,7 @@ bool child_start(struct child *c, const char *const argv[], const int *fds, size
     *c = (struct child){.to = -1, .from = -1};
     int rc = pipe2(pipes, O_CLOEXEC) == 0 && pipe2(pipes + OUT_READ, O_CLOEXEC) == 0 &&
                      lift(pipes, N_PIPE, high) && lift(fds, n, given)
-                 ? spawn(c, argv, high, given, n)
+                 ? start(c, argv, high, given, n)
                  : errno;
     close_all(pipes, N_PIPE);
     close_all(given, n);
@@ -106,11 +201,12 @@ bool child_start(struct child *c, const char *const argv[], const int *fds, size
 
 void child_end(struct child *c)
 {
-    if (c->pid <= 0)
+    if (c->pid == 0)
         return;
     close_all((int[]){c->to, c->from}, 2);
-    kill(c->pid, SIGKILL);
-    while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+    if (c->pid > 0)
+        kill(c->pid, SIGKILL);
+    while (c->pid > 0 && waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     *c = (struct child){.to = -1, .from = -1};
 }

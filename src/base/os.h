@@ -50,8 +50,11 @@ bool os_file_id(int fd, struct os_file_id *id, struct err *e) MUST_USE;
 /* First line of a small file, such as those of /proc and /sys, without the newline; "" when it
  * cannot be read. Returns line. */
 const char *os_first_line(const char *path, char *line, size_t cap);
+/* All of one, up to cap - 1 bytes and a NUL; its length, 0 where it cannot be read. */
+size_t os_read_small(const char *path, char *text, size_t cap);
 
-uint64_t os_now_ns(void); /* monotonic */
+uint64_t os_now_ns(void);               /* monotonic */
+void os_name_process(const char *name); /* for ps and top, up to 15 bytes */
 bool os_random(void *p, size_t n, struct err *e) MUST_USE;
 
 /* As many open files as this process may have; some systems give fewer until they are asked. */
@@ -67,6 +70,9 @@ void os_background(void);
 /* Memory this process may still take, in bytes: the least of what the machine has available and
  * what its cgroups (v1 or v2, all levels) leave. */
 uint64_t os_memory_free(void);
+/* For a process that may open no file later: keeps open what tells os_memory_free, and from then on
+ * no other small file (os_first_line) is read. */
+void os_memory_keep(void);
 uint64_t os_memory_total(void); /* the same bound, but of the limit rather than of what is left */
 uint64_t os_rss_bytes(void);    /* resident memory of this process */
 

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -137,15 +138,57 @@ void os_map_close(struct os_map *m)
     *m = (struct os_map){.fd = -1};
 }
 
+/* --- small files of the system -------------------------------------------------------------------
+ */
+
+enum { KEPT_MOST = 64 };
+
+static struct {
+    bool fills, closed; /* closed: what is not kept cannot be read */
+    unsigned n;
+    struct {
+        char path[256];
+        int fd;
+    } v[KEPT_MOST];
+} kept; /* of a process with one thread */
+
+static int kept_fd(const char *path)
+{
+    for (unsigned i = 0; i < kept.n; i++)
+        if (strcmp(kept.v[i].path, path) == 0)
+            return kept.v[i].fd;
+    return -1;
+}
+
+size_t os_read_small(const char *path, char *text, size_t cap)
+{
+    int old = kept_fd(path), fd = old;
+    if (fd < 0 && !kept.closed)
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? pread(fd, text, cap - 1, 0) : -1;
+    bool keep = kept.fills && kept.n < KEPT_MOST && strlen(path) < sizeof kept.v[0].path;
+    text[n > 0 ? n : 0] = '\0';
+    if (fd >= 0 && old < 0 && keep) {
+        snprintf(kept.v[kept.n].path, sizeof kept.v[0].path, "%s", path);
+        kept.v[kept.n++].fd = fd;
+    } else if (fd >= 0 && old < 0) {
+        close(fd);
+    }
+    return n > 0 ? (size_t)n : 0;
+}
+
+void os_memory_keep(void)
+{
+    kept.fills = true;
+    (void)os_memory_free();
+    kept.fills = false;
+    kept.closed = true;
+}
+
 const char *os_first_line(const char *path, char *line, size_t cap)
 {
-    line[0] = '\0';
-    FILE *f = fopen(path, "re");
-    if (f) {
-        if (fgets(line, (int)cap, f))
-            line[strcspn(line, "\n")] = '\0';
-        fclose(f);
-    }
+    (void)os_read_small(path, line, cap);
+    line[strcspn(line, "\n")] = '\0';
     return line;
 }
 
@@ -163,6 +206,11 @@ uint64_t os_now_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void os_name_process(const char *name)
+{
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
 bool os_random(void *p, size_t n, struct err *e)
@@ -196,14 +244,12 @@ void os_background(void)
 
 static uint64_t meminfo(const char *key)
 {
-    FILE *f = fopen("/proc/meminfo", "re");
-    char line[256];
+    char text[8192];
     unsigned long long kib = 0;
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, key, strlen(key)) == 0)
-            sscanf(line + strlen(key), " %llu", &kib);
-    if (f)
-        fclose(f);
+    (void)os_read_small("/proc/meminfo", text, sizeof text);
+    const char *at = strstr(text, key);
+    if (at)
+        sscanf(at + strlen(key), " %llu", &kib);
     return (uint64_t)kib * 1024;
 }
 
@@ -219,14 +265,24 @@ uint64_t os_memory_total(void)
     return limit < total ? limit : total;
 }
 
+/* Kept open, so that a process that may open nothing any more still knows. */
 uint64_t os_rss_bytes(void)
 {
+    static int fd = -1;
+    static pid_t owner; /* after a fork it is the parent's */
+    char text[128];
     unsigned long long size, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f) {
-        if (fscanf(f, "%llu %llu", &size, &resident) != 2)
+    if (fd < 0 || owner != getpid()) {
+        if (fd >= 0)
+            close(fd);
+        fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+        owner = getpid();
+    }
+    ssize_t n = fd >= 0 ? pread(fd, text, sizeof text - 1, 0) : -1;
+    if (n > 0) {
+        text[n] = '\0';
+        if (sscanf(text, "%llu %llu", &size, &resident) != 2)
             resident = 0;
-        fclose(f);
     }
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
+#include <sys/un.h>
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -17,8 +17,7 @@
 #include "cli/pull_opts.h"
 #include "fetch/role.h"
 
-#define ANSWER_MOST (16u << 20)
-#define WAIT_S      20 /* for a piece of the answer */
+#define WAIT_S 20 /* for a piece of the answer */
 
 static bool no_server(const char *where, const char *why, struct err *e)
 {
@@ -95,86 +94,6 @@ static bool find(const struct ask_server *q, char out[LIMIT_URL_BYTES], struct e
     return ok;
 }
 
-/* --- over its socket -----------------------------------------------------------------------------
- */
-
-static bool connect_to(int fd, const char *where, struct server_answer *a, struct err *e)
-{
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    struct timeval wait = {WAIT_S, 0};
-    struct ucred peer = {0};
-    socklen_t n = sizeof peer;
-    if (strlen(where + 5) >= sizeof un.sun_path)
-        return fail(e, ERR_USAGE, "--at: the path of the socket is too long");
-    memcpy(un.sun_path, where + 5, strlen(where + 5));
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-    if (connect(fd, (const struct sockaddr *)&un, sizeof un) != 0 ||
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0)
-        return no_server(where, strerror(errno), e);
-    a->uid = peer.uid;
-    return true;
-}
-
-static bool talk(int fd, const char *where, struct str request, struct buf *answer, struct err *e)
-{
-    char piece[16384];
-    ssize_t n = 1;
-    while (request.n && (n = send(fd, request.p, request.n, MSG_NOSIGNAL)) > 0)
-        request = str_from(request, (size_t)n);
-    while (n > 0 && (n = recv(fd, piece, sizeof piece, 0)) > 0)
-        buf_add(answer, piece, (size_t)n);
-    if (n < 0)
-        return no_server(where, strerror(errno), e);
-    return buf_ok(answer, "answer", e);
-}
-
-/* Splits off the head; HTTP/1.0 was asked for, so the body is what follows. */
-static bool split(struct server_answer *a, struct str *text, const char *where, struct err *e)
-{
-    uint64_t status = 0;
-    size_t at = str_find(*text, STR("\r\n\r\n"));
-    if (at == SIZE_MAX || !str_starts(*text, STR("HTTP/1.")) ||
-        !str_to_u64(str_sub(*text, 9, 3), &status))
-        return fail(e, ERR_NETWORK, "what answers at %s is no moat serve", where);
-    a->status = (int)status;
-    *text = str_from(*text, at + 4);
-    return true;
-}
-
-static bool read_body(struct server_answer *a, struct str text, struct err *e)
-{
-    a->body = json_parse(text, "answer", NULL);
-    return json_is_object(a->body) ||
-           fail(e, ERR_NETWORK, "what answers at %s is no moat serve", a->where);
-}
-
-static bool ask_socket(const char *path, const char *text, struct server_answer *a, struct err *e)
-{
-    struct buf request, answer;
-    buf_init(&request, LIMIT_URL_BYTES + 4096);
-    buf_init(&answer, ANSWER_MOST);
-    buf_fmt(&request, "%s %s HTTP/1.0\r\nHost: localhost\r\n", text ? "POST" : "GET", path);
-    if (text)
-        buf_fmt(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                strlen(text));
-    buf_cstr(&request, "\r\n");
-    buf_cstr(&request, text ? text : "");
-    a->local = true;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool ok = fd >= 0 && buf_ok(&request, "request", e) && connect_to(fd, a->where, a, e) &&
-              talk(fd, a->where, buf_view(&request), &answer, e);
-    if (fd < 0)
-        fail(e, ERR_LIMIT, "cannot make a socket: %s", strerror(errno));
-    else
-        close(fd);
-    struct str body = buf_view(&answer);
-    ok = ok && split(a, &body, a->where, e) && read_body(a, body, e);
-    buf_clear(&request);
-    buf_clear(&answer);
-    return ok;
-}
-
 /* --- over HTTP -----------------------------------------------------------------------------------
  */
 
@@ -188,32 +107,19 @@ static bool is_here(const char *url)
     return false;
 }
 
-static bool ask_url(const struct ask_server *q, const char *path, const char *text,
-                    struct server_answer *a, struct err *e)
+static bool read_body(struct server_answer *a, struct str text, struct err *e)
 {
-    struct url u;
+    a->body = json_parse(text, "answer", NULL);
+    return json_is_object(a->body) ||
+           fail(e, ERR_NETWORK, "what answers at %s is no moat serve", a->where);
+}
+
+static bool call(const struct fetch_job *job, struct server_answer *a, struct err *e)
+{
     struct document d = {0};
     struct event last;
-    struct pull_options given = {.token_file = q->token_file};
-    char address[LIMIT_URL_BYTES + 64];
-    struct fetch_job *job = mem_new(1, sizeof *job, e);
-    if (!job)
-        return false;
-    snprintf(address, sizeof address, "%s%s", a->where, path);
-    *job = (struct fetch_job){.url = {address},
-                              .n_url = 1,
-                              .document = true,
-                              .connections = 1,
-                              .retries = 1,
-                              .stall_s = WAIT_S,
-                              .method = text ? "POST" : NULL,
-                              .type = text ? "application/json" : NULL,
-                              .text = text,
-                              .proxy = is_here(address) ? "" : NULL,
-                              .ca = fetch_private_ca()};
     interrupt_begin();
-    bool ok = url_parse(&u, a->where, e) && pull_auth(&given, &u, job, e) &&
-              fetch_call(job, -1, -1, interrupt_flag(), NULL, NULL, &last, &d, e);
+    bool ok = fetch_call(job, -1, -1, interrupt_flag(), NULL, NULL, &last, &d, e);
     interrupt_end();
     a->status = d.status;
     if (!ok && e->code == ERR_NETWORK && d.status == 0) {
@@ -222,17 +128,76 @@ static bool ask_url(const struct ask_server *q, const char *path, const char *te
     }
     ok = ok && read_body(a, buf_view(&d.body), e);
     buf_clear(&d.body);
-    mem_free(job);
     return ok;
+}
+
+static void describe(struct fetch_job *job, const char *address, const char *text)
+{
+    *job = (struct fetch_job){.url = {address},
+                              .n_url = 1,
+                              .document = true,
+                              .connections = 1,
+                              .retries = 1,
+                              .stall_s = WAIT_S,
+                              .method = text ? "POST" : NULL,
+                              .type = text ? "application/json" : NULL,
+                              .text = text};
+}
+
+static bool ask_url(const struct ask_server *q, const char *path, const char *text,
+                    struct server_answer *a, struct fetch_job *job, struct err *e)
+{
+    struct url u;
+    struct pull_options given = {.token_file = q->token_file};
+    char address[LIMIT_URL_BYTES + 64];
+    snprintf(address, sizeof address, "%s%s", a->where, path);
+    describe(job, address, text);
+    job->proxy = is_here(address) ? "" : NULL;
+    job->ca = fetch_private_ca();
+    return url_parse(&u, a->where, e) && pull_auth(&given, &u, job, e) && call(job, a, e);
+}
+
+/* --- over its socket -----------------------------------------------------------------------------
+ */
+
+/* Whose socket it is, so is what listens there: who may make one in that folder may end it. */
+static bool ask_socket(const char *path, const char *text, struct server_answer *a,
+                       struct fetch_job *job, struct err *e)
+{
+    char address[LIMIT_URL_BYTES + 64];
+    struct stat st;
+    const char *file = a->where + 5;
+    if (strlen(file) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
+        return fail(e, ERR_USAGE, "--at: the path of the socket is too long");
+    if (stat(file, &st) != 0)
+        return no_server(a->where, strerror(errno), e);
+    if (!S_ISSOCK(st.st_mode))
+        return no_server(a->where, strerror(ENOTSOCK), e);
+    snprintf(address, sizeof address, "http://localhost%s", path);
+    describe(job, address, text);
+    job->proxy = "";
+    job->socket = file;
+    a->local = true;
+    a->uid = st.st_uid;
+    return call(job, a, e);
 }
 
 bool ask_server(const struct ask_server *q, const char *path, const char *text,
                 struct server_answer *a, struct err *e)
 {
     *a = (struct server_answer){0};
-    if (!find(q, a->where, e))
-        return false;
-    return is_unix(a->where) ? ask_socket(path, text, a, e) : ask_url(q, path, text, a, e);
+    if (!fetch_is_built_in())
+        return fail(e, ERR_UNSUPPORTED,
+                    "this is the air-gap build of moat, which connects to nothing, not even to a "
+                    "server of this machine; ask it by another program, for example curl "
+                    "--unix-socket PATH http://localhost%s",
+                    path);
+    struct fetch_job *job = mem_new(1, sizeof *job, e);
+    bool ok =
+        job && find(q, a->where, e) &&
+        (is_unix(a->where) ? ask_socket(path, text, a, job, e) : ask_url(q, path, text, a, job, e));
+    mem_free(job);
+    return ok;
 }
 
 void server_answer_clear(struct server_answer *a)

@@ -2,7 +2,8 @@
 /* cli/ask_server: a question to the moat serve of this machine, or of another one.
  *
  * It is reached where its configuration says that it listens: over its Unix socket, if that is
- * there, which needs no key; else over HTTP or HTTPS, by the fetch role. */
+ * there, which needs no key; else over HTTP or HTTPS. The fetch role does both, as this process
+ * dials nowhere; in the air-gap build, which has no such role, it is ERR_UNSUPPORTED. */
 #ifndef MOAT_CLI_ASK_SERVER_H
 #define MOAT_CLI_ASK_SERVER_H
 
@@ -22,7 +23,7 @@ struct server_answer {
     json_t *body;                /* an object; owned */
     char where[LIMIT_URL_BYTES]; /* that answered */
     bool local;                  /* over its socket */
-    unsigned uid;                /* whose process answered; of a local one */
+    unsigned uid;                /* whose socket it is; of a local one */
 };
 
 /* The three options, to be copied into a command's table. */

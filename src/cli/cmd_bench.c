@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "cli/bench_explain.h"
 #include "cli/commands.h"
+#include "cli/isolate.h"
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
@@ -119,8 +120,8 @@ static bool run(const struct options *o, struct err *e)
     struct lab lab = {0};
     struct bench_result r;
     uint64_t t0 = os_now_ns();
-    struct gguf *g = open_model(o->model, e);
-    bool ok = g && packs_open_lab(&lab, g, &o->lab, e);
+    struct gguf *g = isolate_command(true, NULL, e) ? open_model(o->model, e) : NULL;
+    bool ok = g && packs_open_lab(&lab, g, &o->lab, e) && isolate_loaded(e);
     double load_s = (double)(os_now_ns() - t0) * 1e-9;
     ok = ok && bench_run(&lab, &o->bench, &r, e);
     if (ok && o->json)

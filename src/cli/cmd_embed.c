@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/isolate.h"
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
@@ -226,7 +227,7 @@ static bool add_lines(struct job *j, struct err *e)
 
 static bool open_job(struct job *j, struct err *e)
 {
-    struct gguf *g = open_model(j->o->model, e);
+    struct gguf *g = isolate_command(true, NULL, e) ? open_model(j->o->model, e) : NULL;
     if (!g)
         return false;
     if (!packs_open_lab(&j->lab, g, &j->o->lab, e)) {
@@ -242,7 +243,7 @@ static bool open_job(struct job *j, struct err *e)
     if (j->vocab->n_tokens > m->h.n_vocab)
         return fail(e, ERR_CORRUPT, "the vocabulary has %u tokens, but the model only %u",
                     j->vocab->n_tokens, m->h.n_vocab);
-    return true;
+    return isolate_loaded(e);
 }
 
 static bool run(const struct options *o, struct err *e)

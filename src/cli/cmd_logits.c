@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "cli/commands.h"
+#include "cli/isolate.h"
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
@@ -102,9 +103,10 @@ static bool run(const struct options *o, struct err *e)
     uint32_t *token = NULL, n = 0;
     struct lab lab = {0};
     struct sink sink = {.file.fd = -1};
-    bool ok = read_ids(o->tokens, &token, &n, e);
+    bool ok = isolate_command(true, o->out, e) && read_ids(o->tokens, &token, &n, e);
     struct gguf *g = ok ? open_model(o->model, e) : NULL;
-    ok = g && packs_open_lab(&lab, g, &o->lab, e) && os_atomic_open(&sink.file, o->out, e);
+    ok = g && packs_open_lab(&lab, g, &o->lab, e) && isolate_loaded(e) &&
+         os_atomic_open(&sink.file, o->out, e);
     if (ok) {
         sink.n_vocab = lab.m->h.n_vocab;
         ok = lab_run(&lab, token, n, 0, write_row, &sink, e) && os_atomic_commit(&sink.file, e);

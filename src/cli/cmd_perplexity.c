@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/commands.h"
+#include "cli/isolate.h"
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
@@ -104,12 +105,12 @@ static bool run(const struct options *o, struct err *e)
     struct tokens tokens = {0};
     struct perplexity p = {0};
     struct lab lab = {0};
-    struct gguf *g = open_model(o->model, e);
+    struct gguf *g = isolate_command(true, NULL, e) ? open_model(o->model, e) : NULL;
     bool ok = g && read_tokens(g, o->file, &tokens, e);
     if (g && !ok)
         gguf_close(g);
-    ok = ok && packs_open_lab(&lab, g, &o->lab, e) && check_window(o, &lab, e) &&
-         score(o, &lab, &tokens, &p, e);
+    ok = ok && packs_open_lab(&lab, g, &o->lab, e) && isolate_loaded(e) &&
+         check_window(o, &lab, e) && score(o, &lab, &tokens, &p, e);
     if (ok && o->json)
         printf("{\"perplexity\":%.6f,\"count\":%llu}\n", perplexity_value(&p),
                (unsigned long long)p.count);

@@ -17,6 +17,7 @@
 #include "cli/chat_repl.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/isolate.h"
 #include "cli/lab_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
@@ -294,6 +295,8 @@ static bool open_session(struct session *s, struct err *e)
             open_model_show_plan(&s->plan);
         return false;
     }
+    if (!isolate_loaded(e))
+        return false;
     s->load_s = (double)(os_now_ns() - start) / 1e9;
     if (o.verbose)
         open_model_show_plan(&s->plan);
@@ -366,7 +369,8 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
     settings_init(&s.settings);
     bool ok = check_options(chat, e) && pull_offer(o.model, o.pull, e) && read_tools(&s, e) &&
               open_model_settings(o.model, &s.settings, &s.opening, e) &&
-              setting_opts_apply(so, o.config, &s.settings, e);
+              setting_opts_apply(so, o.config, &s.settings, e) &&
+              (chat ? isolate_conversation(e) : isolate_command(true, o.state, e));
     if (ok && chat) {
         signal(SIGPIPE, SIG_IGN); /* the terminal is put in order before leaving */
         ok = open_session(&s, e) && chat_repl(&s, o.system, o.history, e);

@@ -7,6 +7,7 @@
 
 #include "base/near.h"
 #include "cli/commands.h"
+#include "cli/isolate.h"
 #include "cli/open_model.h"
 #include "cli/show.h"
 #include "cli/table.h"
@@ -277,7 +278,7 @@ static bool show_all(const struct gguf *g, const struct options *o, struct err *
 
 static bool run(const struct options *o, struct err *e)
 {
-    struct gguf *g = open_to_look(o->model, e);
+    struct gguf *g = isolate_command(false, NULL, e) ? open_to_look(o->model, e) : NULL;
     if (!g)
         return false;
     bool ok = true;

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/commands.h"
+#include "cli/isolate.h"
 #include "cli/open_model.h"
 #include "cli/term.h"
 #include "text/tokenize.h"
@@ -155,7 +156,7 @@ static bool run(const struct options *o, struct err *e)
     struct tokens tokens = {0};
     buf_init(&input, LIMIT_TEXT_BYTES);
     buf_init(&out, 4 * FLUSH_BYTES);
-    struct gguf *g = open_to_look(o->model, e);
+    struct gguf *g = isolate_command(false, NULL, e) ? open_to_look(o->model, e) : NULL;
     struct vocab *v = g ? vocab_new(g, e) : NULL;
     bool ok = v;
     if (ok && v->notice)

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "cli/isolate.h"
 #include "cli/lab_opts.h"
 #include "cli/logs.h"
 #include "cli/logs_explain.h"
@@ -149,7 +150,8 @@ static bool show(const struct options *o, struct work *w, struct err *e)
 
 static bool run(const struct options *o, struct work *w, struct err *e)
 {
-    struct workers *team = workers_new(o->threads, e);
+    const char *const out[] = {o->save, o->html};
+    struct workers *team = isolate_writer(o->model, out, 2, e) ? workers_new(o->threads, e) : NULL;
     bool ok = team && (!o->baseline || logs_baseline_load(&w->baseline, o->baseline, e)) &&
               read_logs(o, w, team, e);
     w->find.source = w->source;

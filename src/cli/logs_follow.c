@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "cli/isolate.h"
 #include "cli/logs.h"
 #include "cli/term.h"
 #include "work/logs_mask.h"
@@ -236,7 +237,7 @@ static int main_follow(int argc, char **argv)
     struct follow f = {.o = &o, .fd = -1};
     buf_init(&f.pending, 8 * READ_BYTES);
     f.shape = mem_new(1, sizeof *f.shape, &e);
-    bool ok = f.shape && follow(&f, &e);
+    bool ok = f.shape && isolate_command(false, NULL, &e) && follow(&f, &e);
     if (f.fd >= 0)
         close(f.fd);
     buf_clear(&f.pending);

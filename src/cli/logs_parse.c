@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "cli/isolate.h"
 #include "cli/lab_opts.h"
 #include "cli/logs.h"
 #include "cli/logs_input.h"
@@ -195,7 +196,8 @@ static bool run(const struct options *o, struct err *e)
     struct logs_mine m = {0};
     struct logs_format format;
     buf_init(&field, LIMIT_LOGS_FIELD);
-    struct workers *w = workers_new(o->threads, e);
+    const char *const out[] = {o->csv, o->templates};
+    struct workers *w = isolate_writer(false, out, 2, e) ? workers_new(o->threads, e) : NULL;
     bool ok = w && logs_input_open(&in, o->file, e);
     if (ok) {
         m.workers = w;

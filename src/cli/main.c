@@ -9,6 +9,7 @@
 #include "base/near.h"
 #include "cli/audited.h"
 #include "cli/commands.h"
+#include "cli/isolate.h"
 #include "cli/lang.h"
 #include "cli/opts.h"
 #include "cli/term.h"
@@ -71,6 +72,8 @@ static const struct row {
 
     {N_("This program"), NULL},
     {NULL, &cmd_doctor},
+
+    {NULL, &cmd_attest},
 
     {NULL, &cmd_bundle},
 
@@ -220,7 +223,7 @@ static int dispatch(int argc, char **argv)
         return 0;
     }
     if (strcmp(argv[1], FETCH_ROLE) == 0)
-        return fetch_role_main();
+        return fetch_role_main(isolate_fetch);
     const struct command *c = find(argv[1]);
     return c ? run_command(c, argc - 1, argv + 1) : unknown_command(argv[1]);
 }

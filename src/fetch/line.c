@@ -45,13 +45,13 @@ bool line_write_job(const struct fetch_job *q, struct buf *out, struct err *e)
 {
     json_t *j = json_pack(
         "{s:o, s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:b, s:b, s:b, s:I, s:s*, s:I, s:i, "
-        "s:i, s:i, s:s*, s:s*, s:o}",
+        "s:i, s:i, s:s*, s:s*, s:s*, s:o}",
         "urls", texts(q->url, q->n_url), "document", q->document, "outer", q->outer, "accept",
         q->accept, "method", q->method, "type", q->type, "text", q->text, "upload", q->upload,
         "digest_known", q->digest_known, "mismatch", q->mismatch, "size", (json_int_t)q->size,
         "root", q->root, "limit_rate", (json_int_t)q->limit_rate, "connections",
         (int)q->connections, "stall_s", (int)q->stall_s, "retries", (int)q->retries, "proxy",
-        q->proxy, "ca", q->ca, "auth", auths(q));
+        q->proxy, "ca", q->ca, "socket", q->socket, "auth", auths(q));
     return write_line(j, out, e);
 }
 
@@ -114,7 +114,8 @@ bool line_read_job(struct fetch_job *q, json_t *j, struct err *e)
                             .stall_s = get_u32(j, "stall_s"),
                             .retries = get_u32(j, "retries"),
                             .proxy = get_text(j, "proxy"),
-                            .ca = get_text(j, "ca")};
+                            .ca = get_text(j, "ca"),
+                            .socket = get_text(j, "socket")};
     json_array_foreach(json_object_get(j, "urls"), i, url)
     {
         if (i == LIMIT_PULL_SOURCES || !json_is_string(url))

@@ -39,6 +39,7 @@ struct fetch_job {
     uint32_t stall_s;        /* a connection without a byte for so long is given up */
     uint32_t retries;        /* failures in a row after which a source is given up; 0: never */
     const char *proxy, *ca;  /* or NULL */
+    const char *socket;      /* of a document: the Unix socket that is asked instead, or NULL */
     struct fetch_auth auth[FETCH_AUTHS];
     uint32_t n_auth;
 };

@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -56,9 +57,21 @@ static bool send_event(void *arg, const struct event *v)
     return ok;
 }
 
+/* A file's transfer looks at descriptor 0 by itself; here the system ends this process, by SIGIO,
+ * once the caller has closed its end. */
+static bool end_with_caller(void)
+{
+    struct pollfd in = {.fd = STDIN_FILENO};
+    (void)fcntl(STDIN_FILENO, F_SETOWN, getpid());
+    (void)fcntl(STDIN_FILENO, F_SETFL, O_ASYNC);
+    return poll(&in, 1, 0) == 0; /* it has not done so before */
+}
+
 static bool do_document(const struct fetch_job *q, struct err *e)
 {
     struct document d;
+    if (!end_with_caller())
+        return fail(e, ERR_CANCELLED, "the caller is gone");
     bool sent = q->method ? fetch_send(q, CHILD_FDS, send_event, NULL, LIMIT_HTTP_DOCUMENT, &d, e)
                           : fetch_document(q, LIMIT_HTTP_DOCUMENT, &d, e);
     if (!sent)
@@ -74,17 +87,25 @@ static bool do_document(const struct fetch_job *q, struct err *e)
     return ok;
 }
 
-static bool do_job(json_t *j, struct event *end, struct err *e)
+static bool do_job(json_t *j, bool (*enter)(const struct fetch_job *q, struct err *e),
+                   struct event *end, struct err *e)
 {
     struct fetch_job q;
-    if (!line_read_job(&q, j, e))
+    if (!line_read_job(&q, j, e) || !enter(&q, e))
         return false;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return fail(e, ERR_INTERNAL, "libcurl does not start");
     if (q.document)
         return do_document(&q, e);
     return fetch_file(&q, CHILD_FDS, CHILD_FDS + 1, STDIN_FILENO, send_event, NULL, end, e);
 }
 
-int fetch_role_main(void)
+bool fetch_is_built_in(void)
+{
+    return true;
+}
+
+int fetch_role_main(bool (*enter)(const struct fetch_job *q, struct err *e))
 {
     struct err e = {0};
     struct event end = {0};
@@ -94,7 +115,7 @@ int fetch_role_main(void)
     if (!read_line(&line))
         return err_exit_status(ERR_USAGE);
     json_t *j = json_parse(buf_view(&line), FETCH_ROLE, &e);
-    bool ok = j && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && do_job(j, &end, &e);
+    bool ok = j && do_job(j, enter, &end, &e);
     end.kind = EVENT_END;
     end.code = ok ? ERR_NONE : e.code ? e.code : ERR_INTERNAL;
     end.text = e.msg;

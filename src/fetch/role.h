@@ -12,7 +12,11 @@
 
 #define FETCH_ROLE "fetch-role" /* argv[1] of the process: for main() */
 
-int fetch_role_main(void); /* its exit status */
+/* Its exit status. `enter` is called once it knows its job and has said nothing to anybody yet: it
+ * gives up what the role does not need. */
+int fetch_role_main(bool (*enter)(const struct fetch_job *q, struct err *e));
+/* False in a build without it (make AIRGAP=1), where the calls below say so. */
+bool fetch_is_built_in(void);
 
 /* The caller's side: starts the role, gives it the job, hands its events to fn until it ends. Puts
  * what is there on the disk now and then. *stop (may be NULL) ends the job. A document comes in

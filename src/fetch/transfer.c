@@ -107,6 +107,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 curl_socket_t transfer_open(enum transfer_reach *reach, const struct curl_sockaddr *a,
                             struct err *why)
 {
+    if (a->family == AF_UNIX) /* the caller named it, and no answer can */
+        return socket(AF_UNIX, a->socktype | SOCK_CLOEXEC, 0);
     bool inner = reach_is_inner(&a->addr, (socklen_t)a->addrlen);
     if (*reach == REACH_UNKNOWN)
         *reach = inner ? REACH_INNER : REACH_PUBLIC;
@@ -164,7 +166,8 @@ bool transfer_options(CURL *h, const struct fetch_job *q, const char *url)
     return set_text(h, CURLOPT_PROTOCOLS_STR, "http,https") &&
            set_text(h, CURLOPT_REDIR_PROTOCOLS_STR, tls ? "https" : "http,https") &&
            set_text(h, CURLOPT_USERAGENT, "moat/" MOAT_VERSION) && set_text(h, CURLOPT_URL, url) &&
-           set_text(h, CURLOPT_PROXY, q->proxy) && set_text(h, CURLOPT_CAINFO, q->ca) &&
+           set_text(h, CURLOPT_PROXY, q->proxy) &&
+           set_text(h, CURLOPT_UNIX_SOCKET_PATH, q->socket) && set_text(h, CURLOPT_CAINFO, q->ca) &&
            (!bearer || (curl_easy_setopt(h, CURLOPT_HTTPAUTH, CURLAUTH_BEARER) == CURLE_OK &&
                         set_text(h, CURLOPT_XOAUTH2_BEARER, bearer)));
 }

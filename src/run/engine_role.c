@@ -581,7 +581,8 @@ bool engine_role_run(const struct engine_role *params, struct memplan *plan, str
     }
     bool ok = set_nonblocking(params->in, e) && set_nonblocking(params->out, e) &&
               (r.schedule = schedule_new(&r.l, params->max_waiting, &events, &r, e)) &&
-              (r.desk = desk_new(&r.l, params->settings, e)) && serve(&r, plan, e);
+              (r.desk = desk_new(&r.l, params->settings, e)) &&
+              (!params->ready || params->ready(params->ready_arg, e)) && serve(&r, plan, e);
     close_role(&r);
     return ok;
 }

@@ -25,6 +25,9 @@ struct engine_role {
      * model is loaded, and tells its numbers unasked (JOB_STATS of no job). */
     bool accounts;
     int in, out; /* may be the same; set to non-blocking, not closed */
+    /* Called when all is loaded and the first job not yet taken; may be NULL. */
+    bool (*ready)(void *arg, struct err *e);
+    void *ready_arg;
 };
 
 /* Says JOB_READY once it is. True: the line was closed or said JOB_SHUTDOWN. *plan as in

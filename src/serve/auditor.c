@@ -9,6 +9,7 @@
 
 #include "base/os.h"
 #include "guard/audit.h"
+#include "serve/isolate.h"
 #include "serve/log.h"
 #include "serve/packet.h"
 #include "store/store.h"
@@ -134,7 +135,7 @@ static int work(struct auditor *r)
     return more ? err_exit_status(ERR_IO) : 0;
 }
 
-int auditor_main(int front, int supervisor)
+int auditor_main(int front, int supervisor, const struct config *config, const char *witness)
 {
     struct err e = {0};
     char dir[4096];
@@ -143,7 +144,8 @@ int auditor_main(int front, int supervisor)
     signal(SIGTERM, SIG_IGN); /* it ends after all others, with the supervisor's line */
     signal(SIGINT, SIG_IGN);
     r.beat_ns = os_now_ns();
-    bool ok = r.waiting && auditor_folder(dir, &e) && audit_open(&r.log, dir, "serve", &e);
+    bool ok = r.waiting && auditor_folder(dir, &e) && isolate_auditor(config, witness, &e) &&
+              audit_open(&r.log, dir, "serve", &e);
     if (!ok)
         log_event("audit-failed", "%s", e.msg);
     int status = ok ? work(&r) : err_exit_status(e.code ? e.code : ERR_INTERNAL);

@@ -12,11 +12,13 @@
 #define MOAT_SERVE_AUDITOR_H
 
 #include "guard/audit.h"
+#include "serve/config.h"
 
 /* Where the log of this store would be. */
 bool auditor_folder(char dir[4096], struct err *e) MUST_USE;
 
-/* The role; takes the descriptors over, returns the exit status. */
-int auditor_main(int front, int supervisor);
+/* The role, in its sandbox; takes the descriptors over, returns the exit status. `witness` is the
+ * file that the log is witnessed in, or "". */
+int auditor_main(int front, int supervisor, const struct config *config, const char *witness);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/near.h"
+#include "fetch/role.h"
 #include "fetch/url.h"
 #include "run/settings.h"
 #include "serve/origin.h"
@@ -32,6 +33,9 @@ const struct config_key config_keys[CONFIG_KEYS] = {
         N_("the private key of that certificate (PEM)")),
     ROW(require_key, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
         N_("also ask for a key at loopback addresses without TLS (default false)")),
+    ROW(airgap, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("the air-gap profile: nothing is fetched, and it does not start where the system "
+           "refuses a part of the sandbox (default false)")),
     ROW(tls_client_ca, CONFIG_ALL, CONFIG_PATH, 0, 0, "FILE",
         N_("the authority that signs clients' certificates (PEM): clients may show one, whose "
            "subject is a key (moat key add --subject)")),
@@ -141,6 +145,7 @@ void config_init(struct config *c)
     *c = (struct config){.parallel = 8,
                          .queue = 64,
                          .max_connections = 1024,
+                         .airgap = !fetch_is_built_in(),
                          .max_body = LIMIT_HTTP_BODY,
                          .max_bodies = 256u << 20,
                          .keep_responses = 64u << 20,

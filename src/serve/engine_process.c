@@ -8,6 +8,7 @@
 #include "run/engine_role.h"
 #include "run/job.h"
 #include "serve/ask.h"
+#include "serve/isolate.h"
 #include "serve/log.h"
 #include "serve/pack_path.h"
 
@@ -53,7 +54,8 @@ static bool work(const struct served *model, const struct config *config, int li
 {
     struct source main, draft = {0};
     struct memplan plan;
-    if (!open_source(&main, model, false, e))
+    struct isolate isolate;
+    if (!isolate_engine(&isolate, model, config, e) || !open_source(&main, model, false, e))
         return false;
     if (model->draft && !open_source(&draft, model->draft, true, e)) {
         gguf_close(main.g);
@@ -74,6 +76,8 @@ static bool work(const struct served *model, const struct config *config, int li
         .accounts = true,
         .in = line,
         .out = line,
+        .ready = isolate_seal,
+        .ready_arg = &isolate,
     };
     return engine_role_run(&role, &plan, e);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "serve/isolate.h"
 #include "serve/keeper_answer.h"
 #include "serve/keeper_private.h"
 #include "serve/log.h"
@@ -99,6 +100,10 @@ int keeper_main(int line, const struct config *config)
     struct keeper k = {.config = config, .line = line};
     signal(SIGPIPE, SIG_IGN);
     if (!shelf_open(&k.shelf, &e)) {
+        log_event("keeper-failed", "%s", e.msg);
+        return err_exit_status(e.code);
+    }
+    if (!isolate_keeper(config, &e)) {
         log_event("keeper-failed", "%s", e.msg);
         return err_exit_status(e.code);
     }

@@ -9,6 +9,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "serve/control.h"
+#include "serve/isolate.h"
 #include "serve/loading.h"
 #include "serve/log.h"
 
@@ -263,9 +265,11 @@ int front_main(const struct listeners *l, int control_fd, int ledger_fd,
     s->turns.data = s;
     ledger_init(&s->ledger, &s->loop, ledger_fd);
     bool ok = give_access(s, access, &e);
+    ok = ok &&
+         (start(s, l, control_fd, models, &prepare) || fail(&e, ERR_INTERNAL, "cannot listen"));
+    ok = ok && isolate_front(&s->config, &e);
     if (!ok)
         log_event("front-failed", "%s", e.msg);
-    ok = ok && start(s, l, control_fd, models, &prepare);
     if (ok)
         uv_run(&s->loop, UV_RUN_DEFAULT);
     for (struct conn *c = s->conns, *next; c; c = next) {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -19,6 +20,7 @@
 #include "serve/auditor.h"
 #include "serve/control.h"
 #include "serve/engine_process.h"
+#include "serve/isolate.h"
 #include "serve/keeper.h"
 #include "serve/log.h"
 #include "serve/loop.h"
@@ -40,8 +42,10 @@ struct supervisor {
     int audit[2]; /* the auditor's lines: the front's end of its own, kept for the next front, and
                      ours; -1: none now */
     pid_t front;
-    int line; /* to the front; -1: none now */
+    int attest; /* tries all sandboxes, once */
+    int line;   /* to the front; -1: none now */
     struct ledger_book book;
+    char witness[AUDIT_PATH]; /* the file that the audit log is witnessed in, or "" */
     uint64_t front_due_ns, drain_ns, keys_due_ns;
     bool draining, done;
     int status;
@@ -50,10 +54,21 @@ struct supervisor {
 };
 
 static int signal_fd = -1; /* of this process only; -1 in its children */
+static pid_t signal_pid;
 
+/* A child that has just been forked has this handler still, and the pipe: what is meant for it must
+ * not end the server. */
 static void on_signal(int signo)
 {
     int saved = errno;
+    if (getpid() != signal_pid) {
+        if (signo == SIGTERM) {
+            signal(signo, SIG_DFL);
+            kill(getpid(), signo);
+        }
+        errno = saved;
+        return;
+    }
     unsigned char byte = (unsigned char)signo;
     ssize_t n = signal_fd >= 0 ? write(signal_fd, &byte, 1) : 0;
     (void)n; /* the pipe is full: enough of them are waiting */
@@ -69,6 +84,7 @@ static bool catch_signals(struct supervisor *s, struct err *e)
     if (pipe2(s->pipe, O_CLOEXEC | O_NONBLOCK) != 0)
         return fail(e, ERR_INTERNAL, "cannot make a pipe: %s", strerror(errno));
     signal_fd = s->pipe[1];
+    signal_pid = getpid();
     for (int i = 0; i < N_CAUGHT; i++)
         sigaction(caught[i], &a, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -126,6 +142,7 @@ static bool start_front(struct supervisor *s, struct err *e)
     pid_t pid = fork();
     if (pid == 0) {
         become_child(s);
+        closelog();
         close(line[0]);
         _exit(front_main(&s->listeners, line[1], ledger, s->p->config, s->p->access, s->p->models,
                          s->p->routes));
@@ -163,6 +180,7 @@ static bool start_engine(struct supervisor *s, uint32_t i, struct err *e)
     pid_t pid = fork();
     if (pid == 0) {
         become_child(s);
+        closelog();
         close_line(s);
         close(line[0]);
         _exit(engine_process(s->p->models->v[i], s->p->config, line[1]));
@@ -187,6 +205,7 @@ static bool start_keeper(struct supervisor *s, struct err *e)
     pid_t pid = fork();
     if (pid == 0) {
         become_child(s);
+        closelog();
         close_line(s);
         close(line[0]);
         for (uint32_t i = 0; i < s->listeners.n; i++)
@@ -229,7 +248,7 @@ static bool start_auditor(struct supervisor *s, struct err *e)
         close(own[0]);
         for (uint32_t i = 0; i < s->listeners.n; i++)
             close(s->listeners.v[i].fd);
-        _exit(auditor_main(front[1], own[1]));
+        _exit(auditor_main(front[1], own[1], s->p->config, s->witness));
     }
     close(front[1]);
     close(own[1]);
@@ -357,6 +376,8 @@ static void reap(struct supervisor *s)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid == s->attest && status != 0)
+            stop(s, WIFEXITED(status) ? WEXITSTATUS(status) : err_exit_status(ERR_DENIED));
         if (s->line >= 0)
             take_control(s); /* was its end wanted? That was said before it was told to end */
         if (pid == s->front)
@@ -571,8 +592,9 @@ static void end_children(struct supervisor *s)
 }
 
 /* Where a log was begun, everything is on record, or the server does not start. */
-static bool expect_audit(const struct supervisor_params *p, struct err *e)
+static bool expect_audit(struct supervisor *s, struct err *e)
 {
+    const struct supervisor_params *p = s->p;
     char dir[4096];
     struct audit *a;
     if (p->routes == &route_mirror)
@@ -586,7 +608,11 @@ static bool expect_audit(const struct supervisor_params *p, struct err *e)
                     "age1... begins one");
     if (!audit_open(&a, dir, "serve", e))
         return false;
-    audit_line_expect(audit_settings_of(a)->content);
+    const struct audit_settings *settings = audit_settings_of(a);
+    audit_line_expect(settings->content);
+    snprintf(s->witness, sizeof s->witness, "%s", settings->witness_file);
+    if (settings->syslog) /* now: no role may dial later */
+        openlog("moat", LOG_NDELAY, LOG_AUTHPRIV);
     audit_close(a);
     return true;
 }
@@ -607,7 +633,9 @@ bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
         .p = p, .line = -1, .book.line = -1, .pipe = {-1, -1}, .audit = {-1, -1}};
     for (uint32_t i = 0; i < p->models->n; i++)
         s.engines[i].wanted = s.engines[i].fatal = p->models->v[i]->at_start;
-    bool ok = expect_audit(p, e) && open_listeners(&s, e) && catch_signals(&s, e);
+    bool ok = expect_audit(&s, e) && isolate_helpers(p->config, &s.attest, e) &&
+              open_listeners(&s, e) && catch_signals(&s, e) &&
+              isolate_supervisor(&s.listeners, p->config, s.witness, e);
     if (ok) {
         watch(&s);
         end_children(&s);

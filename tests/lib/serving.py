@@ -124,14 +124,16 @@ class Server:
         return got
 
     def children(self):
-        """The processes of the server, without the supervisor: (pid, thread count)"""
+        """The processes of the server's roles: without the supervisor, and without what it starts beside them."""
         found = []
         for path in glob.glob("/proc/[0-9]*/stat"):
             try:
-                fields = open(path).read().rsplit(")", 1)[1].split()
+                name, fields = open(path).read().rsplit(")", 1)
             except OSError:
                 continue
-            if int(fields[1]) == self.process.pid and fields[0] != "Z":
+            fields = fields.split()
+            helper = name.endswith(("(moat:starter", "(moat:attest"))
+            if int(fields[1]) == self.process.pid and fields[0] != "Z" and not helper:
                 found.append(int(path.split("/")[2]))
         return found
 

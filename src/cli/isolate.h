@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/isolate: the sandbox of a command that works on a model in this one process, and that of the
+ * fetch role. What the system refuses is not said here: moat attest does. */
+#ifndef MOAT_CLI_ISOLATE_H
+#define MOAT_CLI_ISOLATE_H
+
+#include "base/err.h"
+
+struct fetch_job;
+
+/* Before the model is opened: no network, no other program, and of files it writes `out` (a path,
+ * or NULL) and, with `packs`, packed weights. */
+bool isolate_command(bool packs, const char *out, struct err *e) MUST_USE;
+/* The same with several files that it writes; NULL and "-" are none. */
+bool isolate_writer(bool packs, const char *const *out, unsigned n, struct err *e) MUST_USE;
+/* A conversation, which writes where its user says: the same, but for the files. */
+bool isolate_conversation(struct err *e) MUST_USE;
+/* Once the model is loaded: no page becomes executable any more. */
+bool isolate_loaded(struct err *e) MUST_USE;
+
+/* For fetch_role_main: may dial, reads what names and certificates need, writes nothing. For a Unix
+ * socket it may open no other kind, and stays who it is. */
+bool isolate_fetch(const struct fetch_job *q, struct err *e) MUST_USE;
+
+#endif
