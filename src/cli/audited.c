@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "guard/audit_act.h"
+#include "store/manifest.h"
+#include "store/name.h"
 #include "store/store.h"
 
 #define ARG_BYTES 4096u
@@ -119,6 +121,21 @@ bool audited_end(int status, struct err *e)
 /* --- answers -------------------------------------------------------------------------------------
  */
 
+/* The SHA-256 of a model of the store; a file that is run where it lies has none that is known. */
+static void add_digest(json_t *j, const char *model)
+{
+    struct store s;
+    struct name name;
+    struct manifest m;
+    struct err ignored;
+    if (name_is_path(str_of(model)) || !name_parse(&name, str_of(model), &ignored) ||
+        !store_open(&s, false, &ignored) || !manifest_exists(&s, &name) ||
+        !manifest_read(&s, &name, &m, &ignored))
+        return;
+    json_object_set_new(j, "digest", json_string(m.digest.hex));
+    manifest_clear(&m);
+}
+
 bool audited_answer_begin(const char *model, struct str prompt, struct err *e)
 {
     if (!now.log)
@@ -129,6 +146,7 @@ bool audited_answer_begin(const char *model, struct str prompt, struct err *e)
     json_object_set_new(j, "of", json_string(now.act));
     json_object_set_new(j, "who", who());
     json_object_set_new(j, "model", json_string(model));
+    add_digest(j, model);
     bool ok = audit_act_hash(j, audit_settings_of(now.log)->content, "prompt", prompt, e) &&
               audit_append(now.log, j, e) &&
               audit_act_content(now.log, now.answer, "prompt", prompt, e) &&

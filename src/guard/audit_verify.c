@@ -26,6 +26,7 @@ struct verify {
     const struct audit_options *o;
     struct audit_report *r;
     struct audit_scan scan;
+    uint32_t last;          /* segment, when it was begun to look */
     struct audit_chain end; /* of the segment before */
     struct buf file;        /* the segment that is read */
     bool before_ended;      /* the segment before ended with its flag */
@@ -185,12 +186,20 @@ static bool on_checkpoint(void *arg, const struct audit_checkpoint *p, struct er
 /* --- segments ------------------------------------------------------------------------------------
  */
 
+/* The last one is read between two flushes of its writers, who do not wait longer than that. */
 static bool read_segment(const struct verify *v, uint32_t number, struct buf *file, struct err *e)
 {
     char path[4096];
+    int lock = -1; /* without such a file it is a copy, which nobody writes */
+    snprintf(path, sizeof path, "%s/lock", v->dir);
+    if (number == v->last && (lock = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) >= 0)
+        flock(lock, LOCK_SH);
     audit_segment_path(path, v->dir, number, "log");
     buf_init(file, AUDIT_SEGMENT_MOST);
-    return buf_read_file(file, path, e);
+    bool ok = buf_read_file(file, path, e);
+    if (lock >= 0)
+        close(lock);
+    return ok;
 }
 
 static bool head_of(const struct buf *file, uint32_t number, struct audit_segment *s, struct err *e)
@@ -343,8 +352,7 @@ static void finish(struct verify *v)
 bool audit_verify(const char *dir, const struct audit_options *o, struct audit_report *r,
                   struct err *e)
 {
-    char path[4096];
-    uint32_t first, last;
+    uint32_t first;
     struct verify *v = mem_new(1, sizeof *v, e);
     *r = (struct audit_report){0};
     if (!v)
@@ -352,13 +360,7 @@ bool audit_verify(const char *dir, const struct audit_options *o, struct audit_r
     v->dir = dir;
     v->o = o;
     v->r = r;
-    snprintf(path, sizeof path, "%s/lock", dir);
-    int lock = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW); /* none: a copy that nobody writes */
-    if (lock >= 0)
-        flock(lock, LOCK_SH);
-    bool ok = audit_segment_range(dir, &first, &last, e) && all_segments(v, first, last, e);
-    if (lock >= 0)
-        close(lock);
+    bool ok = audit_segment_range(dir, &first, &v->last, e) && all_segments(v, first, v->last, e);
     if (ok)
         finish(v);
     ok = ok && all_met(v, e);

@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "guard/audit_private.h"
 
-#define SPOOL "spool"
+#define SPOOL      "spool"
+#define SPOOL_MOST (1 << 20)
 
 void audit_line(const struct audit_checkpoint *p, const struct hash *log,
                 char line[AUDIT_LINE_BYTES])
@@ -48,6 +50,9 @@ static void tell_spool(const struct audit *a, const char *line)
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return;
+    struct stat st;
+    if (fstat(fd, &st) == 0 && st.st_size > SPOOL_MOST) /* the newest line says what all did */
+        (void)!ftruncate(fd, 0);
     (void)!write_line(fd, line);
     close(fd);
 }

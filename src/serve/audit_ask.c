@@ -62,16 +62,40 @@ static json_t *begin_record(const struct ask *a)
     return j;
 }
 
-static bool submit_held(struct ask *a, struct problem *p)
+struct early { /* before its payload */
+    enum job_kind kind;
+    uint64_t id;
+    size_t n;
+};
+
+bool audit_ask_lets(struct ask_answer *w, const struct job_message *m)
 {
-    json_t *held = a->audit.held;
-    a->audit.held = NULL;
-    bool ok = true;
-    for (uint32_t i = 0; ok && i < json_array_size(held); i++)
-        ok = line_submit(a->slot, &a->v[i], json_array_get(held, i), p);
-    json_decref(held);
-    return ok;
+    struct audit_ask *t = &w->ask->audit;
+    const struct early head = {m->kind, m->id, m->payload.n};
+    if (!t->begun || t->ready)
+        return true;
+    buf_add(&t->early, &head, sizeof head);
+    buf_str(&t->early, m->payload);
+    return false;
 }
+
+/* Any of it may end the ask: so it is not looked at any more. */
+static void say_early(struct engine_slot *slot, struct buf *early)
+{
+    struct str rest = buf_view(early);
+    struct early head;
+    while (rest.n >= sizeof head) {
+        memcpy(&head, rest.p, sizeof head);
+        rest = str_from(rest, sizeof head);
+        line_deliver(slot, &(struct job_message){.kind = head.kind,
+                                                 .id = head.id,
+                                                 .payload = str_sub(rest, 0, head.n)});
+        rest = str_from(rest, head.n);
+    }
+    buf_clear(early);
+}
+
+static json_t *end_record(struct ask *a, const char *outcome);
 
 static struct ask *ask_of(struct audit_wait *w)
 {
@@ -81,13 +105,22 @@ static struct ask *ask_of(struct audit_wait *w)
 static void on_begun(struct audit_wait *w, const struct problem *p)
 {
     struct ask *a = ask_of(w);
+    struct buf early = a->audit.early;
     struct problem why = p ? *p : (struct problem){0};
+    buf_init(&a->audit.early, 0);
     a->audit.ready = true;
-    if (p) {
-        a->audit.begun = false; /* nothing to end */
-        ask_over(a, &why);
-    } else if (!submit_held(a, &why)) {
+    if (!p && early.bad) {
+        buf_clear(&early);
+        fail(&why.err, ERR_LIMIT, "the server is short of memory");
         ask_failed(&a->v[0], &why);
+    } else if (!p) {
+        say_early(a->slot, &early);
+    } else {
+        buf_clear(&early);
+        a->audit.begun = false; /* nothing to end */
+        for (uint32_t i = 0; i < a->n; i++)
+            line_cancel(&a->v[i]);
+        ask_over(a, &why);
     }
 }
 
@@ -99,20 +132,24 @@ static bool begin(struct ask *a, struct problem *p)
         return false;
     }
     a->audit.wait.done = on_begun;
-    a->audit.held = json_array();
-    a->audit.begun =
-        a->audit.held && audit_line_send(line_of(a->x), record, true, &a->audit.wait, p);
+    buf_init(&a->audit.early, 2 * (JOB_MOST + JOB_HEAD));
+    a->audit.begun = audit_line_send(line_of(a->x), record, true, &a->audit.wait, p);
     return a->audit.begun;
 }
 
 bool audit_ask_submit(struct ask *a, uint32_t i, json_t *job, struct problem *p)
 {
-    if (!audit_line_expected() || a->audit.ready)
-        return line_submit(a->slot, &a->v[i], job, p);
-    if (!a->audit.begun && !begin(a, p))
+    if (audit_line_expected() && !a->audit.begun && !a->audit.ready && !begin(a, p))
         return false;
-    return json_array_append(a->audit.held, job) == 0 ||
-           fail(&p->err, ERR_LIMIT, "the server is short of memory");
+    if (line_submit(a->slot, &a->v[i], job, p))
+        return true;
+    if (a->audit.begun) { /* and ended at once */
+        audit_line_forget(line_of(a->x), &a->audit.wait);
+        audit_line_note(line_of(a->x), end_record(a, err_name(p->err.code)));
+        a->audit.begun = false;
+        a->audit.ready = true;
+    }
+    return false;
 }
 
 /* --- the answer ----------------------------------------------------------------------------------
@@ -200,10 +237,11 @@ static void on_ended(struct audit_wait *w, const struct problem *p)
 /* False: somebody waits. */
 static bool end(struct ask *a, const char *outcome)
 {
-    struct problem p;
+    struct problem p = {0};
     if (!a->audit.begun)
         return true;
     a->audit.ending = true;
+    audit_line_forget(line_of(a->x), &a->audit.wait); /* its beginning is durable before its end */
     a->audit.wait.done = on_ended;
     if (audit_line_send(line_of(a->x), end_record(a, outcome), false, &a->audit.wait, &p))
         return false;
@@ -236,7 +274,7 @@ void audit_ask_free(struct ask *a)
         hash_end(&a->v[i].audit.hash, NULL, NULL);
         buf_clear(&a->v[i].audit.part);
     }
-    json_decref(a->audit.held);
+    buf_clear(&a->audit.early);
 }
 
 /* --- calls that change the store -----------------------------------------------------------------

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serve/audit_ask: what is asked of a model is on record: before the engine sees it, and again
- * before its last part goes out.
+/* serve/audit_ask: what is asked of a model is on record: before a token goes out, and again before
+ * the last does.
  *
- * The jobs of an ask wait until its `begin` is durable; its end, good or bad, waits for `end`. Of
- * the answers, hashes are kept as they come (or all of their text, by the log's settings). Where
+ * The record is sent before the job, and while the disk takes it the engine works on the prompt;
+ * whatever it says is kept until `begin` is durable. The end, good or bad, waits for `end`. Of the
+ * answers, hashes are kept as they come (or all of their text, by the log's settings). Where
  * nothing is recorded these functions let everything pass. */
 #ifndef MOAT_SERVE_AUDIT_ASK_H
 #define MOAT_SERVE_AUDIT_ASK_H
@@ -15,10 +16,11 @@
 struct ask;
 struct ask_answer;
 struct exchange;
+struct job_message;
 
 struct audit_ask {
     struct audit_wait wait;
-    json_t *held; /* jobs that wait for the record; owned */
+    struct buf early; /* what the engine says while the record is not durable */
     bool begun, ready, ending, failed;
     struct problem why; /* failed: with what */
 };
@@ -30,8 +32,10 @@ struct audit_answer {
     uint32_t parts;
 };
 
-/* Submits the job now or later; takes nothing. False: *p. */
+/* Submits the job; takes nothing. False: *p. */
 bool audit_ask_submit(struct ask *a, uint32_t i, json_t *job, struct problem *p) MUST_USE;
+/* False: it is kept, and comes again when the request is on record. */
+bool audit_ask_lets(struct ask_answer *w, const struct job_message *m) MUST_USE;
 void audit_ask_text(struct ask_answer *w, struct str text);
 /* All answers are there. True: whoever asks may say so to the client now; else it is said when the
  * record is durable. */

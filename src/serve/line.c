@@ -393,7 +393,7 @@ static bool dispatch(struct line *l, const struct job_message *m, struct err *e)
         return on_plan(l, m, e);
     if (m->id == 0 && (m->kind == JOB_ERROR || m->kind == JOB_STATS))
         return on_own_words(l, m, e);
-    if (!w) /* cancelled meanwhile */
+    if (!w || !audit_ask_lets(w, m)) /* cancelled meanwhile; not on record yet */
         return true;
     switch (m->kind) {
     case JOB_STARTED:
@@ -478,6 +478,12 @@ static bool take(struct line *l, const char *p, size_t n, struct err *e)
     return true;
 }
 
+static void report_engine(const struct engine_slot *slot, const struct err *e)
+{
+    log_event("engine-failed", "%s: %s", slot->model->id, e->msg);
+    loop_tell(slot->server, CONTROL_KILL_ENGINE, slot->index);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 {
     struct line *l = stream->data;
@@ -486,12 +492,19 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         return;
     if (n > 0 && take(l, b->base, (size_t)n, &e))
         return;
-    if (n > 0) {
-        log_event("engine-failed", "%s: %s", l->slot->model->id, e.msg);
-        loop_tell(l->slot->server, CONTROL_KILL_ENGINE, l->slot->index);
-    }
+    if (n > 0)
+        report_engine(l->slot, &e);
     if (l->slot)
         engines_ended(l->slot);
+}
+
+void line_deliver(struct engine_slot *slot, const struct job_message *m)
+{
+    struct err e = {0};
+    if (!slot->line || dispatch(slot->line, m, &e))
+        return;
+    report_engine(slot, &e);
+    engines_ended(slot);
 }
 
 bool line_open(struct engine_slot *slot, uv_pipe_t *control, struct err *e)

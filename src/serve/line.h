@@ -21,6 +21,8 @@ bool line_ask_stats(struct engine_slot *slot, struct ask_answer *w, struct probl
 /* To one that has asked for its memory; and the end of one without jobs. */
 void line_grant(struct engine_slot *slot, uint64_t bytes);
 void line_shutdown(struct engine_slot *slot);
+/* A message of the engine that was kept back. */
+void line_deliver(struct engine_slot *slot, const struct job_message *m);
 void line_cancel(struct ask_answer *w);
 /* No more of its text, until its reader has caught up. */
 void line_pause(struct ask_answer *w, bool paused);

@@ -105,7 +105,8 @@ with tempfile.TemporaryDirectory() as home:
     env = dict(os.environ, MOAT_HOME=home)
     keys = []
     for i in range(70):
-        r = subprocess.run([MOAT, "key", "add", f"user{i}", "--json"], capture_output=True, text=True, env=env)
+        r = subprocess.run([MOAT, "key", "add", f"user{i}", "--json", "--scope", "inference", "--scope", "metrics"],
+                           capture_output=True, text=True, env=env)
         keys.append(json.loads(r.stdout))
     with Server(SMOLLM2, "--context", 512, "--require-key", "true", env={"MOAT_HOME": home}, key=keys[0]["key"]) as s:
         for k in keys:

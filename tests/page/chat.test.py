@@ -45,6 +45,7 @@ def branches(p):
     ok("Rome" in answer.inner_text() and page.locator(".message.user .branches").inner_text() == "2 / 2", "edit: another branch", answer.inner_text())
     page.locator(".message.user").first.hover()
     page.get_by_role("button", name="Previous version").click()
+    page.locator(".message.assistant", has_text="Paris").wait_for()  # it is drawn after the click
     ok("France" in page.locator(".message.user").inner_text() and "Paris" in page.locator(".message.assistant").inner_text(), "the one before is still there")
     page.locator(".message.assistant").hover()
     page.get_by_role("button", name="Answer again").click()

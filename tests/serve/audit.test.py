@@ -168,6 +168,15 @@ if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], capt
 else:
     skip("a full disk", "no file system can be mounted here")
 
+# --- the text log of a server: nothing in it acts on a terminal
+hostile = os.path.join(top.name, "fox\u202e\u2066\x1b[31m\u009b.gguf")
+os.symlink(SMOLLM2, hostile)
+with Server(hostile, env=log_in("terminal")) as s:
+    s.post("/v1/completions", dict(body, model="\x1b]0;title\x07\u202e"))
+    raw = s.log()
+ok("fox" in raw and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", raw),
+   "control characters and bidi marks are escaped in the text log", raw)
+
 # --- what must be there
 r = moat("serve", "--model", SMOLLM2, "--listen", "127.0.0.1:0", "--require-audit", "true", env={"MOAT_HOME": os.path.join(top.name, "empty")}, limit=20)
 ok(r.status == 8 and "moat audit init" in r.err, "with require_audit there is no server without a log", r)
