@@ -19,6 +19,8 @@ try $moat attest
 check "nothing is reached, of seven roles" said "31 channels x 7 roles, 0 reached"
 try $moat pull http://127.0.0.1:1/m.gguf --name a:b
 check "it fetches nothing, and says so" [ $status = 5 ]
+try $moat ps
+check "moat ps says that it connects to nothing" [ $status = 5 ]
 try $moat serve --model nosuch:model --airgap false
 check "the profile cannot be left" [ $status != 0 ]
 if [ -f "$model" ]; then
