@@ -21,7 +21,7 @@ ASK = {"messages": [{"role": "user", "content": "Count to one hundred."}], "max_
 
 
 def dashboard(b, server):
-    load = threading.Thread(target=lambda: together(3, lambda i: [server.post("/v1/chat/completions", ASK) for _ in range(3)]))
+    load = threading.Thread(target=lambda: together(3, lambda i: [server.post("/v1/chat/completions", ASK) for _ in range(24)]))
     p = browser.Page(b, server.port).open("#/status")
     page = p.page
     load.start()
