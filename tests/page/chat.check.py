@@ -102,6 +102,7 @@ def schema(p):
     page.keyboard.press("Alt+KeyS")
     page.locator("#side .new").click()
     page.keyboard.press("Alt+KeyS")
+    page.wait_for_timeout(300)  # it is drawn after the key
     ok(page.get_by_label("System prompt").input_value() == "" and page.get_by_label("Most tokens").input_value() == "", "settings are the conversation's own")
     page.keyboard.press("Escape")
 
