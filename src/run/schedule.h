@@ -4,17 +4,19 @@
  * The caller submits prepared jobs and calls schedule_step as long as it says there is work; what
  * comes of it is told through the events. A step is one pass over the weights for a token of every
  * answer in the making (or several, where they can be guessed: run/speculate), and one for a piece
- * of the prompts, of about SCHEDULE_STEP_MS, or of SCHEDULE_BESIDE_MS where there are such answers:
- * after that the caller can look for what is new, and cancel. A job that is alone, and has been for
+ * of the prompts, of about SCHEDULE_STEP_MS, or where there are such answers of SCHEDULE_BRIEF_MS,
+ * or more, if what a pass costs anyway makes that a waste, but SCHEDULE_BESIDE_MS at most: after
+ * that the caller can look for what is new, and cancel. A job that is alone, and has been for
  * a while, is read in longer pieces, as that is quicker, if the caller can look in between
  * (SCHEDULE_ALONE_MS; a cancel is noticed between two layers). A prompt whose last tokens a step
  * reads does not share it with a piece of a long one, so that its answer begins at once.
  *
  * Guarantees: each answer is what run/generate gives for the job alone, bit for bit, but for the
  * roundings of what is reused. A job is admitted when there is memory for its prompt and the whole
- * of max_tokens; so no answer is ever broken off for want of it. Whoever costs least goes first,
- * and waiting makes cheap, so that short jobs overtake and none waits for ever; a tenant with many
- * running answers is behind one with few.
+ * of max_tokens; so no answer is ever broken off for want of it. Whoever costs least is admitted
+ * first, and waiting makes cheap, so that short jobs overtake and none waits for ever; a tenant
+ * with many running answers is behind one with few. Of the prompts that are being read the one with
+ * least left goes first, but every fourth pass is for the one that has had none for longest.
  *
  * A finished sequence is kept, while there is room, for the next job that begins like it, of the
  * same tenant; running ones are shared too, so several answers to one prompt cost it once. What
@@ -30,6 +32,7 @@
 #define SCHEDULE_STEP_MS   80u
 #define SCHEDULE_BESIDE_MS 50u
 #define SCHEDULE_ALONE_MS  400u
+#define SCHEDULE_BRIEF_MS  25u
 #define SCHEDULE_ALONE_S   1.0  /* without another job, until one counts as alone */
 #define SCHEDULE_WAITING   256u /* jobs that may wait, where nothing else is asked for */
 

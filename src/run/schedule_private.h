@@ -20,6 +20,7 @@ struct slot {
     struct prepared *p;           /* NULL: idle */
     char tenant[PREPARED_TENANT]; /* whose tokens these are */
     uint64_t used_ns;             /* when it was last worked with */
+    uint64_t read_ns;             /* its prompt: when it was last read on in, or admitted */
     uint32_t n_committed;         /* blocks it may come to need */
     uint32_t next;                /* decoding: the token to be computed */
     bool cancelled;               /* amid a pass */
@@ -58,6 +59,7 @@ struct schedule {
     uint32_t n_idle_guesses;
     struct prompt_pace pace; /* of passes over prompts */
     uint64_t submitted_ns;   /* the last one; 0: none yet */
+    uint32_t n_overtakes; /* passes over prompts since one for whoever had had none for longest */
     uint64_t company_ns; /* when there was last another job, or one soon after another; 0: never */
     struct schedule_stats sums;
 };
@@ -65,8 +67,9 @@ struct schedule {
 /* schedule_queue.c */
 void queue_admit(struct schedule *s, uint64_t now);
 void queue_expire(struct schedule *s, uint64_t now);
-/* Seconds: what is left of a job's prompt, less what its waiting is worth. Least goes first. */
-double queue_cost(const struct schedule *s, const struct prepared *p, uint32_t left, uint64_t now);
+/* Seconds: what is left of a job's prompt, less what its waiting (seconds) is worth. Least goes
+ * first. */
+double queue_cost(const struct schedule *s, const struct prepared *p, uint32_t left, double waited);
 
 /* schedule_prefix.c */
 /* Must the job wait, because what it shares with another's prompt is being read just now? */
