@@ -143,6 +143,22 @@ static void add_replies(struct buf *out, const struct stats *s)
     }
 }
 
+/* Their names are the clients': they stand in the log, not here. */
+static void add_unknown(struct buf *out, const struct known_log *l)
+{
+    static const char *const dialects[KNOWN_DIALECTS] = {[DIALECT_OPENAI] = "openai",
+                                                         [DIALECT_ANTHROPIC] = "anthropic",
+                                                         [DIALECT_LLAMA] = "llama",
+                                                         [DIALECT_OLLAMA] = "ollama"};
+    family(out, "unknown_fields_total", "counter", "Fields of requests that are not known here.");
+    for (int i = 0; i < KNOWN_DIALECTS; i++) {
+        buf_cstr(out, "moat_unknown_fields_total");
+        label(out, '{', "dialect", dialects[i]);
+        buf_byte(out, '}');
+        number(out, (double)l->n[i]);
+    }
+}
+
 /* --- of engines ----------------------------------------------------------------------------------
  */
 
@@ -278,3 +294,4 @@ void llama_metrics(struct exchange *x)
     reply_body(x, 200, "text/plain; version=0.0.4; charset=utf-8", buf_view(&out));
     buf_clear(&out);
 }
+    add_unknown(&out, &s->unknown);
