@@ -61,6 +61,7 @@ void schedule_free(struct schedule *s)
         prepared_free(p);
     }
     mem_free(s->slots);
+    spill_free(s->spill);
     mem_free(s);
 }
 
@@ -92,6 +93,7 @@ static void let_go(struct schedule *s, struct slot *slot, uint64_t now)
 {
     s->n_committed -= slot->n_committed;
     s->n_running--;
+    spill_leave(s, slot);
     prepared_free(slot->p);
     slot->p = NULL;
     slot->state = SLOT_IDLE;
@@ -154,7 +156,7 @@ bool slot_add(struct schedule *s, struct slot *slot, const uint32_t *token, uint
 
 static bool wants_reading(const struct slot *slot)
 {
-    return slot->state == SLOT_PROMPT && !slot->in_pass;
+    return slot->state == SLOT_PROMPT && !slot->in_pass && !slot->restoring;
 }
 
 /* The prompt that has not been read on in for longest. */
@@ -210,8 +212,6 @@ static bool is_alone(const struct schedule *s, uint64_t now)
            (!s->company_ns || schedule_seconds(s->company_ns, now) > SCHEDULE_ALONE_S);
 }
 
-/* Tokens that are read in the time of a step: less of it while answers wait for their next, or a
- * job may come that would have to wait. */
 /* For a piece that others may wait for: brief, where the model is small enough for that. */
 static double beside_ms(const struct schedule *s)
 {
@@ -219,6 +219,8 @@ static double beside_ms(const struct schedule *s)
     return fmin(fmax(worth, SCHEDULE_BRIEF_MS), SCHEDULE_BESIDE_MS);
 }
 
+/* Tokens that are read in the time of a step: less of it while answers wait for their next, or a
+ * job may come that would have to wait. */
 static uint32_t piece(struct schedule *s, uint64_t now)
 {
     bool decodes = any_decodes(s), alone = is_alone(s, now);
@@ -247,9 +249,9 @@ static uint32_t add_prompts(struct schedule *s, struct slot **row, uint64_t now)
         if (!slot_add(s, slot, prompt->id + slot->t.n, n, n == left ? 1 : 0))
             continue;
         slot->in_pass = true;
+        slot->read_ns = now;
         if (n == left)
             row[n_rows++] = slot;
-        slot->read_ns = now;
         room -= n;
     }
     return n_rows;
@@ -326,6 +328,7 @@ bool schedule_step(struct schedule *s)
     queue_admit(s, now);
     bool worked = decode_step(s);
     worked |= prefill(s);
+    worked |= spill_step(s);
     return worked;
 }
 
@@ -340,6 +343,7 @@ void schedule_stats(const struct schedule *s, struct schedule_stats *out)
     out->kv_blocks = kv_blocks(s->l->f->kv);
     out->kv_free = kv_blocks_free(s->l->f->kv);
     out->prompt_tps = s->pace.tps;
+    spill_stats(s->spill, &out->spill);
     for (uint32_t i = 0; i < s->n_slots; i++)
         if (s->slots[i].state == SLOT_IDLE && s->slots[i].t.n) {
             out->n_kept++;

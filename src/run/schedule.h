@@ -28,11 +28,12 @@
 #define MOAT_RUN_SCHEDULE_H
 
 #include "run/prepared.h"
+#include "run/spill.h"
 
 #define SCHEDULE_STEP_MS   80u
 #define SCHEDULE_BESIDE_MS 50u
-#define SCHEDULE_ALONE_MS  400u
 #define SCHEDULE_BRIEF_MS  25u
+#define SCHEDULE_ALONE_MS  400u
 #define SCHEDULE_ALONE_S   1.0  /* without another job, until one counts as alone */
 #define SCHEDULE_WAITING   256u /* jobs that may wait, where nothing else is asked for */
 
@@ -55,6 +56,8 @@ struct schedule;
 struct schedule *schedule_new(struct loaded *l, uint32_t max_waiting,
                               const struct schedule_events *events, void *arg,
                               struct err *e) MUST_USE;
+/* Before the first job: sequences for which there is no more memory go to this file. */
+bool schedule_spill(struct schedule *s, const struct spill_file *file, struct err *e) MUST_USE;
 void schedule_free(struct schedule *s); /* without events for what is under way */
 
 /* Takes a PREPARED_ANSWER over. When the queue is full it fails at once: ERR_BUSY, and when it may
@@ -77,6 +80,7 @@ struct schedule_stats {
     uint64_t n_ended, n_failed;
     double prompt_s, decode_s; /* spent computing */
     double prompt_tps;         /* as it is now */
+    struct spill_stats spill;
 };
 void schedule_stats(const struct schedule *s, struct schedule_stats *out);
 

@@ -77,6 +77,15 @@ static void fail_waiting(struct schedule *s, struct prepared *p, const struct jo
     prepared_free(p);
 }
 
+uint32_t schedule_begin(struct schedule *s, struct slot *slot)
+{
+    const struct prepared *p = slot->p;
+    slot->n_reused = timeline_keep(&slot->t, p->prompt.id, (uint32_t)p->prompt.n);
+    s->sums.n_reused += slot->n_reused;
+    s->events->started(s->arg, p, slot->n_reused);
+    return slot->n_reused;
+}
+
 static void start(struct schedule *s, struct prepared *p, uint64_t now)
 {
     struct job_error why = {0};
@@ -90,14 +99,16 @@ static void start(struct schedule *s, struct prepared *p, uint64_t now)
     p->next = NULL;
     slot->p = p;
     slot->state = SLOT_PROMPT;
+    slot->spilled = false;
+    slot->n_reused = 0;
     slot->n_committed = blocks_of(s, p);
     slot->admitted_ns = slot->used_ns = slot->read_ns = now;
     slot->prompt_ns = slot->text_ns = 0;
     s->n_committed += slot->n_committed;
     s->n_running++;
     s->sums.n_prompt += p->prompt.n;
-    s->sums.n_reused += slot->n_reused;
-    s->events->started(s->arg, p, slot->n_reused);
+    if (!slot->restoring)
+        (void)schedule_begin(s, slot);
 }
 
 void queue_admit(struct schedule *s, uint64_t now)
