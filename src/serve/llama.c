@@ -127,9 +127,15 @@ void llama_embedding(struct exchange *x)
 /* --- the state of things -------------------------------------------------------------------------
  */
 
-static struct engine_slot *first(struct exchange *x)
+/* The first one that the client may use. */
+static const struct engine_slot *first(struct exchange *x, struct problem *p)
 {
-    return &x->server->engines.v[0];
+    const struct engines *es = &x->server->engines;
+    for (uint32_t i = 0; i < es->n; i++)
+        if (!es->v[i].model->gone)
+            return permit_use(x->conn, es->v[i].model, p) ? &es->v[i] : NULL;
+    fail(&p->err, ERR_NOT_FOUND, "there is no model here yet; moat pull NAME brings one");
+    return NULL;
 }
 
 void llama_health(struct exchange *x)
@@ -184,7 +190,8 @@ void llama_ready(struct exchange *x)
     const char *word = x->server->draining ? "ending" : ready ? "ok" : "loading";
     json_t *j = json_pack("{ss}", "status", word), *list = json_array();
     for (uint32_t i = 0; i < es->n; i++)
-        json_array_append_new(list, state_of(&es->v[i]));
+        if (!es->v[i].model->gone || es->v[i].state != ENGINE_OFF)
+            json_array_append_new(list, state_of(&es->v[i]));
     if (!x->conn->keyed || x->conn->key_id[0])
         json_object_set(j, "models", list);
     if (x->conn->local) /* for moat stop */
@@ -195,9 +202,9 @@ void llama_ready(struct exchange *x)
 
 void llama_props(struct exchange *x)
 {
-    const struct engine_slot *s = first(x);
     struct problem p = {0};
-    if (!permit_use(x->conn, s->model, &p)) {
+    const struct engine_slot *s = first(x, &p);
+    if (!s) {
         reply_problem(x, &p);
         return;
     }

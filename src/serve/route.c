@@ -231,7 +231,7 @@ static bool may_use(const struct exchange *x, struct problem *p)
     const char *name = json_string_value(json_object_get(x->body, "model"));
     const struct engines *es = &x->server->engines;
     for (uint32_t i = 0; name && i < es->n; i++)
-        if (served_is(es->v[i].model, str_of(name)))
+        if (!es->v[i].model->gone && served_is(es->v[i].model, str_of(name)))
             return permit_use(x->conn, es->v[i].model, p);
     return true;
 }
