@@ -174,6 +174,18 @@ for name, data in [("random bytes", noise), ("nothing", b""), ("NULs", b"\0" * 5
     p = find(path("hostile", data), "--json", "--html", page)
     ok(p.returncode == 0 and "suspects" in json.loads(p.stdout), f"finding in {name}", p.stderr)
 
+# --- a line of many megabytes is written in pieces, and is masked where they meet
+csv.field_size_limit(1 << 30)
+filler = "word 17 \"of\" a line, "
+line = (filler * ((4 << 20) // len(filler) + 1))[:(4 << 20) - 9] + "password hunter2 and " + filler * 800000
+long = path("long.log", "user 1 in\n" + line + "\nuser 2 in\n")
+got = list(csv.DictReader(io.StringIO(moat(long, "--csv", "-", "--no-mask").stdout.decode(), newline="")))
+ok(len(got) == 3 and got[1]["Content"] == line and got[2]["Content"] == "user 2 in", f"a line of {len(line) >> 20} MiB comes out whole", [len(r["Content"]) for r in got])
+got = list(csv.DictReader(io.StringIO(moat(long, "--csv", "-").stdout.decode(), newline="")))
+ok(len(got) == 3 and "hunter2" not in got[1]["Content"] and abs(len(got[1]["Content"]) - len(line)) < 20 and got[1]["Content"].endswith(filler * 3), "and masked, where its pieces meet too",
+   got[1]["Content"][(4 << 20) - 60:(4 << 20) + 60])
+os.unlink(long)
+
 # --- going on: a state, with what was read and what was known ---
 state = os.path.join(WORK.name, "parse.state")
 whole = "".join(f"2024-01-02 03:04:{i % 60:02d} INFO {['user %d in', 'disk %d full', 'job %d done'][i % 3] % i}\n" for i in range(3000))
