@@ -177,12 +177,12 @@ for name, data in [("random bytes", noise), ("nothing", b""), ("NULs", b"\0" * 5
 # --- a line of many megabytes is written in pieces, and is masked where they meet
 csv.field_size_limit(1 << 30)
 filler = "word 17 \"of\" a line, "
-line = (filler * ((4 << 20) // len(filler) + 1))[:(4 << 20) - 9] + "password hunter2 and " + filler * 800000
-long = path("long.log", "user 1 in\n" + line + "\nuser 2 in\n")
+wide = (filler * ((4 << 20) // len(filler) + 1))[:(4 << 20) - 13] + " password: hunter2 and " + filler * 800000
+long = path("long.log", "user 1 in\n" + wide + "\nuser 2 in\n")
 got = list(csv.DictReader(io.StringIO(moat(long, "--csv", "-", "--no-mask").stdout.decode(), newline="")))
-ok(len(got) == 3 and got[1]["Content"] == line and got[2]["Content"] == "user 2 in", f"a line of {len(line) >> 20} MiB comes out whole", [len(r["Content"]) for r in got])
+ok(len(got) == 3 and got[1]["Content"] == wide and got[2]["Content"] == "user 2 in", f"a line of {len(wide) >> 20} MiB comes out whole", [len(r["Content"]) for r in got])
 got = list(csv.DictReader(io.StringIO(moat(long, "--csv", "-").stdout.decode(), newline="")))
-ok(len(got) == 3 and "hunter2" not in got[1]["Content"] and abs(len(got[1]["Content"]) - len(line)) < 20 and got[1]["Content"].endswith(filler * 3), "and masked, where its pieces meet too",
+ok(len(got) == 3 and "hunter2" not in got[1]["Content"] and abs(len(got[1]["Content"]) - len(wide)) < 20 and got[1]["Content"].endswith(filler * 3), "and masked, where its pieces meet too",
    got[1]["Content"][(4 << 20) - 60:(4 << 20) + 60])
 os.unlink(long)
 
