@@ -91,6 +91,7 @@ bool spill_step(struct schedule *s);
 bool spill_read(struct schedule *s, struct slot *slot, const struct prepared *p, uint32_t there);
 /* Would it be read, if another was not just now? */
 bool spill_is_busy(const struct schedule *s, const struct prepared *p, uint32_t there);
+uint32_t spill_blocks(const struct schedule *s);         /* that what is being read takes */
 void spill_leave(struct schedule *s, struct slot *slot); /* its job has ended before */
 void spill_stats(const struct spill *k, struct spill_stats *out);
 void spill_free(struct spill *k);

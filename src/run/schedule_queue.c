@@ -102,6 +102,8 @@ static void start(struct schedule *s, struct prepared *p, uint64_t now)
     slot->spilled = false;
     slot->n_reused = 0;
     slot->n_committed = blocks_of(s, p);
+    if (slot->restoring && spill_blocks(s) > slot->n_committed)
+        slot->n_committed = spill_blocks(s);
     slot->admitted_ns = slot->used_ns = slot->read_ns = now;
     slot->prompt_ns = slot->text_ns = 0;
     s->n_committed += slot->n_committed;

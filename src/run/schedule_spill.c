@@ -288,6 +288,23 @@ static bool write_some(struct schedule *s)
 /* --- reading -------------------------------------------------------------------------------------
  */
 
+static uint32_t blocks_of(const struct spilled *v)
+{
+    return (v->n + KV_BLOCK - 1) / KV_BLOCK;
+}
+
+/* All of it is read, also what the prompt has no use for: beside what is promised to others. */
+static bool fits(const struct schedule *s, const struct spilled *v)
+{
+    uint32_t all = kv_blocks(s->l->f->kv);
+    return all == 0 || s->n_committed + blocks_of(v) <= all;
+}
+
+uint32_t spill_blocks(const struct schedule *s)
+{
+    return s->spill && s->spill->in ? blocks_of(s->spill->in) : 0;
+}
+
 /* Tokens of a record that a prompt can go on from. What has let go of tokens, or has a state, can
  * go on from its end only. */
 static uint32_t usable(const struct schedule *s, const struct spilled *v, const struct prepared *p)
@@ -305,7 +322,7 @@ static struct spilled *find(const struct schedule *s, const struct prepared *p, 
     for (int i = 0; k && i < ENTRIES; i++) {
         struct spilled *v = &k->v[i];
         uint32_t n = v->whole && strcmp(v->tenant, p->tenant) == 0 ? usable(s, v, p) : 0;
-        if (n > most) {
+        if (n > most && fits(s, v)) {
             best = v;
             most = n;
         }
@@ -326,10 +343,10 @@ bool spill_read(struct schedule *s, struct slot *slot, const struct prepared *p,
     if (!v)
         return false;
     timeline_forget(&slot->t);
-    prefix_make_room(s, v->n / KV_BLOCK + 1, slot);
+    prefix_make_room(s, blocks_of(v), slot);
     uint64_t n = sizeof v->head;
     for (int c = 0; c < KV_CLASSES; c++) {
-        uint64_t blocks = (v->n + KV_BLOCK - 1) / KV_BLOCK - v->head.first[c];
+        uint64_t blocks = blocks_of(v) - v->head.first[c];
         n += v->head.block_bytes[c] * (v->head.block_bytes[c] ? blocks : 0);
     }
     n += v->head.n_state * sizeof(float);

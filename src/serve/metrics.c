@@ -290,7 +290,7 @@ static void add_memory(struct buf *out, const struct engines *es)
 /* --- the whole -----------------------------------------------------------------------------------
  */
 
-void llama_metrics(struct exchange *x)
+void metrics_show(struct exchange *x)
 {
     const struct server *s = x->server;
     struct buf out;
