@@ -21,7 +21,7 @@ ASK = {"messages": [{"role": "user", "content": "Count to one hundred."}], "max_
 
 
 def dashboard(b, server):
-    load = threading.Thread(target=lambda: together(3, lambda i: [server.post("/v1/chat/completions", ASK) for _ in range(24)]))
+    load = threading.Thread(target=lambda: together(3, lambda i: [server.post("/v1/chat/completions", ASK) for _ in range(8)]))
     p = browser.Page(b, server.port).open("#/status")
     page = p.page
     load.start()
@@ -142,7 +142,7 @@ def trouble(b):
         page.route("**/v1/chat/completions", lambda r: r.fulfill(status=429, headers={"Retry-After": "3"}, json={"error": {"message": "all slots are taken"}}))
         p.send("Hello")
         text = p.answered().locator(".problem").inner_text()
-        ok("all slots are taken" in text and "Try again in a moment" in text, "busy: said, with what to do", text)
+        ok("All slots are taken" in text and "Try again in a moment" in text, "busy: said, with what to do", text)
         page.unroute("**/v1/chat/completions")
         page.get_by_role("button", name="Try again").click()
         ok(p.answered().locator(".problem").count() == 0 and page.locator(".branches").count() == 0, "trying again puts the answer in its place")
