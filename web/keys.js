@@ -106,7 +106,7 @@ function tableOf(keys) {
   const columns = [t("Name"), t("Id"), t("Made"), t("Terms"), t("Requests"), t("Tokens"), t("Now")];
   return h("div.table", { tabIndex: 0, role: "region", ariaLabel: t("All keys") }, h("table", null, h("thead", null, h("tr", null, columns.map((w) => h("th", { scope: "col" }, w)))),
     h("tbody", null, keys.map((k) => h("tr", { className: k.expired ? "expired" : "" }, h("th", { scope: "row", dir: "auto" }, k.name), h("td", null, h("code", null, k.id)),
-      h("td", null, date(k.created * 1000)), h("td.terms", null, termsOf(k)), h("td", null, number(k.used?.requests ?? 0)),
+      h("td", null, date(k.created * 1000)), h("td", null, h("div.tags", null, termsOf(k))), h("td", null, number(k.used?.requests ?? 0)),
       h("td", null, number((k.used?.prompt_tokens ?? 0) + (k.used?.completion_tokens ?? 0))), h("td", null, number(k.requests_live ?? 0)))))));
 }
 

@@ -56,6 +56,7 @@ function open(panel) {
   panel.opener = document.activeElement;
   panel.element.hidden = false;
   draw(panel);
+  panel.element.scrollTop = 0;
   panel.element.querySelector("textarea").focus();
 }
 

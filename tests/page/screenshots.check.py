@@ -22,6 +22,9 @@ STORE = {"MOAT_HOME": os.path.join(HOME.name, "moat")}
 MOST = 200_000
 ASK = {"messages": [{"role": "user", "content": "Tell me of the sea."}], "max_tokens": 90}
 FIELDS = ("Temperature", "Top P", "Top K", "Min P", "Repeat penalty", "Most tokens", "Seed")
+NOTES = """Meeting of the garden club, Tuesday. Twelve members came. The old greenhouse needs new glass before winter; Ann asks three firms for
+prices. The spring market is moved to the second Saturday of May, because the square is closed on the first. Tom looks for people who help.
+"""
 NAMES = ("chat", "code", "dashboard", "keys", "phone", "chinese")
 
 
@@ -34,12 +37,12 @@ def shoot(p, name, over=None):
     p.page.screenshot(path=os.path.join(HOME.name, f"page-{name}.png"), animations="disabled")
 
 
-def settle(p, seed, system="", warmth="0.3"):
+def settle(p, seed, system="", warmth="0.3", penalty="1.1"):
     """The same pictures again: a fixed seed."""
     page = p.page
     page.keyboard.press("Alt+KeyS")
     page.locator(".drawer textarea").first.fill(system)
-    for name, value in (("Temperature", warmth), ("Repeat penalty", "1.05"), ("Most tokens", "420"), ("Seed", str(seed))):
+    for name, value in (("Temperature", warmth), ("Repeat penalty", penalty), ("Most tokens", "420"), ("Seed", str(seed))):
         page.locator(".drawer .field.row input").nth(FIELDS.index(name)).fill(value)
     page.keyboard.press("Escape")
 
@@ -48,12 +51,16 @@ def talks(b, port):
     p = browser.Page(b, port).open()
     for question in ("What is the capital of Iceland?", "Plan a week of walking in the Alps.", "Give me three tips for writing clear e-mails, as a numbered list."):
         p.fresh()
-        settle(p, 1, warmth="0")
+        settle(p, 1, warmth="0", penalty="1.05")
         p.send(question)
         p.answered()
+    p.page.set_input_files("input[type=file][multiple]", [{"name": "notes.txt", "mimeType": "text/plain", "buffer": NOTES.encode()}])
+    p.sees(".composer .chip", "notes.txt")
+    p.send("Summarize these notes in two sentences.")
+    p.answered()
     shoot(p, "chat")
     p.fresh()
-    settle(p, 5)
+    settle(p, 5, penalty="1.05")
     p.send("What are the main differences between a list and a tuple in Python? Use bullet points and a short example.")
     p.answered()
     shoot(p, "code")
