@@ -14,6 +14,7 @@ import { number, t } from "./words.js";
 const AT_ONCE = 8; // messages that are read before the first look; the others while there is time
 const WAIT_MS = 800; // without a first word: is the model being loaded?
 const NEAR = 60; // pixels from the end that count as being there
+const SETTLE_MS = 500; // in which what the browser draws late may still move the end
 
 /** app: {models, enterKey(), openSettings(), opened(conversation), listChanged()}
  *  {element, show(conversation), send(text, files), stop(), again(), copyLast(), editLast(), focus(), conversation} */
@@ -21,11 +22,12 @@ export function chatView(app) {
   const log = h("div.log", { role: "log", ariaLive: "off", ariaLabel: t("Conversation") });
   const scroll = h("div.scroll", { tabIndex: 0, role: "region", ariaLabel: t("Conversation") }, log);
   const toEnd = h("button.to-end", { type: "button", title: t("To the end"), ariaLabel: t("To the end"), hidden: true, onclick: () => goToEnd(view) }, icon("end"));
-  const view = { app, log, scroll, toEnd, conversation: null, views: new Map(), drafts: new Map(), atEnd: true, opened: 0 };
+  const view = { app, log, scroll, toEnd, conversation: null, views: new Map(), drafts: new Map(), atEnd: true, settled: 0, opened: 0 };
   view.write = composer({ send: (text, files) => send(view, text, files), stop: () => stop(view), editLast: () => editLast(view) });
   view.element = h("section.chat", null, scroll, h("div.end-box", null, toEnd), view.write.element);
   view.write.takeDrops(view.element);
-  new ResizeObserver(() => view.atEnd && (scroll.scrollTop = scroll.scrollHeight)).observe(log); // the end stays in sight
+  new ResizeObserver(() => followEnd(view)).observe(log);
+  for (const kind of ["pointerdown", "keydown"]) scroll.addEventListener(kind, () => (view.settled = 0)); // the reader acts
   scroll.addEventListener("scroll", () => standsAt(view, scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR), { passive: true });
   return Object.assign(view, {
     show: (conversation) => show(view, conversation),
@@ -46,6 +48,16 @@ function standsAt(view, end) {
   view.toEnd.hidden = end;
 }
 
+/** The end stays in sight while an answer comes or a conversation is opened; not where a reader unfolds something. */
+function followEnd(view) {
+  const moves = performance.now() < view.settled || (view.conversation && runOf(view.conversation));
+  if (view.atEnd && moves) view.scroll.scrollTop = view.scroll.scrollHeight;
+}
+
+function settles(view) {
+  view.settled = performance.now() + SETTLE_MS;
+}
+
 function goToEnd(view) {
   standsAt(view, true);
   view.scroll.scrollTop = view.scroll.scrollHeight;
@@ -57,6 +69,7 @@ function changeDraft(view, to) {
   if (from === to) return;
   if (from) view.drafts.set(nameOf(from), view.write.draft());
   view.write.put(view.drafts.get(nameOf(to)));
+  view.drafts.delete(nameOf(to));
 }
 
 function show(view, conversation) {
@@ -69,6 +82,7 @@ function show(view, conversation) {
   if (run) run.onChange = () => view.views.get(run.node.id)?.update();
   view.write.busy(Boolean(run));
   standsAt(view, true);
+  settles(view);
   drawAll(view, nodes);
   remark(view);
 }
@@ -91,6 +105,7 @@ async function drawAll(view, nodes) {
     await idle();
     if (view.opened !== turn) return;
     v.draw();
+    settles(view);
   }
 }
 
@@ -182,6 +197,8 @@ function ended(view, run) {
   else if (!view.app.models.current()?.loaded) view.app.models.refresh(); // it is now
   view.app.listChanged();
   if (view.conversation !== run.conversation) return;
+  settles(view);
+  followEnd(view);
   view.write.busy(false);
   remark(view);
   say(run.node.finish === "error" ? run.node.error.message : t("The answer is complete."));

@@ -84,6 +84,23 @@ def inside(p):
     ok(answer.locator(".markdown").inner_text().strip() == "Blue." and answer.locator(".thought").text_content() == "so it is", "thoughts inside of the answer are folded too", answer.inner_text())
 
 
+def sight(p):
+    """The end of an answer is in sight when it has come; what a reader unfolds there stays under the pointer."""
+    page = p.page
+    for words, name in (("a line of the answer\n\n" * 60, "long"), ("Yes.", "short")):
+        body = f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'content': '<think>' + 'a thought' + chr(10) * 2 + 'and more' * 300 + '</think>' + words}}]})}\n\ndata: [DONE]\n\n"
+        page.unroute(ASKED)
+        page.route(ASKED, lambda r, body=body: r.fulfill(status=200, content_type="text/event-stream", body=body))
+        p.send("Say it.")
+        answer = p.answered()
+        left = page.evaluate("(() => { const s = document.querySelector('.scroll'); return s.scrollHeight - s.scrollTop - s.clientHeight; })()")
+        ok(left < 60, f"the end of a {name} answer is in sight", f"{left} pixels below")
+    answer.locator("summary").click()
+    p.drawn()
+    top, bottom = answer.locator("summary").bounding_box()["y"], page.locator(".composer").bounding_box()["y"]
+    ok(answer.locator(".thought").bounding_box()["height"] > 100 and 0 < top < bottom, "what is unfolded there does not push itself out of sight", (top, bottom))
+
+
 def loading(b):
     """The server's own numbers, and what the page makes of them; a model of this size is packed too fast to be caught on its way."""
     with Server([SMOLLM2], "--preload", "false", env={"MOAT_HOME": os.path.join(HOME.name, "home")}) as s:
@@ -111,6 +128,7 @@ with browser.browser() as b:
         p.sees(".model-name", "thinker")
         goes_on(p, thinks(p))
         inside(p)
+        sight(p)
         p.quiet("thinking")
         p.close()
     loading(b)
