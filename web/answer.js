@@ -95,7 +95,7 @@ function takePart(node, raw, clock, part) {
   node.thought = raw.reasoning || inner.thought;
   node.content = inner.answer;
   node.thinking = inner.open || !node.content;
-  if (node.thinking) clock.thoughtEnd = now;
+  if (node.thinking || !clock.thoughtEnd) clock.thoughtEnd = now;
   measure(node, clock, now);
 }
 

@@ -145,7 +145,7 @@ function asShown(node) {
 
 function statsOf(node) {
   const parts = [];
-  if (node.tokens) parts.push(t("{n} tokens", { n: number(node.tokens) }));
+  if (node.tokens) parts.push(node.tokens === 1 ? t("1 token") : t("{n} tokens", { n: number(node.tokens) }));
   if (node.speed) parts.push(t("{n} tok/s", { n: number(node.speed, node.speed < 100 ? 1 : 0) }));
   if (node.finish && node.first) parts.push(t("first after {time}", { time: seconds(node.first) }));
   if (node.finish && node.model) parts.push(node.model);

@@ -2,6 +2,7 @@
 // zh: the page's words in Chinese, by their English ones.
 export const CHINESE = {
   "0 always takes the likeliest word; higher is wilder.": "0 总是取最可能的词；越高越随意。",
+  "1 token": "1 词元",
   "A JSON Schema is an object.": "JSON Schema 是一个对象。",
   "A JSON file with everything that is kept here": "包含此处保存的一切的 JSON 文件",
   "A new line": "换行",

@@ -95,6 +95,7 @@ def sight(p):
         answer = p.answered()
         left = page.evaluate("(() => { const s = document.querySelector('.scroll'); return s.scrollHeight - s.scrollTop - s.clientHeight; })()")
         ok(left < 60, f"the end of a {name} answer is in sight", f"{left} pixels below")
+    ok(re.fullmatch(r"Thought for 0\.\d s", answer.locator("summary").inner_text()), "thoughts that come at once take no time", answer.locator("summary").inner_text())
     answer.locator("summary").click()
     p.drawn()
     top, bottom = answer.locator("summary").bounding_box()["y"], page.locator(".composer").bounding_box()["y"]
