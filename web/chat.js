@@ -22,9 +22,10 @@ export function chatView(app) {
   const log = h("div.log", { role: "log", ariaLive: "off", ariaLabel: t("Conversation") });
   const scroll = h("div.scroll", { tabIndex: 0, role: "region", ariaLabel: t("Conversation") }, log);
   const toEnd = h("button.to-end", { type: "button", title: t("To the end"), ariaLabel: t("To the end"), hidden: true, onclick: () => goToEnd(view) }, icon("end"));
-  const view = { app, log, scroll, toEnd, conversation: null, views: new Map(), drafts: new Map(), atEnd: true, settled: 0, opened: 0 };
+  const heading = h("h1.unseen"); // for who hears the page; the first page has one to be seen
+  const view = { app, log, scroll, heading, toEnd, conversation: null, views: new Map(), drafts: new Map(), atEnd: true, settled: 0, opened: 0 };
   view.write = composer({ send: (text, files) => send(view, text, files), stop: () => stop(view), editLast: () => editLast(view) });
-  view.element = h("section.chat", null, scroll, h("div.end-box", null, toEnd), view.write.element);
+  view.element = h("section.chat", null, heading, scroll, h("div.end-box", null, toEnd), view.write.element);
   view.write.takeDrops(view.element);
   new ResizeObserver(() => followEnd(view)).observe(log);
   for (const kind of ["pointerdown", "keydown"]) scroll.addEventListener(kind, () => (view.settled = 0)); // the reader acts
@@ -42,6 +43,11 @@ export function chatView(app) {
 }
 
 /* --- showing ----------------------------------------------------------------------------------- */
+
+function showHeading(view) {
+  view.heading.hidden = !view.conversation.title;
+  view.heading.textContent = view.conversation.title;
+}
 
 function standsAt(view, end) {
   view.atEnd = end;
@@ -79,6 +85,7 @@ function show(view, conversation) {
   const nodes = path(conversation), run = runOf(conversation);
   replace(view.log, nodes.length ? nodes.map((n) => viewOf(view, n, run?.node === n).element) : welcome(view));
   view.log.classList.toggle("empty", nodes.length === 0);
+  showHeading(view);
   if (run) run.onChange = () => view.views.get(run.node.id)?.update();
   view.write.busy(Boolean(run));
   standsAt(view, true);
@@ -161,6 +168,7 @@ function send(view, text, files = []) {
   c.updated = Date.now();
   if (first) replace(view.log);
   view.log.classList.remove("empty");
+  showHeading(view);
   view.log.append(viewOf(view, node, false).element);
   answerTo(view, node.id);
   if (first) view.app.opened(c);
