@@ -3,7 +3,7 @@
 //
 // A node of the conversation is filled while its parts come, and `onChange` is told. Whatever happens, the node says
 // afterwards how it ended: finish is "stop", "length", "stopped" (by the user) or "error" (then `error` says which).
-import { chat as askServer, ApiError } from "./api.js";
+import { ApiError, postJson, stream } from "./api.js";
 import { withFiles } from "./files.js";
 import { path } from "./tree.js";
 import { split } from "./think.js";
@@ -15,13 +15,18 @@ export function bodyOf(conversation, node) {
   for (const n of path(conversation, node.parent)) {
     if (n.role === "user" || n.content) addTo(messages, n.role, n.role === "user" ? withFiles(n) : n.content);
   }
-  const body = { model: node.model, messages };
-  for (const [name, value] of Object.entries(s.params)) if (value !== null && value !== "") body[name] = value;
+  const body = { model: node.model, messages, ...paramsOf(s) };
+  if (s.thinking) body.reasoning_effort = s.thinking;
   if (s.format === "json") body.response_format = { type: "json_object" };
   if (s.format === "schema") {
     body.response_format = { type: "json_schema", json_schema: { name: "answer", schema: JSON.parse(s.schema), strict: true } };
   }
   return body;
+}
+
+function paramsOf(s) {
+  const params = Object.fromEntries(Object.entries(s.params).filter(([, value]) => value !== null && value !== ""));
+  return s.stop?.length ? { ...params, stop: s.stop } : params;
 }
 
 /** Questions that got no answer become one with the next: many templates want the roles to take turns. */
@@ -31,16 +36,29 @@ function addTo(messages, role, content) {
   else messages.push({ role, content });
 }
 
-/** Fills the node; ends when the answer has. */
-export async function answer(conversation, node, signal, onChange) {
-  const clock = { start: performance.now(), first: 0, thoughtEnd: 0, last: 0, parts: 0 };
-  const raw = { content: "", reasoning: "" };
-  node.finish = null;
+/** Can an answer that was cut go on where it ended? Then the server is given the prompt with what was written as text. */
+export function canGoOn(node) {
+  return (node.finish === "length" || node.finish === "stopped") && Boolean(node.content) && !node.thought && !node.json;
+}
+
+async function goOn(conversation, node, signal, onPart) {
+  const { model, messages } = bodyOf(conversation, node);
+  const { prompt } = await postJson("apply-template", { model, messages }, signal);
+  await stream("v1/completions", { model, prompt: prompt + node.content, ...paramsOf(conversation.settings) }, signal, onPart);
+}
+
+/** Fills the node; ends when the answer has. goesOn: behind what it has. */
+export async function answer(conversation, node, signal, onChange, goesOn = false) {
+  const clock = { start: performance.now(), first: 0, thoughtEnd: 0, last: 0, parts: 0, before: goesOn ? node.tokens : 0 };
+  const raw = { content: goesOn ? node.content : "", reasoning: "" };
+  const onPart = (part) => {
+    takePart(node, raw, clock, part);
+    onChange();
+  };
+  node.finish = node.error = node.usage = null;
   try {
-    await askServer(bodyOf(conversation, node), signal, (part) => {
-      takePart(node, raw, clock, part);
-      onChange();
-    });
+    if (goesOn) await goOn(conversation, node, signal, onPart);
+    else await stream("v1/chat/completions", bodyOf(conversation, node), signal, onPart);
     node.finish ??= "stop";
   } catch (e) {
     if (e.name === "AbortError") node.finish = "stopped";
@@ -55,7 +73,7 @@ export async function answer(conversation, node, signal, onChange) {
 }
 
 function wordsOf(e) {
-  if (e instanceof ApiError) return { kind: e.kind, message: e.message, remedy: e.remedy, retryAfter: e.retryAfter };
+  if (e instanceof ApiError) return { kind: e.kind, status: e.status, message: e.message, remedy: e.remedy, until: e.retryAfter ? Date.now() + e.retryAfter * 1000 : 0 };
   if (e instanceof SyntaxError) return { kind: "schema", message: e.message, remedy: "" };
   return { kind: "server", message: String(e.message ?? e), remedy: "" };
 }
@@ -65,7 +83,7 @@ function takePart(node, raw, clock, part) {
   const choice = part.choices?.[0];
   if (!choice) return;
   if (choice.finish_reason) node.finish = choice.finish_reason;
-  const { content = "", reasoning_content: reasoning = "" } = choice.delta ?? {};
+  const { content = choice.text ?? "", reasoning_content: reasoning = "" } = choice.delta ?? {};
   if (!content && !reasoning) return;
   raw.content += content ?? "";
   raw.reasoning += reasoning ?? "";
@@ -77,7 +95,7 @@ function takePart(node, raw, clock, part) {
   node.thought = raw.reasoning || inner.thought;
   node.content = inner.answer;
   node.thinking = inner.open || !node.content;
-  if (node.thinking) clock.thoughtEnd = now;
+  if (node.thinking || !clock.thoughtEnd) clock.thoughtEnd = now;
   measure(node, clock, now);
 }
 
@@ -87,7 +105,7 @@ function measure(node, clock, now) {
   const n = node.usage?.tokens ?? clock.parts;
   const spent = ((node.usage ? clock.last : now) - clock.first) / 1000;
   node.first = (clock.first - clock.start) / 1000;
-  node.tokens = n;
+  node.tokens = clock.before + n;
   node.speed = n > 1 && spent > 0 ? (n - 1) / spent : 0;
   if (node.thought) node.thoughtSeconds = (clock.thoughtEnd - clock.first) / 1000;
   if (node.finish) delete node.thinking;

@@ -7,28 +7,37 @@ import { key } from "./prefs.js";
 import { events } from "./sse.js";
 import { t } from "./words.js";
 
+/** What the user can do about an error that the server gives a name. */
+const REMEDIES = {
+  rate_limit_exceeded: t("That is the limit of your key. Wait a moment; who runs the server can give it more (moat key add NAME --requests-per-minute N --tokens-per-minute N)."),
+  context_length_exceeded: t("Begin a new conversation, shorten the message or its files, or have the server started with a larger --context."),
+  model_not_found: t("Choose another model above."),
+  model_load_failed: t("Choose another model above, or ask who runs the server: moat doctor says what this machine can run."),
+  engine_lost: t("Try again: what was written so far is kept."),
+  timeout: t("Ask for a shorter answer (Most tokens in the settings), or try again when the server has less to do."),
+};
+
 export class ApiError extends Error {
-  /** kind: "network", "key", "busy", "request" or "server" */
-  constructor(kind, message, { status = 0, retryAfter = 0 } = {}) {
+  /** kind: "network", "key", "busy", "request" or "server"; code: the server's own name for it, or ""; body: what it sent */
+  constructor(kind, message, { status = 0, code = "", retryAfter = 0, body = null } = {}) {
     super(message);
-    this.kind = kind;
-    this.status = status;
-    this.retryAfter = retryAfter;
+    Object.assign(this, { kind, status, code, retryAfter, body });
   }
 
   /** What the user can do. */
   get remedy() {
+    if (REMEDIES[this.code]) return REMEDIES[this.code];
     switch (this.kind) {
       case "network":
         return t("Is moat serve still running on that machine? Your text is kept; try again when it is.");
       case "key":
-        return t("Enter a key; who runs the server makes one with: moat key add NAME");
+        return this.status === 403 ? t("Use another key, or choose a model that yours may use.") : t("Enter a key; who runs the server makes one with: moat key add NAME");
       case "busy":
         return t("The server has all the work it can take, or is loading its model. Try again in a moment.");
       case "server":
         return t("That is a fault of the server. Try again; its log says more.");
       default:
-        return this.status === 404 ? t("Choose another model above.") : t("Change the message or its settings, then send it again.");
+        return t("Change the message or its settings, then send it again.");
     }
   }
 }
@@ -52,8 +61,18 @@ async function failure(response) {
   } catch {
     // not ours: a proxy's page, perhaps
   }
-  const retryAfter = Number(response.headers.get("Retry-After")) || 0;
-  return new ApiError(kindOf(response.status), wordsOf(body, response.status), { status: response.status, retryAfter });
+  const retryAfter = Number(response.headers.get("Retry-After")) || 0, code = body?.error?.code ?? "";
+  return new ApiError(kindOf(response.status), wordsOf(body, response.status), { status: response.status, code, retryAfter, body });
+}
+
+/** What the key may still do in this minute, as the last answer that told it said: {requests: {limit, left}, tokens: {limit, left}} */
+export const allowance = {};
+
+function note(headers) {
+  for (const what of ["requests", "tokens"]) {
+    const limit = headers.get("x-ratelimit-limit-" + what), left = headers.get("x-ratelimit-remaining-" + what);
+    if (limit !== null) allowance[what] = { limit: Number(limit), left: Number(left) };
+  }
 }
 
 async function ask(path, options = {}) {
@@ -66,8 +85,18 @@ async function ask(path, options = {}) {
     if (e.name === "AbortError") throw e;
     throw new ApiError("network", t("The server cannot be reached."));
   }
+  note(response.headers);
   if (!response.ok) throw await failure(response);
   return response;
+}
+
+/** Posts an object. */
+function send(path, body, signal = null) {
+  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
+}
+
+export async function postJson(path, body, signal = null) {
+  return (await send(path, body, signal)).json();
 }
 
 export async function getJson(path) {
@@ -77,14 +106,14 @@ export async function getJson(path) {
 const absent = new Set();
 
 /** The same of what not every server has or gives to everybody: null without it, and a path that is not there is not
- *  asked for again. */
+ *  asked for again. /ready answers 503 while a model is loaded, and says how far that is. */
 export async function getOptional(path) {
   if (absent.has(path)) return null;
   try {
     return await getJson(path);
   } catch (e) {
     if (e.status === 404) absent.add(path);
-    return null;
+    return e.body?.models ? e.body : null;
   }
 }
 
@@ -93,13 +122,8 @@ export async function getText(path) {
 }
 
 /** Posts and reads the answer's parts as they come: calls onPart with each decoded event until "[DONE]". */
-export async function chat(body, signal, onPart) {
-  const response = await ask("v1/chat/completions", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
-    signal,
-  });
+export async function stream(path, body, signal, onPart) {
+  const response = await send(path, { ...body, stream: true, stream_options: { include_usage: true } }, signal);
   let whole = false;
   try {
     for await (const data of events(response.body)) {
@@ -114,7 +138,7 @@ export async function chat(body, signal, onPart) {
 }
 
 function take(part, onPart) {
-  if (part.error) throw new ApiError(kindOf(part.error.status ?? 500), wordsOf(part, 500));
+  if (part.error) throw new ApiError(kindOf(part.error.status ?? 500), wordsOf(part, 500), { code: part.error.code ?? "" });
   onPart(part);
 }
 

@@ -8,7 +8,7 @@ import { fileChip } from "./message.js";
 import { t } from "./words.js";
 
 /** does: {send(text, files), stop(), editLast()}
- *  {element, focus(), busy(on), fill(text), remark(nodes...)} */
+ *  {element, focus(), busy(on), fill(text), draft(), put(draft), takeDrops(element), remark(nodes...)} */
 export function composer(does) {
   const files = [];
   const field = h("textarea.write", { rows: 1, placeholder: t("Write a message"), ariaLabel: t("Write a message"), autocomplete: "off" });
@@ -44,6 +44,11 @@ export function composer(does) {
     field.value = "";
     changed();
   };
+  const put = ({ text = "", attached = [] } = {}) => {
+    field.value = text;
+    files.splice(0, files.length, ...attached);
+    changed();
+  };
   listen(element, field, input, { changed, take, submit, does });
   return {
     element,
@@ -57,6 +62,9 @@ export function composer(does) {
       changed();
       field.focus();
     },
+    draft: () => ({ text: field.value, attached: [...files] }),
+    put,
+    takeDrops: (zone) => takeDrops(zone, take),
     remark: (...nodes) => replace(remark, nodes),
   };
 }
@@ -64,7 +72,7 @@ export function composer(does) {
 function listen(element, field, input, { changed, take, submit, does }) {
   field.addEventListener("input", changed);
   field.addEventListener("keydown", (e) => {
-    if (e.key === "Enter" && !e.shiftKey && !e.isComposing) {
+    if (e.key === "Enter" && !e.shiftKey && !e.isComposing && matchMedia("(hover: hover)").matches) { // on a phone: a new line
       e.preventDefault();
       submit();
     } else if (e.key === "ArrowUp" && field.value === "") does.editLast();
@@ -77,10 +85,14 @@ function listen(element, field, input, { changed, take, submit, does }) {
   });
   element.addEventListener("submit", (e) => (e.preventDefault(), submit()));
   input.addEventListener("change", () => take([...input.files]).then(() => (input.value = "")));
+}
+
+/** Files that are dropped anywhere on the conversation. */
+function takeDrops(zone, take) {
   for (const kind of ["dragover", "dragleave", "drop"]) {
-    element.addEventListener(kind, (e) => {
+    zone.addEventListener(kind, (e) => {
       e.preventDefault();
-      element.classList.toggle("drop", kind === "dragover");
+      zone.classList.toggle("drop", kind === "dragover");
       if (kind === "drop") take([...e.dataTransfer.files]);
     });
   }

@@ -11,7 +11,7 @@ const SHOWN = 256 << 10; // of one block while it comes; all of it is there when
 const WHOLE = 24 << 10; // of an answer that is read again as a whole when it has ended
 
 /** {element, push(text), end(text)} */
-export function growing(onChange) {
+export function growing() {
   const settled = h("div.settled"), tail = h("div.tail");
   const element = h("div.markdown", null, settled, tail);
   const state = { text: "", done: 0, seen: 0, fence: "", settled, tail, live: null };
@@ -19,7 +19,6 @@ export function growing(onChange) {
     if (!state.tail.isConnected) return;
     settle(state);
     drawTail(state);
-    onChange();
   });
   return {
     element,
@@ -31,7 +30,6 @@ export function growing(onChange) {
       state.text = text;
       if (text.length <= WHOLE) element.replaceChildren(render(text));
       else finish(state);
-      onChange();
     },
   };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // keys: the key this browser uses, and for an operator all keys of the server with what each may and has used.
 // Making and revoking keys is for the command line of the server's machine alone; the commands stand here.
-import { ApiError, getJson } from "./api.js";
+import { allowance, ApiError, getJson } from "./api.js";
 import { dialog } from "./dialog.js";
 import { copyText, h, replace } from "./dom.js";
 import { iconButton } from "./icons.js";
@@ -52,8 +52,19 @@ function drawMine(v, state) {
     unknown: t("The server cannot be asked now.") }[state];
   replace(v.mine, h("div.card-head", null, h("h3", null, t("The key of this browser"))), h("p", null, words),
     key ? h("p", null, h("span.chip", null, id ? `moat_${id}_…` : t("a key")), " ", prefs.keyStays() ? t("kept until it is forgotten") : t("kept until this tab is closed")) : null,
+    key && state === "good" ? allowances() : null,
     h("div.problem-actions", null, h("button.primary", { type: "button", onclick: v.app.enterKey }, key ? t("Use another key") : t("Enter a key")),
       key ? h("button.plain-button", { type: "button", onclick: () => (prefs.forgetKey(), draw(v)) }, t("Forget it")) : null));
+}
+
+/** What is left of this minute, where the key has limits. */
+function allowances() {
+  const rows = [["requests", t("Requests left this minute")], ["tokens", t("Tokens left this minute")]].filter(([what]) => allowance[what]);
+  return rows.length === 0 ? null : h("dl.facts", null, rows.map(([what, words]) => {
+    const { limit, left } = allowance[what];
+    return [h("dt", null, words), h("dd", null, h("meter", { min: 0, max: limit, value: left, low: limit * 0.2, high: limit * 0.5, optimum: limit, ariaLabel: words }),
+      " ", t("{n} of {all}", { n: number(left), all: number(limit) }))];
+  }));
 }
 
 async function drawLimits(v) {
@@ -85,7 +96,7 @@ async function drawAll(v) {
 }
 
 function commands() {
-  return [h("p.hint", null, t("Keys are made and revoked on the server's machine:")), command("moat key add NAME"), command("moat key list"), command("moat key revoke NAME")];
+  return [h("p.hint", null, t("Keys are made and revoked on the server's machine:")), h("div.commands", null, ["moat key add NAME", "moat key list", "moat key revoke NAME"].map(command))];
 }
 
 const NAMES = { requests_per_minute: t("requests a minute"), tokens_per_minute: t("tokens a minute"), concurrent: t("at once"), models: t("models"), scopes: t("may"),
@@ -95,15 +106,15 @@ function tableOf(keys) {
   const columns = [t("Name"), t("Id"), t("Made"), t("Terms"), t("Requests"), t("Tokens"), t("Now")];
   return h("div.table", { tabIndex: 0, role: "region", ariaLabel: t("All keys") }, h("table", null, h("thead", null, h("tr", null, columns.map((w) => h("th", { scope: "col" }, w)))),
     h("tbody", null, keys.map((k) => h("tr", { className: k.expired ? "expired" : "" }, h("th", { scope: "row", dir: "auto" }, k.name), h("td", null, h("code", null, k.id)),
-      h("td", null, date(k.created * 1000)), h("td", null, termsOf(k)), h("td", null, number(k.used?.requests ?? 0)),
+      h("td", null, date(k.created * 1000)), h("td", null, h("div.tags", null, termsOf(k))), h("td", null, number(k.used?.requests ?? 0)),
       h("td", null, number((k.used?.prompt_tokens ?? 0) + (k.used?.completion_tokens ?? 0))), h("td", null, number(k.requests_live ?? 0)))))));
 }
 
 function termsOf(k) {
   const parts = Object.entries(k.terms ?? {}).filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && !value.length))
-    .map(([name, value]) => `${NAMES[name] ?? name}: ${spell(name, value)}`);
-  if (k.expired) parts.unshift(t("expired"));
-  return parts.join(" · ") || "–";
+    .map(([name, value]) => h("span.tag", null, `${NAMES[name] ?? name}: ${spell(name, value)}`));
+  if (k.expired) parts.unshift(h("span.tag.bad", null, t("expired")));
+  return parts.length ? parts : "–";
 }
 
 function spell(name, value) {

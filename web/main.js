@@ -92,8 +92,8 @@ function opened(chat) {
 }
 
 function newChat() {
-  if (location.hash === "#/" || location.hash === "") route();
-  else location.hash = "#/";
+  if (location.hash !== "#/" && location.hash !== "") history.pushState(null, "", "#/");
+  route();
 }
 
 function removed(id) {
@@ -158,7 +158,7 @@ async function enterKey() {
 const SHORTCUTS = [
   ["Enter", t("Send")], ["Shift + Enter", t("A new line")], ["Escape", t("Stop the answer")],
   ["Alt + N", t("New conversation")], ["Alt + F", t("Search conversations")], ["Alt + M", t("Choose a model")],
-  ["Alt + S", t("Settings of this conversation")], ["Alt + R", t("Answer again")], ["↑", t("Edit the last message (in an empty field)")],
+  ["Alt + S", t("Settings of this conversation")], ["Alt + R", t("Answer again")], ["Alt + C", t("Copy the last answer")], ["↑", t("Edit the last message (in an empty field)")],
   ["?", t("Keyboard shortcuts")],
 ];
 
@@ -178,7 +178,7 @@ function shortcut(e) {
 }
 
 function byAlt(e) {
-  const does = { KeyN: newChat, KeyF: () => (openSideIfNarrow(), app.side.find()), KeyM: app.models.open, KeyS: () => app.settings.toggle(), KeyR: app.chat.again }[e.code];
+  const does = { KeyN: newChat, KeyF: () => (openSideIfNarrow(), app.side.find()), KeyM: app.models.open, KeyS: () => app.settings.toggle(), KeyR: app.chat.again, KeyC: app.chat.copyLast }[e.code];
   if (!does) return;
   e.preventDefault();
   does();

@@ -2,9 +2,11 @@
 // models: which models the server has, what they take, whether they are loaded; and the picker.
 //
 // Read from /v1/models, /api/tags, /api/ps, /ready and /health. What a server does not say is not shown.
-import { getJson, getOptional, health } from "./api.js";
+import { getJson, getOptional, health, postJson } from "./api.js";
+import { notice } from "./dialog.js";
 import { h, replace } from "./dom.js";
-import { icon } from "./icons.js";
+import { icon, iconButton } from "./icons.js";
+import { arrows } from "./menu.js";
 import { get, put } from "./prefs.js";
 import { bytes, number, t } from "./words.js";
 
@@ -17,7 +19,7 @@ export function modelPicker({ onChange, onError }) {
   const menu = h("div.menu", { role: "menu", ariaLabel: t("Models"), hidden: true });
   const picker = { element: h("div.model-box", null, button, menu), button, menu, label, bar, list: [], chosen: get("model", null), timer: 0, onChange, onError };
   button.onclick = () => (menu.hidden ? openMenu(picker) : closeMenu(picker));
-  menu.addEventListener("keydown", (e) => moveIn(picker, e));
+  arrows(menu, () => (closeMenu(picker), button.focus()));
   document.addEventListener("click", (e) => !picker.element.contains(e.target) && closeMenu(picker));
   return Object.assign(picker, {
     current: () => current(picker),
@@ -76,23 +78,39 @@ function show(picker, state) {
 
 /** The newest state, without taking the keyboard's place away. */
 function refill(picker) {
-  const at = [...picker.menu.children].indexOf(document.activeElement);
+  const buttons = () => [...picker.menu.querySelectorAll("button")], at = buttons().indexOf(document.activeElement);
   fill(picker);
-  picker.menu.children[at]?.focus();
+  buttons()[at]?.focus();
 }
 
-function describe(m) {
+/** A model in a few words: its size, its context, where it is. */
+export function describe(m) {
   const parts = [m.parameters, m.quantization, m.size ? bytes(m.size) : null, m.context ? t("{n} tokens of context", { n: number(m.context) }) : null,
-    m.loading ? t("loading") : m.loaded ? (m.memory ? t("in memory: {size}", { size: bytes(m.memory) }) : t("in memory")) : t("loaded when asked")];
+    m.loading ? (m.progress > 0 ? t("loading, {n} %", { n: number(m.progress * 100) }) : t("loading")) : m.loaded ? (m.memory ? t("in memory: {size}", { size: bytes(m.memory) }) : t("in memory")) : t("loaded when asked")];
   return parts.filter(Boolean).join(" · ");
 }
 
 function fill(picker) {
   const chosen = current(picker);
-  replace(picker.menu, picker.list.length ? picker.list.map((m) => h("button.menu-item", {
+  replace(picker.menu, picker.list.length ? picker.list.map((m) => h("div.menu-row", { role: "none" }, h("button.menu-item", {
     type: "button", role: "menuitemradio", ariaChecked: String(m === chosen), onclick: () => choose(picker, m),
-  }, h("span.dot", { className: "dot " + (m.loaded ? "on" : m.loading ? "wait" : "off") }), h("span.menu-words", null, h("strong", null, m.name), h("small", null, describe(m))),
-  m === chosen ? icon("check") : null)) : h("p.menu-empty", null, t("The server shows no model.")));
+  }, h("span.dot", { className: "dot " + (m.loaded ? "on" : m.loading ? "wait" : "off") }), h("span.menu-words", null, h("strong", null, m.name), h("small", null, describe(m)),
+    m.loading ? h("progress", { ariaLabel: t("Loading the model"), ...(m.progress > 0 ? { value: m.progress } : {}) }) : null), m === chosen ? icon("check") : null), loadButton(picker, m)))
+    : h("p.menu-empty", null, t("The server shows no model that you may use. Another key may open more, or ask who runs the server.")));
+}
+
+/** Into memory before it is needed, or out of it. */
+function loadButton(picker, m) {
+  const words = m.loaded ? t("Unload {name}", { name: m.name }) : t("Load {name}", { name: m.name });
+  return iconButton(m.loaded ? "eject" : "load", words, { role: "menuitem", disabled: m.loading, onclick: async () => {
+    setTimeout(() => refresh(picker), 100);
+    try {
+      await postJson("api/generate", { model: m.name, stream: false, ...(m.loaded ? { keep_alive: 0 } : {}) });
+    } catch (e) {
+      notice(`${e.message} ${e.remedy ?? ""}`);
+    }
+    refresh(picker);
+  } });
 }
 
 function choose(picker, m) {
@@ -114,16 +132,4 @@ function openMenu(picker) {
 function closeMenu(picker) {
   picker.menu.hidden = true;
   picker.button.ariaExpanded = "false";
-}
-
-function moveIn(picker, e) {
-  const items = [...picker.menu.querySelectorAll("button")], at = items.indexOf(document.activeElement);
-  if (e.key === "Escape") {
-    e.stopPropagation();
-    closeMenu(picker);
-    picker.button.focus();
-  } else if (e.key === "ArrowDown" || e.key === "ArrowUp") {
-    e.preventDefault();
-    items[(at + (e.key === "ArrowDown" ? 1 : items.length - 1)) % items.length]?.focus();
-  }
 }

@@ -10,9 +10,9 @@ export function plot(title, lines, spell, base = 10) {
   const frame = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "plot" });
   const now = h("strong.figure"), sums = h("p.plot-sums"), tip = h("div.tip", { hidden: true });
   const element = h("section.card", null, h("div.card-head", null, h("h3", null, title), now), h("div.plot-box", null, frame, tip), sums);
-  const state = { frame, now, sums, tip, title, lines, spell, base, points: [], span: 1 };
-  frame.addEventListener("pointermove", (e) => point(state, e));
-  frame.addEventListener("pointerleave", () => (tip.hidden = true));
+  const state = { frame, now, sums, tip, title, lines, spell, base, points: [], span: 1, top: 1, marks: svg("g"), hover: null };
+  for (const kind of ["pointermove", "pointerdown"]) frame.addEventListener(kind, (e) => point(state, e));
+  frame.addEventListener("pointerleave", () => point(state, null));
   return { element, draw: (points, span) => draw(Object.assign(state, { points, span })) };
 }
 
@@ -22,8 +22,9 @@ function valuesOf(s, line) {
 
 function draw(s) {
   const all = s.lines.map((line) => valuesOf(s, line)), known = all.flat().filter((v) => v !== null);
-  const top = niceTop(Math.max(0, ...known), s.base);
-  replace(s.frame, grid(s, top), all.map((values, i) => lineOf(s, values, top, i)));
+  const top = (s.top = niceTop(Math.max(0, ...known), s.base));
+  replace(s.frame, grid(s, top), all.map((values, i) => lineOf(s, values, top, i)), s.marks);
+  mark(s);
   const last = all.map((values) => values.findLast((v) => v !== null) ?? null);
   s.now.textContent = last[0] === null ? t("no data yet") : s.spell(last[0]);
   replace(s.sums, s.lines.map((line, i) => h("span.legend.line-" + i, null, h("i"), line.name, " ", h("b", null, last[i] === null ? "–" : s.spell(last[i])),
@@ -52,7 +53,8 @@ function grid(s, top) {
   const rules = [0, 0.5, 1].map((part) => [
     svg("line", { class: "rule", x1: LEFT, x2: WIDTH - 6, y1: y(part * top, top), y2: y(part * top, top) }),
     svg("text", { class: "tick", x: LEFT - 6, y: y(part * top, top) + 4, "text-anchor": "end" }, s.spell(part * top))]);
-  return [rules, svg("text", { class: "tick", x: LEFT, y: HEIGHT - 4 }, t("{time} ago", { time: seconds(s.span) })),
+  const minutes = Array.from({ length: Math.floor(s.span / 60) }, (_, i) => WIDTH - 6 - ((i + 1) * 60 / s.span) * (WIDTH - LEFT - 6));
+  return [rules, minutes.map((at) => svg("line", { class: "rule", x1: at, x2: at, y1: y(0, top), y2: y(0, top) + 4 })), svg("text", { class: "tick", x: LEFT, y: HEIGHT - 4 }, t("{time} ago", { time: seconds(s.span) })),
     svg("text", { class: "tick", x: WIDTH - 6, y: HEIGHT - 4, "text-anchor": "end" }, t("now"))];
 }
 
@@ -75,12 +77,28 @@ function lineOf(s, values, top, i) {
   return [area, svg("path", { class: `line line-${i}`, d: path })];
 }
 
+/** The pointer is over the plot (null: it has left): the nearest look stays marked while lines move on. */
 function point(s, e) {
-  if (!s.points.length) return;
-  const box = s.frame.getBoundingClientRect(), at = ((e.clientX - box.left) / box.width) * WIDTH;
-  const near = s.points.reduce((a, b) => (Math.abs(x(s, b.at) - at) < Math.abs(x(s, a.at) - at) ? b : a));
-  s.tip.hidden = false;
-  s.tip.style.left = `${Math.min(75, (Math.max(LEFT, x(s, near.at)) / WIDTH) * 100)}%`;
-  replace(s.tip, h("small", null, new Date(near.at).toLocaleTimeString()), s.lines.map((line) => h("div", null, line.name, " ",
-    h("b", null, line.of(near) === null ? "–" : s.spell(line.of(near))))));
+  s.hover = null;
+  if (e && s.points.length) {
+    const box = s.frame.getBoundingClientRect(), at = ((e.clientX - box.left) / box.width) * WIDTH;
+    s.hover = s.points.reduce((a, b) => (Math.abs(x(s, b.at) - at) < Math.abs(x(s, a.at) - at) ? b : a));
+  }
+  mark(s);
+}
+
+function mark(s) {
+  const p = s.hover, at = p ? x(s, p.at) : 0;
+  s.tip.hidden = !p || at < LEFT;
+  if (s.tip.hidden) {
+    replace(s.marks);
+    return;
+  }
+  replace(s.marks, svg("line", { class: "cross", x1: at, x2: at, y1: TOP, y2: y(0, s.top) }),
+    s.lines.map((line, i) => (line.of(p) === null ? null : svg("circle", { class: "dot-" + i, cx: at, cy: y(line.of(p), s.top), r: 3.5 }))));
+  replace(s.tip, h("small", null, new Date(p.at).toLocaleTimeString()), s.lines.map((line, i) => h("div.legend.line-" + i, null, h("i"), line.name, " ",
+    h("b", null, line.of(p) === null ? "–" : s.spell(line.of(p))))));
+  const part = at / WIDTH, right = part > 0.55;
+  s.tip.style.left = right ? "auto" : `${part * 100 + 2}%`;
+  s.tip.style.right = right ? `${(1 - part) * 100 + 2}%` : "auto";
 }

@@ -13,7 +13,7 @@ export function runOf(conversation) {
 
 /** Begins to fill the node. run.onChange may be set, and set anew, by whoever shows it; onEnd is called when all is kept.
  *  run.stop() ends the answer where it is; run.drop() does, and nothing more is kept of the conversation. */
-export function start(conversation, node, onChange, onEnd) {
+export function start(conversation, node, onChange, onEnd, goesOn = false) {
   const control = new AbortController();
   const run = { conversation, node, onChange, dropped: false, stop: () => control.abort(), drop };
   let saved = performance.now();
@@ -23,7 +23,7 @@ export function start(conversation, node, onChange, onEnd) {
     if (run.dropped || performance.now() - saved < SAVE_MS || node.finish) return;
     saved = performance.now();
     save(conversation).catch(() => {});
-  }).then(() => end(run, onEnd));
+  }, goesOn).then(() => end(run, onEnd));
   return run;
 }
 

@@ -27,8 +27,10 @@ const EXAMPLE = `{
   "required": ["name", "year"]
 }`;
 
+const FRESH = { system: "", thinking: "", stop: [], format: "text", schema: EXAMPLE, params: {} };
+
 export function defaults() {
-  return get("settings", { system: "", format: "text", schema: EXAMPLE, params: {} });
+  return get("settings", structuredClone(FRESH));
 }
 
 /** {element, show(settings), toggle(), close(), shown}; onChange when the user changed anything. */
@@ -54,6 +56,7 @@ function open(panel) {
   panel.opener = document.activeElement;
   panel.element.hidden = false;
   draw(panel);
+  panel.element.scrollTop = 0;
   panel.element.querySelector("textarea").focus();
 }
 
@@ -67,9 +70,9 @@ function draw(panel) {
   const changed = () => panel.onChange(s);
   replace(panel.element,
     h("div.drawer-head", null, h("h2", null, t("Settings")), iconButton("close", t("Close"), { onclick: () => close(panel) })),
-    systemField(s, changed), formatFields(s, changed),
+    systemField(s, changed), formatFields(s, changed), thinkingField(s, changed),
     h("h3", null, t("Sampling")), h("p.hint", null, t("Empty fields leave it to the model.")),
-    Object.keys(PARAMS).map((name) => paramField(s, name, changed)),
+    Object.keys(PARAMS).map((name) => paramField(s, name, changed)), stopField(s, changed),
     h("div.drawer-foot", null,
       h("button.plain-button", { type: "button", onclick: () => reset(panel) }, t("Reset")),
       h("button.plain-button", { type: "button", onclick: () => keepAsDefault(s) }, t("Use for new conversations"))));
@@ -82,6 +85,16 @@ function systemField(s, changed) {
     changed();
   };
   return h("label.field", null, h("span", null, t("System prompt")), field);
+}
+
+/** How much a model thinks before it answers; one that does not think does not mind. */
+function thinkingField(s, changed) {
+  const kinds = [["", t("Model's own")], ["none", t("Off")], ["low", t("Little")], ["medium", t("Medium")], ["high", t("Much")]];
+  const field = h("select", { onchange: () => {
+    s.thinking = field.value;
+    changed();
+  } }, kinds.map(([value, words]) => h("option", { value, selected: (s.thinking ?? "") === value }, words)));
+  return h("label.field.row", null, h("span", null, t("Thinking"), h("small", null, t("Of models that think before they answer."))), field);
 }
 
 function formatFields(s, changed) {
@@ -128,8 +141,17 @@ function paramField(s, name, changed) {
   return h("label.field.row", { title: what }, h("span", null, words, h("small", null, what)), field);
 }
 
+function stopField(s, changed) {
+  const field = h("textarea.mono", { rows: 2, value: (s.stop ?? []).join("\n"), spellcheck: false });
+  field.oninput = () => {
+    s.stop = field.value.split("\n").filter(Boolean);
+    changed();
+  };
+  return h("label.field", null, h("span", null, t("Stop at"), h("small", null, t("Texts that end the answer, one a line."))), field);
+}
+
 function reset(panel) {
-  Object.assign(panel.settings, { system: "", format: "text", schema: EXAMPLE, params: {} });
+  Object.assign(panel.settings, structuredClone(FRESH));
   panel.onChange(panel.settings);
   draw(panel);
 }

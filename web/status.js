@@ -54,6 +54,7 @@ async function lookNow(v) {
   showModels(v, running?.models ?? [], ready?.models ?? [], now.metrics);
 }
 
+const REFUSED = [401, 403, 413, 429, 503, 507], LOOKS = ["/health", "/v1/health", "/ready"];
 const WRITTEN = ["tokens_generated_total", "tokens_predicted_total"];
 
 function pointOf(old, now, asked, ps) {
@@ -81,13 +82,14 @@ function memoryOf(m, ps) {
 }
 
 function showTiles(v, m, state) {
-  const answers = [...by(m, "requests_total", "status")].filter(([status]) => status < 400).reduce((a, [, n]) => a + n, 0) || sum(m, "requests_ok_total") || 0;
-  const refused = sum(m, "requests_rejected_total") ?? sum(m, "requests_busy_total");
+  const requests = m.get("moat_requests_total") ?? [], count = (wanted) => requests.filter((r) => wanted(r.labels, Number(r.labels.status))).reduce((n, r) => n + r.value, 0);
+  const answers = count(({ method }, status) => method === "POST" && status < 400);
+  const refused = count(({ route }, status) => REFUSED.includes(status) && !LOOKS.includes(route));
   const tile = (words, value, kind = "") => (value === null ? null : h("div.tile" + kind, null, h("span", null, words), h("strong", null, value)));
   replace(v.tiles,
     tile(t("State"), state.ready ? t("ready") : state.loading ? t("loading") : t("not ready"), state.ready ? ".good" : ".bad"),
     tile(t("Up for"), sum(m, "up_seconds") === null ? null : seconds(sum(m, "up_seconds"))),
-    tile(t("Requests answered"), number(answers)), tile(t("Turned away"), refused === null ? null : number(refused)),
+    tile(t("Answered"), number(answers)), tile(t("Turned away"), number(refused)),
     tile(t("Tokens written"), number(sum(m, ...WRITTEN) ?? 0)), tile(t("Tokens read"), number(sum(m, "prompt_tokens_total") ?? 0)),
     tile(t("Connections"), sum(m, "connections") === null ? null : number(sum(m, "connections"))));
 }
@@ -103,11 +105,12 @@ function showModels(v, running, ready, m) {
 
 function rowOf(name, ps, r, jobs, waits) {
   const memory = r?.memory_bytes || ps?.size, used = r?.kv_blocks ? (r.kv_blocks_used ?? 0) / r.kv_blocks : null;
-  return h("tr", null, h("th", { scope: "row" }, name), h("td", null, stateWord(r?.state ?? (ps ? "ready" : ""))), h("td", null, memory ? bytes(memory) : "–"),
+  return h("tr", null, h("th", { scope: "row" }, name), h("td", null, stateWord(r?.state ?? (ps ? "ready" : ""), r?.progress)), h("td", null, memory ? bytes(memory) : "–"),
     h("td", null, ps?.context_length ? number(ps.context_length) : "–"), h("td", null, jobs === undefined ? "–" : waits ? t("{n} and {m} waiting", { n: jobs, m: waits }) : number(jobs)),
     h("td", null, used === null ? "–" : [h("meter", { min: 0, max: 1, value: used, ariaLabel: t("Cache in use") }), ` ${number(used * 100)} %`]));
 }
 
-export function stateWord(state) {
+function stateWord(state, progress) {
+  if (state === "loading" && progress > 0) return t("loading, {n} %", { n: number(progress * 100) });
   return { ready: t("ready"), loading: t("loading"), unloaded: t("not loaded"), unloading: t("being unloaded"), fallen: t("fallen") }[state] ?? (state || "–");
 }

@@ -38,6 +38,27 @@ export async function load(id) {
   return database ? done(database.transaction("chats").objectStore("chats").get(id)) : memory.chats.get(id);
 }
 
+/** All of them, whole. */
+export async function all() {
+  return database ? done(database.transaction("chats").objectStore("chats").getAll()) : [...memory.chats.values()];
+}
+
+/** Goes through all of them, one at a time, until `each` returns false. */
+export function walk(each) {
+  if (!database) {
+    for (const chat of memory.chats.values()) if (each(chat) === false) break;
+    return Promise.resolve();
+  }
+  return new Promise((yes, no) => {
+    const request = database.transaction("chats").objectStore("chats").openCursor();
+    request.onerror = () => no(request.error);
+    request.onsuccess = () => {
+      if (!request.result || each(request.result.value) === false) yes();
+      else request.result.continue();
+    };
+  });
+}
+
 export async function save(chat) {
   const head = { id: chat.id, title: chat.title, updated: chat.updated };
   await write((table) => {

@@ -66,7 +66,10 @@ static void add_row(struct table *t, const json_t *m)
     const json_t *name = json_object_get(m, "model");
     double blocks = number(m, "kv_blocks");
     table_cell(t, (struct str){json_string_value(name), json_string_length(name)});
-    table_cell(t, str_of(state_word(m)));
+    if (json_is_number(json_object_get(m, "progress")))
+        table_fmt(t, "%s %.0f %%", state_word(m), 100 * number(m, "progress"));
+    else
+        table_cell(t, str_of(state_word(m)));
     add_size(t, number(m, "memory_bytes"));
     if (blocks > 0)
         table_fmt(t, "%.0f %%", 100 * number(m, "kv_blocks_used") / blocks);

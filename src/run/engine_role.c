@@ -24,6 +24,7 @@
 #define EMBED_MOST 16u          /* texts of one pass */
 #define LATE_MS    20           /* how late a deadline may be noticed while nothing is computed */
 #define TELL_MS    250u         /* between two tellings of numbers, while there is work */
+#define LOADING_MS 100u         /* and of how far loading is */
 
 struct role {
     const struct engine_role *r;
@@ -573,13 +574,36 @@ static bool ask_memory(void *arg, uint64_t least, uint64_t most, uint64_t *budge
     return j && (bytes > 0 || fail(e, ERR_CORRUPT, "the server grants no memory"));
 }
 
+/* While the line still waits for its other end. One that is broken is noticed when it is needed. */
+static void say_loading(void *arg, uint64_t done, uint64_t total)
+{
+    struct role *r = arg;
+    struct err ignored;
+    uint64_t now = os_now_ns();
+    if (done < total && now - r->told_ns < LOADING_MS * 1000000ull)
+        return;
+    r->told_ns = now;
+    json_t *j = json_pack("{sI sI}", "done", (json_int_t)done, "total", (json_int_t)total);
+    job_put_json(&r->out, JOB_LOADING, 0, j);
+    json_decref(j);
+    (void)!write_all(r->r->out, r->out.p, r->out.n, &ignored);
+    buf_reset(&r->out);
+}
+
 bool engine_role_run(const struct engine_role *params, struct memplan *plan, struct err *e)
 {
     struct role r = {.r = params};
     struct load_options load = params->load;
+    struct packed_params pack;
     load.grammar = load.embed = true;
     if (params->accounts)
         load.grant = (struct load_grant){ask_memory, &r};
+    if (params->accounts && load.pack) {
+        pack = *load.pack;
+        pack.progress = say_loading;
+        pack.progress_arg = &r;
+        load.pack = &pack;
+    }
     if (load.n_parallel == 0) {
         load.n_parallel = ENGINE_PARALLEL;
         load.n_kept = ENGINE_KEPT;

@@ -23,7 +23,8 @@ struct engine_role {
     struct load_options load;
     uint32_t max_waiting; /* jobs; 0: SCHEDULE_WAITING */
     /* It is one of several: it asks for its memory (JOB_PLAN, and waits for JOB_GRANT) before the
-     * model is loaded, and tells its numbers unasked (JOB_STATS of no job). */
+     * model is loaded, tells how far that is (JOB_LOADING) where weights have to be packed, and
+     * its numbers unasked (JOB_STATS of no job). */
     bool accounts;
     int in, out;             /* may be the same; set to non-blocking, not closed */
     struct spill_file spill; /* for sequences that there is no more memory for; arg NULL: none */

@@ -5,8 +5,7 @@
  * endian) and a payload. The id is the job's, chosen by the front, not 0 and not used twice on a
  * line; messages that belong to no job have 0. A reader takes bytes as they come and gives whole
  * messages; whatever is not one (an unknown kind, a length beyond the kind's limit) is ERR_CORRUPT
- * and ends the line, for nothing behind it can be trusted. A payload that is wrong inside is an
- * error of that message only.
+ * and ends the line. A payload that is wrong inside is an error of that message only.
  *
  * JOB_SUBMIT is the JSON text of an object:
  *   task         "chat" "text" "infill" "embed" "rank" "tokenize" "detokenize" "template"
@@ -27,6 +26,7 @@
  * Other keys are passed over. Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR, also one
  * that is cancelled; nothing comes for it afterwards. Payloads from the engine:
  *   JOB_PLAN     JSON: "least" and "most" bytes it can work with; JOB_GRANT answers: JSON, "bytes"
+ *   JOB_LOADING  JSON: "done" and "total" bytes of weights that are packed; of no job, now and then
  *   JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c), memory by kind
  *   JOB_STARTED  n_prompt u32, n_reused u32
  *   JOB_TEXT     struct job_text: whole UTF-8 characters, and the tokens they came from
@@ -63,6 +63,7 @@ enum job_kind {
     JOB_DONE,
     JOB_RESULT,
     JOB_ERROR,
+    JOB_LOADING,
     JOB_KINDS
 };
 
@@ -124,7 +125,6 @@ void job_put_done(struct buf *out, uint64_t id, const struct job_done *d);
 void job_put_error(struct buf *out, uint64_t id, const struct job_error *p);
 
 /* --- reading --------------------------------------------------------------------------------- */
-
 struct job_reader {
     struct buf in;
     size_t at;

@@ -82,6 +82,7 @@ void engines_load(struct engine_slot *slot)
     if (slot->state != ENGINE_OFF)
         return;
     slot->state = ENGINE_LOADING;
+    slot->progress = -1;
     slot->why = (struct err){0};
     slot->stale = false;
     slot->keep = DURATION_UNSET;
@@ -190,6 +191,7 @@ void engines_attach(struct engines *es, uint32_t model, int pid, uv_pipe_t *cont
         return;
     struct engine_slot *slot = &es->v[model];
     slot->state = ENGINE_LOADING;
+    slot->progress = -1;
     line_close(slot);
     uv_timer_stop(&slot->timer);
     slot->held = slot->least = slot->asked_ns = 0;

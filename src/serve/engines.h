@@ -56,6 +56,7 @@ struct engine_slot {
     uint64_t least, most; /* bytes it can work with; least 0: it has not said */
     uint64_t held;        /* bytes it was given, or takes; 0: none */
     uint64_t asked_ns;    /* since when it waits for them; 0: it does not */
+    double progress;      /* of loading, where weights are packed: 0 to 1; negative: not said */
 
     struct waiting *waiting; /* requests, oldest first (serve/loading) */
     uint32_t n_waiting;

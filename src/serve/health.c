@@ -40,16 +40,23 @@ static json_t *idle_left(const struct engine_slot *s)
     return json_real(s->end_ns > now ? (double)(s->end_ns - now) / 1e9 : 0);
 }
 
+/* Of loading, from 0 to 1; null: it is not being loaded, or has not said. */
+static json_t *progress_of(const struct engine_slot *s)
+{
+    bool told = s->state == ENGINE_LOADING && s->progress >= 0;
+    return told ? json_real(s->progress) : json_null();
+}
+
 static json_t *state_of(const struct engine_slot *s)
 {
     json_int_t blocks = json_integer_value(json_object_get(s->stats, "kv_blocks"));
     json_int_t free_blocks = json_integer_value(json_object_get(s->stats, "kv_free"));
-    return json_pack("{ss ss sI sI sI sI so so si so}", "model", s->model->id, "state",
-                     engine_state_name(s->state), "size_bytes", (json_int_t)s->model->bytes,
-                     "memory_bytes", (json_int_t)s->held, "kv_blocks", blocks, "kv_blocks_used",
-                     blocks - free_blocks, "running", number_at(s->stats, "n_running"), "waiting",
-                     number_at(s->stats, "n_waiting"), "loading", (int)s->n_waiting,
-                     "unloads_in_seconds", idle_left(s));
+    return json_pack("{ss ss so sI sI sI sI so so si so}", "model", s->model->id, "state",
+                     engine_state_name(s->state), "progress", progress_of(s), "size_bytes",
+                     (json_int_t)s->model->bytes, "memory_bytes", (json_int_t)s->held, "kv_blocks",
+                     blocks, "kv_blocks_used", blocks - free_blocks, "running",
+                     number_at(s->stats, "n_running"), "waiting", number_at(s->stats, "n_waiting"),
+                     "loading", (int)s->n_waiting, "unloads_in_seconds", idle_left(s));
 }
 
 /* Like /health, with what is loaded for those who may know. */

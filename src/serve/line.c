@@ -367,6 +367,20 @@ static bool on_plan(struct line *l, const struct job_message *m, struct err *e)
     return true;
 }
 
+/* How far its weights are packed. */
+static bool on_loading(struct line *l, const struct job_message *m, struct err *e)
+{
+    json_t *j = job_json(m, e);
+    double done = json_number_value(json_object_get(j, "done"));
+    double total = json_number_value(json_object_get(j, "total"));
+    json_decref(j);
+    if (!j)
+        return false;
+    if (total > 0 && done >= 0 && done <= total)
+        l->slot->progress = done / total;
+    return true;
+}
+
 /* Of no job: its numbers, or why it will not be there. */
 static bool on_own_words(struct line *l, const struct job_message *m, struct err *e)
 {
@@ -391,6 +405,8 @@ static bool dispatch(struct line *l, const struct job_message *m, struct err *e)
         return on_ready(l, m, e);
     if (m->kind == JOB_PLAN)
         return on_plan(l, m, e);
+    if (m->kind == JOB_LOADING)
+        return on_loading(l, m, e);
     if (m->id == 0 && (m->kind == JOB_ERROR || m->kind == JOB_STATS))
         return on_own_words(l, m, e);
     if (!w || !audit_ask_lets(w, m)) /* cancelled meanwhile; not on record yet */

@@ -115,7 +115,9 @@ r = moat("ps", "--at", f"http://127.0.0.1:{stranger.server_port}/")
 ok(r.returncode == 10 and "no moat serve" in r.stderr, "another kind of server is told from it", r.stderr)
 stranger.shutdown()
 
-for answer in (b"", b"hello\r\n\r\n{}", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n[]", b"HTTP/1.1 abc OK\r\n\r\n{}", b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100000):
+
+def told(answer):
+    """What moat ps makes of this answer."""
     path = os.path.join(HERE, "odd.sock")
     if os.path.exists(path):
         os.unlink(path)
@@ -134,7 +136,15 @@ for answer in (b"", b"hello\r\n\r\n{}", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 2
     t = threading.Thread(target=serve)
     t.start()
     r = moat("ps", "--at", f"unix:{path}")
-    ok(r.returncode == 10 and len(r.stderr) < 400, f"a socket that says {answer[:30]!r} is none of ours", r.stderr)
     t.join()
     listener.close()
+    return r
+
+
+for answer in (b"", b"hello\r\n\r\n{}", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n[]", b"HTTP/1.1 abc OK\r\n\r\n{}", b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100000):
+    r = told(answer)
+    ok(r.returncode == 10 and len(r.stderr) < 400, f"a socket that says {answer[:30]!r} is none of ours", r.stderr)
+loads = {"status": "loading", "models": [{"model": "big", "state": "loading", "progress": 0.42}, {"model": "small", "state": "loading", "progress": None}]}
+r = told(b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\r\n" + json.dumps(loads).encode())
+ok(re.search(r"^big +loading 42 %", r.stdout, re.M) and re.search(r"^small +loading *$", r.stdout.replace("0", " "), re.M), "how far loading is stands beside it, where it is known", r.stdout + r.stderr)
 done()

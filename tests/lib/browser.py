@@ -42,6 +42,7 @@ class Page:
         self.context = b.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",
                                      locale="zh-CN" if language == "zh" else "en-US", **options)
         self.page, self.base, self.noise, self.asked = self.context.new_page(), f"{scheme}://127.0.0.1:{port}/", [], []
+        self.last = None  # the id of the answer that answered() returned
         self.page.set_default_timeout(60000)
         self.page.on("console", self.heard)
         self.page.on("pageerror", lambda e: self.noise.append(f"exception: {e}"))
@@ -67,14 +68,37 @@ class Page:
                 raise TimeoutError(f"not within {limit} s: {expression}")
             time.sleep(0.03)
 
+    def drawn(self):
+        """Until a frame has been drawn of what the page has now: before it, messages that the browser has not yet found to be
+        in sight (content-visibility) have no text for inner_text()."""
+        self.page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+
+    def sees(self, what, words, limit=30):
+        """Does the first of what the selector names come to have these words?"""
+        end = time.monotonic() + limit
+        there = self.page.locator(what).first if isinstance(what, str) else what
+        while time.monotonic() < end:
+            if there.count() and words in (there.text_content() or ""):
+                return True
+            time.sleep(0.03)
+        note(f"not there: {words!r}; but: {there.text_content()[:600]!r}" if there.count() else f"nothing there for {words!r}")
+        return False
+
+    def fresh(self):
+        """A new conversation, as its button makes it."""
+        self.page.locator("#side .new").click()
+        self.page.wait_for_selector(".welcome")
+
     def send(self, text):
         self.page.fill("textarea.write", text)
         self.page.keyboard.press("Enter")
 
     def answered(self):
-        """The last answer, once it has ended."""
-        self.page.wait_for_selector(".composer .send:not(.stop):not([hidden])")
-        self.page.wait_for_selector(".message.assistant:last-child:not(.live)")
+        """The last answer, once it has ended; not the one that was returned before."""
+        self.wait("""(last) => { const m = document.querySelector('.message.assistant:last-child');
+            return Boolean(m && m.dataset.id !== last && !m.classList.contains('live') && !document.querySelector('.composer .stop:not([hidden])')); }""", self.last)
+        self.last = self.page.locator(".message.assistant").last.get_attribute("data-id")
+        self.drawn()
         return self.page.locator(".message.assistant").last
 
     def foreign(self):
@@ -98,8 +122,11 @@ class Page:
 
     def fits(self, name):
         """Nothing is wider than the window."""
-        over = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        ok(over <= 0, f"{name}: nothing is wider than the window", f"{over} pixels")
+        over = self.page.evaluate("""() => { const scrolls = (e) => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+            return [...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1
+              && e.getBoundingClientRect().left < innerWidth && !scrolls(e.parentElement)).map((e) => `${e.tagName}.${e.className}`).slice(0, 5)
+              .concat([...document.querySelectorAll('html, .scroll, .panel, .drawer')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.className || 'the document')); }""")
+        ok(not over, f"{name}: nothing is wider than the window", over)
 
     def close(self):
         self.context.close()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page of moat serve in Debian's Chromium, on the real server with SmolLM2: a chat with the keyboard alone; both languages
 and themes, on a desk and on a phone, with axe-core in each."""
+import json
 import os
 import sys
 
@@ -13,6 +14,12 @@ import browser  # noqa: E402
 if not os.path.exists(SMOLLM2) or browser.missing():
     skip("the page", browser.missing() or f"no {SMOLLM2}: scripts/fetch-model --tests brings it")
     done()
+
+
+# What is wider than a phone, and scrolls by itself.
+WIDE = "".join(f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'content': part}}]})}\n\n" for part in (
+    "Here:\n\n```c\n" + "int a = 1; " * 30 + "\n```\n\n", "| " + " | ".join("a column of a table " * 3 for _ in range(3)) + " |\n|---|---|---|\n| 1 | 2 | 3 |\n\n",
+    "`" + "a" * 200 + "` and " + "b" * 200)) + "data: [DONE]\n\n"
 
 
 def keyboard(b, port):
@@ -63,8 +70,14 @@ def faces(b, port):
         ok(word == ("输入消息" if language == "zh" else "Write a message") and (ground == "rgb(23, 25, 27)") == dark, f"{name}: words and colours", word + ground)
         p.send("Say hi in five words.")
         p.answered()
+        page.route("**/v1/chat/completions", lambda r: r.fulfill(status=200, content_type="text/event-stream", body=WIDE))
+        p.send("And now something wide.")
+        ok(p.answered().locator("pre, td").count() == 4, f"{name}: code and a table")
         p.fits(name)
         p.accessible(name)
+        page.locator(".model").click()
+        p.accessible(name + ", the models")
+        page.keyboard.press("Escape")
         page.locator(".to-settings").click()
         page.wait_for_selector(".drawer h2")
         p.accessible(name + ", settings")

@@ -22,42 +22,47 @@ STORE = {"MOAT_HOME": os.path.join(HOME.name, "moat")}
 MOST = 200_000
 ASK = {"messages": [{"role": "user", "content": "Tell me of the sea."}], "max_tokens": 90}
 FIELDS = ("Temperature", "Top P", "Top K", "Min P", "Repeat penalty", "Most tokens", "Seed")
+NOTES = """Meeting of the garden club, Tuesday. Twelve members came. The old greenhouse needs new glass before winter; Ann asks three firms for
+prices. The spring market is moved to the second Saturday of May, because the square is closed on the first. Tom looks for people who help.
+"""
 NAMES = ("chat", "code", "dashboard", "keys", "phone", "chinese")
 
 
-def shoot(p, name):
-    p.page.mouse.move(1, 1)
+def shoot(p, name, over=None):
+    if over:
+        p.page.locator(over).first.hover(position={"x": 300, "y": 60})
+    else:
+        p.page.mouse.move(1, 1)
     p.page.wait_for_timeout(400)
     p.page.screenshot(path=os.path.join(HOME.name, f"page-{name}.png"), animations="disabled")
 
 
-def settle(p, seed, system=""):
+def settle(p, seed, system="", warmth="0.3", penalty="1.1"):
     """The same pictures again: a fixed seed."""
     page = p.page
     page.keyboard.press("Alt+KeyS")
     page.locator(".drawer textarea").first.fill(system)
-    for name, value in (("Temperature", "0.3"), ("Repeat penalty", "1.1"), ("Most tokens", "420"), ("Seed", str(seed))):
+    for name, value in (("Temperature", warmth), ("Repeat penalty", penalty), ("Most tokens", "420"), ("Seed", str(seed))):
         page.locator(".drawer .field.row input").nth(FIELDS.index(name)).fill(value)
     page.keyboard.press("Escape")
 
 
 def talks(b, port):
     p = browser.Page(b, port).open()
-    for question in ("What is the difference between TCP and UDP?", "Give me three names for a small bakery by a river."):
-        p.page.keyboard.press("Alt+KeyN")
-        p.page.wait_for_selector(".welcome")
-        settle(p, 7)
+    for question in ("What is the capital of Iceland?", "Plan a week of walking in the Alps.", "Give me three tips for writing clear e-mails, as a numbered list."):
+        p.fresh()
+        settle(p, 1, warmth="0", penalty="1.05")
         p.send(question)
         p.answered()
-    p.send("Which one would you choose, and why?")
+    p.page.set_input_files("input[type=file][multiple]", [{"name": "notes.txt", "mimeType": "text/plain", "buffer": NOTES.encode()}])
+    p.sees(".composer .chip", "notes.txt")
+    p.send("Summarize these notes in two sentences.")
     p.answered()
     shoot(p, "chat")
-    p.page.keyboard.press("Alt+KeyN")
-    p.page.wait_for_selector(".welcome")
-    settle(p, 3)
-    p.send("Write a Python function that counts the words of a text with a dictionary, then explain it.")
+    p.fresh()
+    settle(p, 5, penalty="1.05")
+    p.send("What are the main differences between a list and a tuple in Python? Use bullet points and a short example.")
     p.answered()
-    p.page.evaluate("document.querySelector('.scroll').scrollTop = 0")
     shoot(p, "code")
     p.close()
 
@@ -72,20 +77,27 @@ def dashboard(b, server):
     load = threading.Thread(target=together, args=(5, work))
     load.start()
     p.page.wait_for_timeout(45000)
-    shoot(p, "dashboard")
+    shoot(p, "dashboard", ".plot")
     end.set()
     load.join()
     p.close()
 
 
 def keys(b):
-    texts = [moat("key", "add", name, *options, env=STORE) for name, options in (("anna", ()), ("build server", ()), ("olga", ("--operator",)))]
+    texts = [moat("key", "add", name, *options, env=STORE) for name, options in (
+        ("anna", ("--requests-per-minute", "30", "--tokens-per-minute", "20000")), ("build server", ("--concurrent", "2", "--tenant", "ci", "--expires", "90d")),
+        ("olga", ("--operator", "--requests-per-minute", "120")))]
     key = next(w for w in (texts[-1].out + texts[-1].err).split() if w.startswith("moat_"))
     with Server(SMOLLM2, "--require-key", "true", env=STORE) as server:
         p = browser.Page(b, server.port)
         p.context.add_init_script(f"sessionStorage.setItem('moat.key', {json.dumps(key)})")
         p.open("#/keys")
         p.page.wait_for_selector(".facts dd")
+        for i in range(3):
+            server.post("/v1/chat/completions", dict(ASK, max_tokens=20), headers={"Authorization": "Bearer " + key})
+        p.page.get_by_role("link", name="Server").click()
+        p.page.get_by_role("link", name="Keys and limits").click()
+        p.sees("tbody", "olga")
         shoot(p, "keys")
         p.close()
 

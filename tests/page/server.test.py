@@ -21,7 +21,7 @@ ASK = {"messages": [{"role": "user", "content": "Count to one hundred."}], "max_
 
 
 def dashboard(b, server):
-    load = threading.Thread(target=lambda: together(3, lambda i: [server.post("/v1/chat/completions", ASK) for _ in range(24)]))
+    load = threading.Thread(target=lambda: together(3, lambda i: [server.post("/v1/chat/completions", ASK) for _ in range(8)]))
     p = browser.Page(b, server.port).open("#/status")
     page = p.page
     load.start()
@@ -51,7 +51,7 @@ def make_key(name, *options):
 
 def keys(b):
     key, operator = make_key("anna"), make_key("olga", "--operator")
-    with Server(SMOLLM2, "--require-key", "true", env=STORE) as server:
+    with Server(SMOLLM2, "--require-key", "true", "--max-tokens", "40", env=STORE) as server:
         p = browser.Page(b, server.port).open()
         page = p.page
         page.wait_for_selector(".banner .primary")
@@ -92,15 +92,57 @@ def keys(b):
         p.close()
 
 
+def allowance(b):
+    """A key that may little, and one that may use no model that is served."""
+    few, none = make_key("carl", "--requests-per-minute", "2"), make_key("dora", "--model", "other")
+    with Server(SMOLLM2, "--require-key", "true", "--max-tokens", "8", env=STORE) as server:
+        p = browser.Page(b, server.port)
+        p.context.add_init_script(f"sessionStorage.setItem('moat.key', {json.dumps(few)})")
+        page = p.open().page
+        p.sees(".model-name", "smollm2")
+        for i in range(3):
+            p.send("Hello")
+            answer = p.answered()
+        text = answer.locator(".problem").inner_text()
+        ok("2 requests a minute" in text and "limit of your key" in text and "--requests-per-minute" in text and "Try again (in" in text, "a quota that is used up: said, with when to try again", text)
+        page.get_by_role("link", name="Keys and limits").click()
+        ok(p.sees(".facts", "Requests left this minute") and p.sees(".facts", "of 2"), "the view of keys says what is left")
+        p.noise = [n for n in p.noise if "status of 429" not in n and "status of 403" not in n]
+        p.quiet("quota")
+        p.close()
+        p = browser.Page(b, server.port)
+        p.context.add_init_script(f"sessionStorage.setItem('moat.key', {json.dumps(none)})")
+        p.open().page.locator(".model").click()
+        ok(p.sees(".model-name", "No model") and p.sees(".menu-empty", "Another key"), "a key without a model: said, with what to do")
+        p.quiet("no model")
+        p.close()
+
+
+def broken(p, server):
+    """The engine falls in the middle of an answer, and then all of the server."""
+    page = p.page
+    page.get_by_label("Most tokens").fill("4000")
+    for what, words, remedy in (("its engine falls", "has fallen", "is kept"), ("the server is gone", "broke off", "moat serve")):
+        p.send("Write a very long story about a castle, with many chapters.")
+        p.wait("document.querySelector('.message.assistant:last-child .markdown')?.textContent.length > 20")
+        for pid in [server.engine()] if what.startswith("its") else server.children() + [server.process.pid]:
+            os.kill(pid, 9)
+        answer = p.answered()
+        text = answer.locator(".problem").inner_text()
+        ok(words in text and remedy in text and len(answer.locator(".markdown").inner_text()) > 10, f"in the middle of an answer {what}: said, what came is kept", answer.inner_text())
+        if what.startswith("its"):
+            server.wait_ready()
+
+
 def trouble(b):
-    with Server(SMOLLM2) as server:
+    with Server(SMOLLM2, "--max-tokens", "40") as server:
         p = browser.Page(b, server.port).open()
         page = p.page
         p.wait("document.querySelector('.model-name').textContent === 'smollm2'")
         page.route("**/v1/chat/completions", lambda r: r.fulfill(status=429, headers={"Retry-After": "3"}, json={"error": {"message": "all slots are taken"}}))
         p.send("Hello")
         text = p.answered().locator(".problem").inner_text()
-        ok("all slots are taken" in text and "Try again in a moment" in text, "busy: said, with what to do", text)
+        ok("All slots are taken" in text and "Try again in a moment" in text, "busy: said, with what to do", text)
         page.unroute("**/v1/chat/completions")
         page.get_by_role("button", name="Try again").click()
         ok(p.answered().locator(".problem").count() == 0 and page.locator(".branches").count() == 0, "trying again puts the answer in its place")
@@ -108,7 +150,7 @@ def trouble(b):
         page.get_by_label("Most tokens").fill("3")
         p.send("Count to one hundred.")
         ok("was cut here" in p.answered().inner_text(), "an answer that was cut says so")
-        server.stop()
+        broken(p, server)
         p.send("Are you there?")
         text = p.answered().locator(".problem").inner_text()
         ok("cannot be reached" in text and "moat serve" in text, "gone: said, with what to do", text)
@@ -119,5 +161,6 @@ with browser.browser() as b:
     with Server(SMOLLM2) as server:
         dashboard(b, server)
     keys(b)
+    allowance(b)
     trouble(b)
 done()

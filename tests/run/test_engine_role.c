@@ -298,13 +298,31 @@ static json_t *hear_json(struct engine *en, enum job_kind kind, const char *key,
     return j;
 }
 
+/* How far packing is: at least once, never less than before. *m is what comes after it. */
+static void hear_loading(struct engine *en, struct job_message *m)
+{
+    json_int_t before = 0;
+    struct err e;
+    while (hear(en, m) && m->kind == JOB_LOADING) {
+        json_t *j = job_json(m, &e);
+        json_int_t done = json_integer_value(json_object_get(j, "done"));
+        json_int_t total = json_integer_value(json_object_get(j, "total"));
+        assert_true(done >= before && done > 0 && done <= total && total > 1 << 20);
+        before = done;
+        json_decref(j);
+    }
+    assert_true(before > 0);
+    assert_int_equal(m->kind, JOB_READY);
+}
+
 /* Asks and is given `bytes`, or told to end where that is 0; how it ended. */
 static int ask_for_memory(const char *path, json_int_t bytes, json_int_t *least, json_int_t *most)
 {
     char text[64];
     struct engine en;
     struct job_message m;
-    json_int_t total = 0, blocks = 0, unused = 0;
+    struct err e;
+    json_int_t total = 0, blocks = 0;
     start(&en, path, 256);
     json_t *plan = hear_json(&en, JOB_PLAN, "least", least);
     *most = json_integer_value(json_object_get(plan, "most"));
@@ -312,7 +330,8 @@ static int ask_for_memory(const char *path, json_int_t bytes, json_int_t *least,
     snprintf(text, sizeof text, "{\"bytes\":%lld}", (long long)bytes);
     say(&en, bytes ? JOB_GRANT : JOB_SHUTDOWN, 0, bytes ? text : "");
     if (bytes >= *least) {
-        json_t *ready = hear_json(&en, JOB_READY, "n_ctx", &unused);
+        hear_loading(&en, &m);
+        json_t *ready = job_json(&m, &e);
         total = json_integer_value(json_object_get(json_object_get(ready, "memory"), "total"));
         json_decref(ready);
         assert_true(total > 0 && total <= bytes);
