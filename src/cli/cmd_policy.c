@@ -8,7 +8,6 @@
 
 #include "base/json.h"
 #include "base/limits.h"
-#include "base/os.h"
 #include "cli/commands.h"
 #include "cli/open_model.h"
 #include "cli/policy_model.h"
@@ -38,17 +37,9 @@ static bool read_document(struct policy *p, const char *path, struct err *e)
 
 static bool write_document(const struct policy *p, const char *path, struct err *e)
 {
-    struct os_atomic_file f = {.fd = -1};
-    struct buf text;
     json_t *j = policy_to_json(p);
-    buf_init(&text, POLICY_BYTES);
-    bool ok = j ? json_write(j, JSON_INDENT(1), &text, e) : fail(e, ERR_LIMIT, "not enough memory");
-    buf_byte(&text, '\n');
-    ok = ok && buf_ok(&text, path, e) && os_atomic_open(&f, path, e) &&
-         os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
-    os_atomic_close(&f);
+    bool ok = json_write_file(j, path, POLICY_BYTES, 0644, e);
     json_decref(j);
-    buf_clear(&text);
     return ok;
 }
 

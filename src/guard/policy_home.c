@@ -64,8 +64,6 @@ static bool read_trust(struct trust *t, const char *path, struct err *e)
 
 static bool write_trust(const struct trust *t, const char *path, struct err *e)
 {
-    struct os_atomic_file f = {.fd = -1};
-    struct buf text;
     char key[SIGN_TEXT];
     json_t *keys = json_array();
     for (uint32_t i = 0; i < t->n; i++) {
@@ -74,13 +72,8 @@ static bool write_trust(const struct trust *t, const char *path, struct err *e)
     }
     json_t *j = json_pack("{s:o, s:I, s:I, s:I}", "keys", keys, "needed", (json_int_t)t->needed,
                           "seen", (json_int_t)t->seen, "clock", (json_int_t)t->clock);
-    buf_init(&text, TRUST_BYTES);
-    bool ok = j ? json_write(j, JSON_INDENT(1), &text, e) : fail(e, ERR_LIMIT, "not enough memory");
-    ok = ok && os_atomic_open(&f, path, e) && os_atomic_write(&f, text.p, text.n, e) &&
-         os_atomic_commit(&f, e);
-    os_atomic_close(&f);
+    bool ok = json_write_file(j, path, TRUST_BYTES, 0644, e);
     json_decref(j);
-    buf_clear(&text);
     return ok;
 }
 

@@ -146,21 +146,12 @@ static json_t *source_to_json(const struct catalog_source *s)
 
 bool catalogs_write(const struct catalogs *c, const struct store *s, struct err *e)
 {
-    struct os_atomic_file f = {.fd = -1};
-    struct buf text;
     char path[STORE_PATH];
     json_t *list = json_array();
     for (size_t i = 0; i < c->n; i++)
         json_array_append_new(list, source_to_json(&c->v[i]));
     json_t *j = json_pack("{s:o, s:b}", "catalogs", list, CATALOG_BUILT_IN, (int)!c->no_built_in);
-    buf_init(&text, LIMIT_MANIFEST_BYTES);
-    bool ok = j ? json_write(j, JSON_INDENT(1), &text, e) : fail(e, ERR_LIMIT, "not enough memory");
-    buf_byte(&text, '\n');
-    ok = ok && buf_ok(&text, LIST_FILE, e) &&
-         os_atomic_open(&f, store_path(s, path, LIST_FILE), e) &&
-         os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
-    os_atomic_close(&f);
-    buf_clear(&text);
+    bool ok = json_write_file(j, store_path(s, path, LIST_FILE), LIMIT_MANIFEST_BYTES, 0644, e);
     json_decref(j);
     return ok;
 }
