@@ -62,7 +62,7 @@ static void print_text(const struct policy *p)
         printf("  %s %s\n", p->key[i].id, p->key[i].name);
     for (size_t i = 0; i < p->n; i++) {
         const struct policy_model *m = &p->v[i];
-        policy_hex(&m->sha256, hex);
+        hash_hex(&m->sha256, hex);
         day_of(m->not_after, day);
         printf("%-32s %9s  %.16s  %-5s  %-10s  %s\n", m->name, term_size(m->size, size), hex,
                m->uses == POLICY_DRAFT   ? "draft"
@@ -242,7 +242,7 @@ static bool check(const char *const *arg, struct err *e)
     if (!g)
         return false;
     if (g->approval) {
-        policy_hex(&g->approval->sha256, hex);
+        hash_hex(&g->approval->sha256, hex);
         printf(_("%s may run: sha256 %s, policy version %llu\n"), arg[0], hex,
                (unsigned long long)g->approval->policy);
     } else {

@@ -28,7 +28,7 @@
 #include "cli/talk.h"
 #include "cli/term.h"
 #include "cli/tool_opts.h"
-#include "guard/policy.h"
+#include "run/approval.h"
 
 static struct run_options {
     uint32_t num_gpu;
@@ -154,13 +154,6 @@ static json_t *text_of(const struct buf *b)
     json_t *j = json_stringn(buf_c(&valid), valid.n);
     buf_clear(&valid);
     return j;
-}
-
-static json_t *approval_json(const struct gguf_approval *a)
-{
-    char hex[2 * HASH_BYTES + 1];
-    policy_hex(&a->sha256, hex);
-    return json_pack("{ss sI}", "sha256", hex, "policy", (json_int_t)a->policy);
 }
 
 static bool print_json(const struct session *s, const struct answer *a, const struct generation *r,

@@ -70,7 +70,6 @@ json_t *policy_to_json(const struct policy *p);
 void policy_clear(struct policy *p);
 /* Adds a model, or replaces the one of that name or file. */
 bool policy_put(struct policy *p, const struct policy_model *m, struct err *e) MUST_USE;
-void policy_hex(const struct hash *h, char out[2 * HASH_BYTES + 1]);
 
 /* --- the one that counts here: policy_home.c --- */
 

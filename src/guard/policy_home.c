@@ -33,19 +33,11 @@ static bool path_in(const char *dir, const char *file, char out[PATH], struct er
 
 static bool parse_trust(struct trust *t, const json_t *j, struct err *e)
 {
-    const json_t *list = json_object_get(j, "keys");
-    json_int_t needed = json_integer_value(json_object_get(j, "needed"));
     json_int_t seen = json_integer_value(json_object_get(j, "seen"));
-    size_t n = json_array_size(list);
-    bool ok = n >= 1 && n <= SIGN_SIGNERS && needed >= 1 && (size_t)needed <= n && seen >= 1;
-    *t = (struct trust){.needed = (uint32_t)needed,
-                        .seen = (uint64_t)seen,
+    *t = (struct trust){.seen = (uint64_t)seen,
                         .clock = json_integer_value(json_object_get(j, "clock"))};
-    for (; ok && t->n < n; t->n++) {
-        const char *text = json_string_value(json_array_get(list, t->n));
-        ok = text && sign_key_parse(&t->key[t->n], str_of(text), e);
-    }
-    return ok || fail(e, ERR_DENIED, "it does not say whose signatures a policy needs");
+    return (seen >= 1 && sign_quorum_read(t->key, &t->n, &t->needed, j, e)) ||
+           fail(e, ERR_DENIED, "it does not say whose signatures a policy needs");
 }
 
 /* A file that others may write decides nothing. */

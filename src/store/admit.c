@@ -37,7 +37,7 @@ bool admit_folder(char out[STORE_PATH], struct err *e)
 static bool cache_path(const struct admission *a, const struct hash *tree, char out[STORE_PATH])
 {
     char hex[2 * HASH_BYTES + 1];
-    policy_hex(tree, hex);
+    hash_hex(tree, hex);
     return snprintf(out, STORE_PATH, "%s/leaves/%s", a->dir, hex) < STORE_PATH;
 }
 

@@ -77,16 +77,8 @@ bool catalogs_remove(struct catalogs *c, const struct store *s, struct str name,
 
 static bool parse_keys(struct catalog_source *s, const json_t *list, struct err *e)
 {
-    size_t n = json_array_size(list);
-    if (!json_is_array(list) || n > SIGN_SIGNERS)
-        return fail(e, ERR_CORRUPT, "the keys of %s are no list", s->name);
-    s->key = mem_new(n + 1, sizeof *s->key, e);
-    bool ok = s->key != NULL;
-    for (size_t i = 0; ok && i < n; i++) {
-        ok = sign_key_parse(&s->key[i], str_of(json_string_value(json_array_get(list, i))), e);
-        s->n_key += ok;
-    }
-    return ok;
+    s->key = mem_new(SIGN_SIGNERS, sizeof *s->key, e);
+    return s->key && (sign_keys_read(s->key, &s->n_key, list, e) || err_at(e, "%s", s->name));
 }
 
 static bool parse_source(struct catalogs *c, const json_t *j, struct err *e)
