@@ -114,11 +114,15 @@ bool policy_load(struct policy *p, const char *dir, bool required, bool *enforce
     char path[PATH], trust[PATH];
     struct stat st;
     *p = (struct policy){0};
-    *enforced = required;
     if (!path_in(dir, TRUST_FILE, trust, e) || !path_in(dir, POLICY_FILE, path, e))
         return false;
-    *enforced |= lstat(trust, &st) == 0 || lstat(path, &st) == 0; /* half of one is one */
-    if (!*enforced || load(p, dir, trust, now, e))
+    bool there = lstat(trust, &st) == 0 || lstat(path, &st) == 0; /* half of one is one */
+    *enforced = there || required;
+    if (!there && required)
+        return fail(e, ERR_DENIED,
+                    "require_policy is set, and no policy is installed; moat policy install FILE "
+                    "--key KEY installs one");
+    if (!there || load(p, dir, trust, now, e))
         return true;
     e->code = ERR_DENIED;
     return err_at(e, "no model may run here");

@@ -22,13 +22,28 @@ struct source {
     struct pack_choice pack;
 };
 
-static bool open_source(struct source *s, const struct served *model, bool draft, struct err *e)
+static bool open_source(struct source *s, const struct admission *a, const struct served *model,
+                        bool draft, struct err *e)
 {
-    s->g = served_open(model, draft, e);
+    s->g = served_open(model, a, draft, e);
     if (s->g && pack_choose(&s->pack, s->g, e))
         return true;
     gguf_close(s->g);
     return false;
+}
+
+/* The model and, where there is one, its draft, by one and the same policy. */
+static bool open_sources(struct source *main, struct source *draft, const struct served *model,
+                         bool required, struct err *e)
+{
+    struct admission a = {0};
+    bool ok = admit_begin(&a, required, e) && open_source(main, &a, model, false, e);
+    if (ok && model->draft && !open_source(draft, &a, model->draft, true, e)) {
+        gguf_close(main->g);
+        ok = false;
+    }
+    admit_end(&a);
+    return ok;
 }
 
 /* In the background half of them, so that whoever comes finds a processor that is free. */
@@ -52,15 +67,12 @@ static void say_why(int line, const struct err *e)
 
 static bool work(const struct served *model, const struct config *config, int line, struct err *e)
 {
-    struct source main, draft = {0};
+    struct source main = {0}, draft = {0};
     struct memplan plan;
     struct isolate isolate;
-    if (!isolate_engine(&isolate, model, config, e) || !open_source(&main, model, false, e))
+    if (!isolate_engine(&isolate, model, config, e) ||
+        !open_sources(&main, &draft, model, config->require_policy, e))
         return false;
-    if (model->draft && !open_source(&draft, model->draft, true, e)) {
-        gguf_close(main.g);
-        return false;
-    }
     const struct engine_role role = {
         .g = main.g,
         .settings = &model->settings,

@@ -158,9 +158,10 @@ void served_clear(struct served_list *l)
     l->n = 0;
 }
 
-struct gguf *served_open(const struct served *m, bool draft, struct err *e)
+struct gguf *served_open(const struct served *m, const struct admission *a, bool draft,
+                         struct err *e)
 {
-    return admit_file(m->fd, m->path, m->id, draft ? POLICY_DRAFT : POLICY_MODEL, e);
+    return admit_file(a, m->fd, m->path, m->id, draft ? POLICY_DRAFT : POLICY_MODEL, e);
 }
 
 bool served_is(const struct served *m, struct str name)

@@ -7,6 +7,7 @@
 
 #include "gguf/gguf.h"
 #include "run/settings.h"
+#include "store/admit.h"
 #include "store/name.h"
 
 enum { SERVED_MAX = 256, SERVED_ID = 2 * NAME_PART + 2 };
@@ -37,7 +38,8 @@ bool served_add(struct served_list *l, const char *model, const json_t *settings
 void served_clear(struct served_list *l);
 /* Reads the file (in the engine: it is what parses outside bytes), if it may run here
  * (store/admit). */
-struct gguf *served_open(const struct served *m, bool draft, struct err *e) MUST_USE;
+struct gguf *served_open(const struct served *m, const struct admission *a, bool draft,
+                         struct err *e) MUST_USE;
 /* Is it the model that a client means by this name? "a" also means "a:latest". */
 bool served_is(const struct served *m, struct str name);
 
