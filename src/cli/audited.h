@@ -12,6 +12,8 @@
 
 /* False: it must not run. argv[0] is its name. */
 bool audited_begin(int argc, char **argv, struct err *e) MUST_USE;
+/* Why it was refused, in the words that its user reads: its end says so too. */
+void audited_refused(const struct err *why);
 /* The status that the program ends with. */
 bool audited_end(int status, struct err *e) MUST_USE;
 
