@@ -134,7 +134,7 @@ static bool read_models(struct policy *p, const json_t *list, struct err *e)
 bool policy_parse(struct policy *p, struct str text, const char *where, struct err *e)
 {
     static const char *const known[] = {"policy", "version", "expires", "keys",
-                                        "needed", "models",  NULL};
+                                        "needed", "models",  "roles",   NULL};
     *p = (struct policy){0};
     json_t *j = json_parse(text, where, e);
     if (!j)
@@ -143,7 +143,8 @@ bool policy_parse(struct policy *p, struct str text, const char *where, struct e
               fail(e, ERR_UNSUPPORTED, "it is no policy of format 1");
     ok = ok && only_known(j, known, e) && sign_terms_read(&p->terms, j, "it", e) &&
          sign_quorum_read(p->key, &p->n_key, &p->needed, j, e) &&
-         read_models(p, json_object_get(j, "models"), e);
+         read_models(p, json_object_get(j, "models"), e) &&
+         roles_parse(&p->roles, json_object_get(j, "roles"), e);
     json_decref(j);
     if (ok)
         return true;
@@ -209,6 +210,9 @@ json_t *policy_to_json(const struct policy *p)
     json_t *j =
         json_pack("{s:i, s:I, s:o, s:I, s:o}", "policy", 1, "version", (json_int_t)p->terms.version,
                   "keys", keys, "needed", (json_int_t)p->needed, "models", models);
+    json_t *roles = roles_to_json(&p->roles);
+    if (j && roles)
+        json_object_set_new(j, "roles", roles);
     if (j && p->terms.expires)
         json_object_set_new(j, "expires", time_json(p->terms.expires));
     return j;
