@@ -49,6 +49,7 @@ static const struct {
     {"audit", "verify", ROLE_ALL},
     {"audit", "tail", ROLE_ALL},
     {"audit", "init", ROLE_OFFICER},
+    {"audit", "send", ROLE_OPERATOR | ROLE_AUDITOR},
     {"audit", NULL, ROLE_AUDITOR},
 
     {"list", NULL, ROLE_ALL},

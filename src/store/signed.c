@@ -56,14 +56,11 @@ static bool hash_part(struct hashing *h, int fd, uint64_t at, uint64_t to, uint8
         return no_hash(h, e);
     while (at < to) {
         uint64_t n = to - at < CHUNK ? to - at : CHUNK;
-        ssize_t got = pread(fd, h->piece, n, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return fail(e, ERR_IO, "cannot read %s: %s", h->name, strerror(got < 0 ? errno : EIO));
-        if (EVP_DigestUpdate(h->ctx, h->piece, (size_t)got) != 1)
+        if (os_read_at(fd, h->piece, n, at) != n)
+            return fail(e, ERR_IO, "cannot read %s: %s", h->name, strerror(errno ? errno : EIO));
+        if (EVP_DigestUpdate(h->ctx, h->piece, n) != 1)
             return no_hash(h, e);
-        at += (uint64_t)got;
+        at += n;
         if (h->progress && !store_progress(h->progress, at, h->size, e))
             return false;
     }
