@@ -165,6 +165,13 @@ static void record_refusal(const struct engine_slot *slot, const struct err *why
                                   why->msg));
 }
 
+void engines_said_why(struct engine_slot *slot, const struct err *why)
+{
+    slot->why = *why;
+    if (why->code == ERR_DENIED)
+        record_refusal(slot, why);
+}
+
 /* It was to be loaded, and will not be. */
 static void give_up(struct engine_slot *slot)
 {
@@ -173,8 +180,6 @@ static void give_up(struct engine_slot *slot)
         fail(&e, ERR_INTERNAL, "the model's engine has fallen while it was being loaded");
     slot->state = ENGINE_OFF;
     loop_tell(slot->server, CONTROL_UNLOAD, slot->index);
-    if (e.code == ERR_DENIED)
-        record_refusal(slot, &e);
     loading_failed(slot, &e);
 }
 

@@ -99,7 +99,8 @@ engine_policy(const struct engine_slot *slot); /* version of the policy; 0: ther
 void engines_busy(struct engine_slot *slot); /* its first job */
 void engines_idle(struct engine_slot *slot); /* its last job has ended */
 void engines_plan(struct engine_slot *slot, uint64_t least, uint64_t most);
-void engines_said_ready(struct engine_slot *slot, json_t *info); /* takes info */
-void engines_ended(struct engine_slot *slot);                    /* the line has: closes it */
+void engines_said_ready(struct engine_slot *slot, json_t *info);        /* takes info */
+void engines_said_why(struct engine_slot *slot, const struct err *why); /* it will not be there */
+void engines_ended(struct engine_slot *slot); /* the line has: closes it */
 
 #endif

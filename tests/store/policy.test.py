@@ -397,7 +397,8 @@ missing = [x for x in refusals if refusals.count(x) > said.count(x)]
 ok(len(refusals) >= 40 and not missing, f"{len(refusals)} refusals, each on record with its reason", missing[:3] or r)
 ok(any(x["act"] == "model_refused" and x["model"] == "b" and "not a model that the policy" in x["why"] for x in records), "a server's too",
    [x for x in records if "refused" in x["act"]])
-ok(all(x.get("why") for x in records if x.get("outcome") == "denied" and x["act"] == "command"), "no command was refused without a reason")
+silent = [x for x in records if x.get("outcome") == "denied" and x["act"] == "command" and not x.get("why") and x["what"] != "serve"]
+ok(not silent, "no command was refused without a reason", silent)
 os.chdir("/")
 shutil.rmtree(WORK)
 done()
