@@ -2,8 +2,12 @@
 /* serve/engine_process: see engine_process.h. */
 #include "serve/engine_process.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/os.h"
 #include "run/engine_role.h"
 #include "run/job.h"
@@ -15,6 +19,8 @@
 /* The answers of a request that came as the last (ASK_WORDS), and cancelled jobs that the front
  * does not count any more. */
 #define WAITING_SPARE (ASK_WORDS + 64u)
+
+enum { WAITER_STACK = 1 << 18 };
 
 /* A model's file, and where its packed weights are. */
 struct source {
@@ -32,6 +38,62 @@ static bool open_source(struct source *s, const struct admission *a, const struc
     return false;
 }
 
+/* --- how long it may run -------------------------------------------------------------------------
+ */
+
+static void *wait_for_end(void *arg)
+{
+    int64_t *left = arg;
+    struct timespec rest = {.tv_sec = (time_t)*left};
+    mem_free(left);
+    while (clock_nanosleep(CLOCK_BOOTTIME, 0, &rest, &rest) == EINTR) {
+    }
+    log_event("policy-ended", "what let this model run has expired");
+    _exit(err_exit_status(ERR_DENIED));
+}
+
+/* When the policy, or what it says of this model, ends, so does the engine, whatever it is at: the
+ * next one is let run by a newer policy or not at all. */
+static bool end_in(int64_t seconds, struct err *e)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    int64_t *left = mem_new(1, sizeof *left, e);
+    if (!left)
+        return false;
+    *left = seconds;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, WAITER_STACK);
+    bool ok = pthread_create(&thread, &attr, wait_for_end, left) == 0;
+    pthread_attr_destroy(&attr);
+    if (ok)
+        return true;
+    mem_free(left);
+    return fail(e, ERR_LIMIT, "cannot start a thread");
+}
+
+/* The time of its end, of the policy or of this model; 0: there is none. */
+static int64_t end_of(const struct admission *a, const struct gguf *g)
+{
+    int64_t end = a->policy.terms.expires;
+    for (size_t i = 0; g && i < a->policy.n; i++) {
+        const struct policy_model *m = &a->policy.v[i];
+        if (hash_eq(&m->sha256, &g->approval->sha256) && m->not_after &&
+            (!end || m->not_after < end))
+            end = m->not_after;
+    }
+    return end;
+}
+
+static bool end_with_policy(const struct admission *a, const struct gguf *g,
+                            const struct gguf *draft, struct err *e)
+{
+    int64_t end = end_of(a, g), other = end_of(a, draft);
+    end = !end || (other && other < end) ? other : end;
+    return !end || end_in(end - a->now, e);
+}
+
 /* The model and, where there is one, its draft, by one and the same policy. */
 static bool open_sources(struct source *main, struct source *draft, const struct served *model,
                          bool required, struct err *e)
@@ -42,6 +104,7 @@ static bool open_sources(struct source *main, struct source *draft, const struct
         gguf_close(main->g);
         ok = false;
     }
+    ok = ok && (!a.enforced || end_with_policy(&a, main->g, draft->g, e));
     admit_end(&a);
     return ok;
 }

@@ -16,6 +16,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from serving import Server
 from tap import DATA, MOAT, done, moat, ok, skip
 
 FLIPS, SWAPS = int(os.environ.get("MOAT_FLIPS", "120")), int(os.environ.get("MOAT_SWAPS", "20"))
@@ -244,6 +245,23 @@ if shutil.which("faketime"):
     r = subprocess.run(["faketime", "2020-01-01", MOAT, "policy", "check", A], capture_output=True, text=True)
     ok(r.returncode == 0, "a clock that was set back changes nothing: the time it knows counts", r)
 
+# --- one that ends while a server runs ---
+fresh()
+shutil.copy(in_policy("policy.json"), "short.json")
+ends = time.time() + 4
+edit("short.json", lambda d: d.update(version=9, expires=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends))), "ann", "bo")
+for end in ("", ".sig"):
+    shutil.copy("short.json" + end, in_policy("policy.json" + end))
+with Server(os.path.abspath(A)) as s:
+    answer = s.post("/v1/completions", {"prompt": "hi", "max_tokens": 2})
+    ok(answer.status == 200 and answer.headers.get("moat-policy-version") == "9", "a server answers by a policy that ends soon", answer.body)
+    try:
+        status = s.process.wait(ends - time.time() + 6)
+    except subprocess.TimeoutExpired:
+        status = None
+    ok(status == 8 and time.time() > ends - 1 and s.events("policy-ended"), "and ends with it: no model is left that may run", s.log())
+fresh()
+
 # --- packed weights ---
 fresh()
 runs(A)
@@ -350,10 +368,6 @@ if os.getuid() == 0:
                                        (90, (), ("list",), False), (79, (), ("list",), False), (78, (), ("audit", "list"), False)):
         code, err = as_user(uid, *args, groups=groups)
         ok(("for another role" in err) != allowed, f"user {uid} of groups {groups}: moat {args[0]} is {'allowed' if allowed else 'refused'}", err)
-    import socket
-
-    from serving import Server
-
     def ask(uid, path, body=None):
         """The status of a request through the server's Unix socket, of a process of that user."""
         code = ("import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect('m.sock'); b = sys.argv[2].encode(); "
