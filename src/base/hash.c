@@ -105,6 +105,22 @@ void hash_hex(const struct hash *h, char out[2 * HASH_BYTES + 1])
     out[2 * HASH_BYTES] = '\0';
 }
 
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool hash_parse(struct hash *h, struct str hex)
+{
+    bool ok = hex.n == 2 * (size_t)HASH_BYTES;
+    for (size_t i = 0; ok && i < HASH_BYTES; i++) {
+        int high = digit(hex.p[2 * i]), low = digit(hex.p[2 * i + 1]);
+        ok = high >= 0 && low >= 0;
+        h->b[i] = ok ? (uint8_t)(high << 4 | low) : 0;
+    }
+    return ok;
+}
+
 bool hash_eq(const struct hash *a, const struct hash *b)
 {
     return memcmp(a->b, b->b, HASH_BYTES) == 0;

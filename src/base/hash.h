@@ -33,5 +33,6 @@ bool hash_leaf(const void *p, size_t n, struct hash *out, struct err *e) MUST_US
 bool hash_root(const struct hash *leaves, uint64_t n, struct hash *out, struct err *e) MUST_USE;
 bool hash_eq(const struct hash *a, const struct hash *b);
 void hash_hex(const struct hash *h, char out[2 * HASH_BYTES + 1]); /* lower case */
+bool hash_parse(struct hash *h, struct str hex); /* 64 digits, lower case; false: they are not */
 
 #endif

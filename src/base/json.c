@@ -3,6 +3,7 @@
 #include "base/json.h"
 
 #include "base/limits.h"
+#include "base/os.h"
 
 /* Jansson's own depth cap is compiled in (2048): ours is smaller, so look before parsing. And each
  * value costs it about a hundred bytes, however short it is written: so they are counted too. */
@@ -68,4 +69,19 @@ bool json_write(const json_t *j, size_t flags, struct buf *out, struct err *e)
     if (json_dump_callback(j, add_to_buf, out, flags | JSON_ENCODE_ANY) != 0)
         return fail(e, ERR_INTERNAL, "cannot write JSON");
     return buf_ok(out, "JSON", e);
+}
+
+bool json_write_file(const json_t *j, const char *path, size_t max, unsigned mode, struct err *e)
+{
+    struct os_atomic_file f = {.fd = -1};
+    struct buf text;
+    buf_init(&text, max);
+    bool ok = j ? json_write(j, JSON_INDENT(1), &text, e) : fail(e, ERR_LIMIT, "not enough memory");
+    buf_byte(&text, '\n');
+    ok = ok && buf_ok(&text, path, e) && os_atomic_open(&f, path, e);
+    f.mode = mode;
+    ok = ok && os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
+    os_atomic_close(&f);
+    buf_clear(&text);
+    return ok;
 }

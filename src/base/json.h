@@ -12,5 +12,9 @@
 json_t *json_parse(struct str text, const char *where, struct err *e) MUST_USE;
 json_t *json_read_file(const char *path, size_t max, struct err *e) MUST_USE;
 bool json_write(const json_t *j, size_t flags, struct buf *out, struct err *e) MUST_USE;
+/* As a file of at most max bytes, indented, that is there whole or not at all (os_atomic_file). j
+ * may be NULL, as json_pack gives it where memory is short: ERR_LIMIT. */
+bool json_write_file(const json_t *j, const char *path, size_t max, unsigned mode,
+                     struct err *e) MUST_USE;
 
 #endif

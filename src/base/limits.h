@@ -71,6 +71,8 @@
 #define LIMIT_BUNDLE_HEAD      (34u << 20)    /* the list with header and signature */
 #define LIMIT_BUNDLE_FILES     4096u          /* files in it */
 #define LIMIT_BUNDLE_PARTS     999u           /* parts it is cut into */
+#define LIMIT_OMS_BYTES        (16u << 20)    /* a signature of a model, as the OpenSSF has it */
+#define LIMIT_OMS_FILES        65536u         /* files, or parts of them, that it names */
 #define LIMIT_LOGS_SHAPES      (256u << 10)   /* distinct shapes of log lines kept at a time */
 #define LIMIT_LOGS_SHAPE_BYTES (96u << 20)    /* their bytes */
 #define LIMIT_LOGS_PIPE        (1ull << 30)   /* a log that cannot be mapped */

@@ -2,6 +2,7 @@
 /* cli/audited: see audited.h. */
 #include "cli/audited.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ static struct {
     bool serves;       /* likewise: the log is opened again at the end */
     char act[AUDIT_ID], answer[AUDIT_ID];
     const char *what;
+    char why[sizeof((struct err *)0)->msg]; /* it was refused, or "" */
 } now;
 
 enum recorded {
@@ -123,6 +125,11 @@ static bool record_begin(enum recorded how, int argc, char **argv, struct err *e
     return audit_record(now.log, j, e);
 }
 
+void audited_refused(const struct err *why)
+{
+    snprintf(now.why, sizeof now.why, "%s", why->msg);
+}
+
 static void close_log(void)
 {
     audit_close(now.log);
@@ -159,6 +166,8 @@ bool audited_end(int status, struct err *e)
     json_object_set_new(j, "what", json_string(now.what));
     json_object_set_new(j, "outcome", json_string(err_name(code)));
     json_object_set_new(j, "status", json_integer(status));
+    if (now.why[0])
+        json_object_set_new(j, "why", json_string(now.why));
     bool ok = audit_record(now.log, j, e);
     close_log();
     return ok;

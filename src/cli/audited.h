@@ -13,6 +13,8 @@
 /* False: it must not run. A server's log is open only for its beginning and its end (a start that
  * is refused has one too): between them its auditor writes. */
 bool audited_begin(const char *command, int argc, char **argv, struct err *e) MUST_USE;
+/* Why it was refused, in the words that its user reads: its end says so too. */
+void audited_refused(const struct err *why);
 /* The status that the program ends with. */
 bool audited_end(int status, struct err *e) MUST_USE;
 

@@ -201,16 +201,7 @@ static json_t *make_entry(const char *text, const struct name *name, struct err 
 
 static bool write_document(const json_t *j, const char *path, struct err *e)
 {
-    struct os_atomic_file f = {.fd = -1};
-    struct buf text;
-    buf_init(&text, LIMIT_CATALOG_BYTES);
-    bool ok = json_write(j, JSON_INDENT(1), &text, e);
-    buf_byte(&text, '\n');
-    ok = ok && buf_ok(&text, path, e) && os_atomic_open(&f, path, e) &&
-         os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
-    os_atomic_close(&f);
-    buf_clear(&text);
-    return ok;
+    return json_write_file(j, path, LIMIT_CATALOG_BYTES, 0644, e);
 }
 
 /* The catalogue, or a new one; what is there must be one. */

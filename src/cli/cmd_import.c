@@ -9,12 +9,14 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/read_settings.h"
+#include "cli/signed_opts.h"
 #include "cli/table.h"
 #include "cli/term.h"
 #include "store/import.h"
 
 struct options {
     const char *path, *name, *sha256, *member, *config;
+    struct signed_opts by;
     bool json, helped;
 };
 
@@ -25,6 +27,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
          NULL},
         {"sha256", 0, OPT_TEXT, &o->sha256, "HEX",
          N_("refuse a model file with another SHA-256 than this"), 0, 0, NULL},
+        SIGNED_OPTS(&o->by),
         {"member", 0, OPT_TEXT, &o->member, "PATH",
          N_("which .gguf file of a wheel that holds several"), 0, 0, NULL},
         {"config", 0, OPT_TEXT, &o->config, "FILE",
@@ -43,7 +46,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
     o->path = args.v[0];
     if (!o->name)
         return fail(e, ERR_USAGE, "moat import needs --name NAME[:TAG], what to call the model");
-    return true;
+    return signed_opts_check(&o->by, e);
 }
 
 static void row(struct table *t, const char *label, struct str value)
@@ -67,6 +70,8 @@ static bool print_text(const struct options *o, const struct import_request *q,
               term_size(r->size, size));
     row(&t, _("architecture"), str_of(r->architecture));
     row(&t, "SHA-256", str_of(r->digest.hex));
+    if (q->list)
+        row(&t, _("signed by"), str_of(q->list->signer));
     bool ok = table_print(&t, false, e);
     table_clear(&t);
     return ok;
@@ -78,9 +83,10 @@ static bool print_json(const struct import_request *q, const struct import_resul
     struct buf out;
     snprintf(digest, sizeof digest, "sha256:%s", r->digest.hex);
     buf_init(&out, LIMIT_JSON_BYTES);
-    json_t *j = json_pack("{s:s, s:s, s:I, s:s, s:b, s:b}", "name", q->name.text, "digest", digest,
-                          "size", (json_int_t)r->size, "architecture", r->architecture, "shared",
-                          r->shared, "replaced", r->replaced);
+    json_t *j =
+        json_pack("{s:s, s:s, s:I, s:s, s:b, s:b, s:s*}", "name", q->name.text, "digest", digest,
+                  "size", (json_int_t)r->size, "architecture", r->architecture, "shared", r->shared,
+                  "replaced", r->replaced, "signer", q->list ? q->list->signer : NULL);
     bool ok = json_write(j, 0, &out, e);
     if (ok)
         puts(buf_c(&out));
@@ -89,29 +95,36 @@ static bool print_json(const struct import_request *q, const struct import_resul
     return ok;
 }
 
+static bool import(struct import_request *q, struct import_result *r, struct err *e)
+{
+    struct progress bar;
+    q->progress = (struct store_progress){interrupt_progress, &bar};
+    progress_start(&bar, q->name.text, 0);
+    interrupt_begin();
+    bool ok = import_model(q, r, e);
+    interrupt_end();
+    progress_end(&bar);
+    return ok;
+}
+
 static bool run(const struct options *o, struct err *e)
 {
     struct import_request q = {.path = o->path, .member = o->member};
     struct import_result r;
     struct digest expected;
-    struct progress bar;
+    struct oms_list list = {0};
     json_t *settings = NULL;
     if (!name_parse(&q.name, str_of(o->name), e) ||
         (o->sha256 && !digest_parse(&expected, str_of(o->sha256), e)))
         return false;
-    bool ok = !o->config || read_settings(o->config, &settings, e);
+    bool ok = (!o->config || read_settings(o->config, &settings, e)) &&
+              (!o->by.signature || oms_open(&list, o->by.signature, &o->by.trust, e));
     q.expected = o->sha256 ? &expected : NULL;
+    q.list = o->by.signature ? &list : NULL;
     q.settings = settings;
-    q.progress = (struct store_progress){interrupt_progress, &bar};
-    if (ok) {
-        progress_start(&bar, q.name.text, 0);
-        interrupt_begin();
-        ok = import_model(&q, &r, e);
-        interrupt_end();
-        progress_end(&bar);
-    }
-    ok = ok && (o->json ? print_json(&q, &r, e) : print_text(o, &q, &r, e));
+    ok = ok && import(&q, &r, e) && (o->json ? print_json(&q, &r, e) : print_text(o, &q, &r, e));
     json_decref(settings);
+    oms_clear(&list);
     return ok;
 }
 
@@ -128,8 +141,10 @@ const struct command cmd_import = {
     .name = "import",
     .args = "FILE.gguf|WHEEL",
     .summary = N_("give a model file a name and keep it"),
-    .detail = N_("The file is copied into $MOAT_HOME (or shares its blocks where the file system "
-                 "can) under its SHA-256. A wheel or zip file must hold one .gguf file. A file "
-                 "that is no complete model is refused, and nothing is kept of it."),
+    .detail =
+        N_("The file is copied into $MOAT_HOME (or shares its blocks where the file system "
+           "can) under its SHA-256. A wheel or zip file must hold one .gguf file. A file "
+           "that is no complete model is refused, and nothing is kept of it. With --signature "
+           "so is one that is not what its maker has signed."),
     .run = main_import,
 };

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "guard/key_usage.h"
+#include "guard/roles.h"
 #include "store/store.h"
 
 struct options {
@@ -20,6 +21,17 @@ struct options {
 static bool take_scope(void *out, struct str value, struct err *e)
 {
     return key_scope_add(&((struct options *)out)->terms.scopes, value, e);
+}
+
+static bool take_role(void *out, struct str value, struct err *e)
+{
+    unsigned roles;
+    if (!roles_read(&roles, value, e))
+        return false;
+    if (!roles_scopes(roles))
+        return fail(e, ERR_USAGE, "an officer has nothing to do at a server");
+    ((struct options *)out)->terms.scopes |= roles_scopes(roles);
+    return true;
 }
 
 static bool take_model(void *out, struct str value, struct err *e)
@@ -83,6 +95,10 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
          N_("what it is for: inference, embeddings, mirror, metrics, operator; may be given "
             "several times (default: the first three)"),
          0, 0, take_scope},
+        {"role", 0, OPT_CALL, o, "ROLE",
+         N_("the scopes of a role of the policy: user, operator or auditor; with commas between "
+            "several"),
+         0, 0, take_role},
         {"model", 'm', OPT_CALL, o, "NAME",
          N_("a model that it may use; may be given several times (default: all)"), 0, 0,
          take_model},

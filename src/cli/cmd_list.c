@@ -46,9 +46,10 @@ static bool add_model(void *arg, const struct name *name, const struct manifest 
     table_fmt(&l->table, "%.*s", SHORT_DIGEST, m->digest.hex);
     table_cell(&l->table, str_of(when));
     snprintf(digest, sizeof digest, "sha256:%s", m->digest.hex);
-    json_array_append_new(l->models, json_pack("{s:s, s:I, s:s, s:s, s:s}", "name", m->name.text,
-                                               "size", (json_int_t)m->size, "digest", digest,
-                                               "modified", iso, "source", m->source));
+    json_array_append_new(l->models,
+                          json_pack("{s:s, s:I, s:s, s:s, s:s, s:O*}", "name", m->name.text, "size",
+                                    (json_int_t)m->size, "digest", digest, "modified", iso,
+                                    "source", m->source, "signer", m->signer));
     return true;
 }
 

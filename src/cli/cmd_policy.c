@@ -8,7 +8,6 @@
 
 #include "base/json.h"
 #include "base/limits.h"
-#include "base/os.h"
 #include "cli/commands.h"
 #include "cli/open_model.h"
 #include "cli/policy_model.h"
@@ -16,7 +15,7 @@
 #include "cli/verbs.h"
 #include "store/admit.h"
 
-enum { MOST_DAYS = 36500, DAY_S = 24 * 60 * 60, N_ARGS = 3 };
+enum { MOST_DAYS = 36500, DAY_S = 24 * 60 * 60, N_ARGS = 4 };
 
 static struct {
     struct sign_key key[SIGN_SIGNERS];
@@ -39,17 +38,9 @@ static bool read_document(struct policy *p, const char *path, struct err *e)
 
 static bool write_document(const struct policy *p, const char *path, struct err *e)
 {
-    struct os_atomic_file f = {.fd = -1};
-    struct buf text;
     json_t *j = policy_to_json(p);
-    buf_init(&text, POLICY_BYTES);
-    bool ok = j ? json_write(j, JSON_INDENT(1), &text, e) : fail(e, ERR_LIMIT, "not enough memory");
-    buf_byte(&text, '\n');
-    ok = ok && buf_ok(&text, path, e) && os_atomic_open(&f, path, e) &&
-         os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
-    os_atomic_close(&f);
+    bool ok = json_write_file(j, path, POLICY_BYTES, 0644, e);
     json_decref(j);
-    buf_clear(&text);
     return ok;
 }
 
@@ -62,6 +53,16 @@ static void day_of(int64_t at, char out[24])
         strftime(out, 24, "%Y-%m-%d", &tm);
 }
 
+static void print_roles(const struct roles *r)
+{
+    char who[ROLES_WHO], list[64];
+    for (uint32_t i = 0; i < r->n; i++) {
+        roles_who(&r->v[i], who);
+        roles_list(r->v[i].roles, list);
+        printf("  %s %s\n", who, list);
+    }
+}
+
 static void print_text(const struct policy *p)
 {
     char day[24], size[16], hex[2 * HASH_BYTES + 1];
@@ -70,9 +71,10 @@ static void print_text(const struct policy *p)
            (unsigned long long)p->terms.version, day, p->needed, p->n_key);
     for (uint32_t i = 0; i < p->n_key; i++)
         printf("  %s %s\n", p->key[i].id, p->key[i].name);
+    print_roles(&p->roles);
     for (size_t i = 0; i < p->n; i++) {
         const struct policy_model *m = &p->v[i];
-        policy_hex(&m->sha256, hex);
+        hash_hex(&m->sha256, hex);
         day_of(m->not_after, day);
         printf("%-32s %9s  %.16s  %-5s  %-10s  %s\n", m->name, term_size(m->size, size), hex,
                m->uses == POLICY_DRAFT   ? "draft"
@@ -167,6 +169,20 @@ static bool take_away(const char *const *arg, struct err *e)
     return ok;
 }
 
+/* Who may do what: a change of the policy like any other. */
+static bool role(const char *const *arg, struct err *e)
+{
+    struct policy p = {0};
+    if (!arg[1] || !arg[2])
+        return fail(
+            e, ERR_USAGE,
+            "moat policy role needs the policy's file, uid:NUMBER or gid:NUMBER, and roles");
+    bool ok = read_document(&p, arg[0], e) &&
+              roles_set(&p.roles, str_of(arg[1]), str_of(arg[2]), e) && change(arg[0], &p, e);
+    policy_clear(&p);
+    return ok;
+}
+
 static bool set_expiry(const char *path, struct policy *p, struct err *e)
 {
     p->terms.expires = (int64_t)time(NULL) + (int64_t)o.days * DAY_S;
@@ -252,7 +268,7 @@ static bool check(const char *const *arg, struct err *e)
     if (!g)
         return false;
     if (g->approval) {
-        policy_hex(&g->approval->sha256, hex);
+        hash_hex(&g->approval->sha256, hex);
         printf(_("%s may run: sha256 %s, policy version %llu\n"), arg[0], hex,
                (unsigned long long)g->approval->policy);
     } else {
@@ -269,9 +285,9 @@ static const struct verb {
     const char *name;
     bool (*run)(const char *const *arg, struct err *e);
     bool file; /* it needs an argument */
-} verbs[] = {{"init", start, true},      {"add", add, true},    {"remove", take_away, true},
-             {"sign", sign, true},       {"show", show, false}, {"verify", verify, true},
-             {"install", install, true}, {"check", check, true}};
+} verbs[] = {{"init", start, true},    {"add", add, true},         {"remove", take_away, true},
+             {"role", role, true},     {"sign", sign, true},       {"show", show, false},
+             {"verify", verify, true}, {"install", install, true}, {"check", check, true}};
 
 static bool run(const struct args *args, struct err *e)
 {
@@ -326,14 +342,16 @@ static int main_policy(int argc, char **argv)
 
 const struct command cmd_policy = {
     .name = "policy",
-    .args = "init|add|remove|sign|show|verify|install|check [FILE] [MODEL]",
+    .args = "init|add|remove|role|sign|show|verify|install|check [FILE] [MODEL|WHO ROLES]",
     .summary = N_("say which models may run on a machine, and see to it"),
     .detail =
         N_("A policy is a signed list of models, by the hashes of their files and packed weights. "
            "Once one is installed, moat run, serve and the measuring commands refuse every other "
-           "model, and every MiB of an allowed one is compared with its hash before it is used.\n\n"
+           "model, and every MiB of an allowed one is compared with its hash before it is used. It "
+           "may also say who is user, operator, officer and auditor.\n\n"
            "moat policy init site.json --key ann.pub --key bo.pub --needed 2\n"
            "moat policy add site.json smollm2:135m --note \"evaluated 2026-11\"\n"
+           "moat policy role site.json gid:1000 user    # who may do what\n"
            "moat policy sign site.json --secret ann --days 365    # and Bo the same, without "
            "--days\n"
            "moat policy install site.json --key ann.pub --key bo.pub\n"

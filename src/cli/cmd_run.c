@@ -28,7 +28,7 @@
 #include "cli/talk.h"
 #include "cli/term.h"
 #include "cli/tool_opts.h"
-#include "guard/policy.h"
+#include "run/approval.h"
 
 static struct run_options {
     uint32_t num_gpu;
@@ -156,13 +156,6 @@ static json_t *text_of(const struct buf *b)
     return j;
 }
 
-static json_t *approval_json(const struct gguf_approval *a)
-{
-    char hex[2 * HASH_BYTES + 1];
-    policy_hex(&a->sha256, hex);
-    return json_pack("{ss sI}", "sha256", hex, "policy", (json_int_t)a->policy);
-}
-
 static bool print_json(const struct session *s, const struct answer *a, const struct generation *r,
                        struct err *e)
 {
@@ -246,28 +239,25 @@ struct source {
     struct packs packs;
 };
 
-static bool open_source(struct source *src, const char *model,
-                        struct gguf *(*open)(const char *model, struct err *e), struct err *e)
+static bool open_sources(struct source *main, struct source *draft, struct err *e)
 {
-    src->file = NULL;
-    if (!model)
+    if (!open_with_draft(o.model, o.draft, &main->file, &draft->file, e))
+        return false;
+    bool ok = packs_init(&main->packs, main->file, e);
+    if (ok && (!draft->file || packs_init(&draft->packs, draft->file, e)))
         return true;
-    if ((src->file = open(model, e)) && packs_init(&src->packs, src->file, e))
-        return true;
-    gguf_close(src->file);
+    if (ok)
+        packs_done(&main->packs);
+    gguf_close(main->file);
+    gguf_close(draft->file);
     return false;
 }
 
 static bool open_generator(struct session *s, struct err *e)
 {
-    struct source main, draft;
-    if (!open_source(&main, o.model, open_model, e))
+    struct source main = {0}, draft = {0};
+    if (!open_sources(&main, &draft, e))
         return false;
-    if (!open_source(&draft, o.draft, open_draft, e)) {
-        gguf_close(main.file);
-        packs_done(&main.packs);
-        return false;
-    }
     struct load_options load = {.memory = o.memory,
                                 .threads = o.threads,
                                 .precision = o.precision,

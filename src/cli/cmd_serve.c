@@ -96,14 +96,24 @@ static bool add_models(struct options *o, const struct config *c, struct served_
     return ok;
 }
 
+/* Now, rather than at the first request. */
+static bool has_policy(const struct config *c, struct err *e)
+{
+    struct admission a = {0};
+    bool ok = !c->require_policy || admit_begin(&a, true, e);
+    admit_end(&a);
+    return ok;
+}
+
 static bool run(struct options *o, int *status, struct err *e)
 {
     struct config config;
     struct access access = {0};
     struct served_list models = {0};
     config_init(&config);
-    bool ok = load_config(&config, o, e) && access_load(&access, &config, e) &&
-              access_check(&access, &config, e) && add_models(o, &config, &models, e);
+    bool ok = load_config(&config, o, e) && has_policy(&config, e) &&
+              access_load(&access, &config, e) && access_check(&access, &config, e) &&
+              add_models(o, &config, &models, e);
     struct supervisor_params p = {.routes = &route_models,
                                   .config = &config,
                                   .access = &access,

@@ -10,10 +10,21 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "cli/signed_opts.h"
 #include "cli/thin_model.h"
 #include "engine/packed_file.h"
 #include "store/manifest.h"
+#include "store/signed.h"
 #include "store/thin.h"
+
+enum { IGNORED = 256 };
+
+static struct {
+    struct signed_opts by;
+    const char *ignore[IGNORED];
+    uint32_t n_ignore;
+    bool others, json, helped;
+} o;
 
 struct check {
     const struct store *store;
@@ -106,12 +117,11 @@ static bool check_named(struct check *c, const char *text, struct err *e)
     return true;
 }
 
-static bool print_json(json_t *models, json_t *packs, struct err *e)
+static bool print(json_t *j, struct err *e)
 {
     struct buf out;
     buf_init(&out, LIMIT_JSON_BYTES);
-    json_t *j = json_pack("{s:O, s:O}", "models", models, "damaged_packs", packs);
-    bool ok = json_write(j, 0, &out, e);
+    bool ok = j ? json_write(j, 0, &out, e) : fail(e, ERR_LIMIT, "not enough memory");
     if (ok)
         puts(buf_c(&out));
     json_decref(j);
@@ -119,12 +129,17 @@ static bool print_json(json_t *models, json_t *packs, struct err *e)
     return ok;
 }
 
-static bool run(const char *name, bool json, int *status, struct err *e)
+static bool print_json(json_t *models, json_t *packs, struct err *e)
+{
+    return print(json_pack("{s:O, s:O}", "models", models, "damaged_packs", packs), e);
+}
+
+static bool verify_stored(const char *name, int *status, struct err *e)
 {
     struct store s;
     struct check c = {.store = &s,
-                      .models = json ? json_array() : NULL,
-                      .packs = json ? json_array() : NULL,
+                      .models = o.json ? json_array() : NULL,
+                      .packs = o.json ? json_array() : NULL,
                       .e = e};
     bool ok = store_open(&s, false, e);
     interrupt_begin();
@@ -135,36 +150,122 @@ static bool run(const char *name, bool json, int *status, struct err *e)
     if (ok && !name && !c.stopped)
         check_packs(&c);
     interrupt_end();
-    ok = ok && !c.stopped && (!json || print_json(c.models, c.packs, e));
+    ok = ok && !c.stopped && (!o.json || print_json(c.models, c.packs, e));
     json_decref(c.models);
     json_decref(c.packs);
     *status = c.status;
     return ok;
 }
 
+/* --- what its maker has signed -------------------------------------------------------------------
+ */
+
+static bool is_stored_name(const char *text, struct name *name)
+{
+    return access(text, F_OK) != 0 && !name_is_path(str_of(text)) &&
+           name_parse(name, str_of(text), NULL);
+}
+
+static bool stored_is_signed(const struct oms_list *l, const struct name *name,
+                             const struct store_progress *progress, struct err *e)
+{
+    struct store s;
+    struct manifest m;
+    if (!store_open(&s, false, e) || !manifest_read(&s, name, &m, e))
+        return false;
+    int fd = blob_open(&s, &m.digest, e);
+    bool ok = fd >= 0 && signed_file(l, fd, name->text, progress, e);
+    if (fd >= 0)
+        close(fd);
+    manifest_clear(&m);
+    return ok;
+}
+
+/* A stored model, a file or a folder. */
+static bool is_signed(const struct oms_list *l, const char *model, struct err *e)
+{
+    struct name name;
+    struct progress bar;
+    const struct store_progress progress = {interrupt_progress, &bar};
+    progress_start(&bar, model, 0);
+    interrupt_begin();
+    bool ok = is_stored_name(model, &name)
+                  ? stored_is_signed(l, &name, &progress, e)
+                  : signed_path(l, model,
+                                &(struct signed_terms){.signature = o.by.signature,
+                                                       .ignore = o.ignore,
+                                                       .n_ignore = o.n_ignore,
+                                                       .others = o.others,
+                                                       .progress = &progress},
+                                e);
+    interrupt_end();
+    progress_end(&bar);
+    return ok;
+}
+
+static bool verify_signed(const char *model, struct err *e)
+{
+    struct oms_list l;
+    if (!model)
+        return fail(e, ERR_USAGE, "--signature needs a model, a file or a folder to check");
+    bool ok = oms_open(&l, o.by.signature, &o.by.trust, e) && is_signed(&l, model, e);
+    if (ok && o.json)
+        ok = print(json_pack("{s:s, s:b, s:s, s:I}", "name", model, "ok", true, "signer", l.signer,
+                             "files", (json_int_t)l.n),
+                   e);
+    else if (ok)
+        printf(_("%s is what was signed by %s\n"), model, l.signer);
+    oms_clear(&l);
+    return ok;
+}
+
+/* --- the command --------------------------------------------------------------------------------
+ */
+
+static bool take_ignored(void *out, struct str path, struct err *e)
+{
+    (void)out;
+    if (o.n_ignore == IGNORED)
+        return fail(e, ERR_LIMIT, "%d paths are the most", IGNORED);
+    o.ignore[o.n_ignore++] = path.p;
+    return true;
+}
+
+static const struct opt table[] = {
+    SIGNED_OPTS(&o.by),
+    {"ignore-paths", 0, OPT_CALL, NULL, "PATH",
+     N_("leave this path of a folder out; may be given again"), 0, 0, take_ignored},
+    {"ignore-unsigned-files", 0, OPT_FLAG, &o.others, NULL,
+     N_("let a folder hold files that were not signed"), 0, 0, NULL},
+    {"json", 0, OPT_FLAG, &o.json, NULL, N_("print one JSON object"), 0, 0, NULL},
+    {0}};
+
+static bool run(const char *model, int *status, struct err *e)
+{
+    return signed_opts_check(&o.by, e) &&
+           (o.by.signature ? verify_signed(model, e) : verify_stored(model, status, e));
+}
+
 static int main_verify(int argc, char **argv)
 {
-    bool json = false, helped = false;
     struct err e = {0};
     int status = 0;
-    const struct opt table[] = {
-        {"json", 0, OPT_FLAG, &json, NULL, N_("print one JSON object"), 0, 0, NULL},
-        {0},
-    };
     struct args args = {.v = (const char *[1]){NULL}};
+    memset(&o, 0, sizeof o);
     if (!opts_parse(&cmd_verify, (const struct opt *const[]){table, NULL}, argc, argv, &args, 0, 1,
-                    &helped, &e) ||
-        (!helped && !run(args.n ? args.v[0] : NULL, json, &status, &e)))
+                    &o.helped, &e) ||
+        (!o.helped && !run(args.n ? args.v[0] : NULL, &status, &e)))
         return opts_report(&e);
     return status;
 }
 
 const struct command cmd_verify = {
     .name = "verify",
-    .args = "[NAME[:TAG]]",
-    .summary = N_("check the stored bytes of models against their SHA-256"),
+    .args = "[NAME[:TAG]|FILE|FOLDER]",
+    .summary = N_("check the stored bytes of models against their SHA-256, or a signature"),
     .detail =
         N_("Without a name all models are checked, and with them what is said of each and all "
-           "packed weights."),
+           "packed weights. With --signature a stored model, a file or a folder is compared with "
+           "what its maker has signed instead."),
     .run = main_verify,
 };

@@ -4,16 +4,50 @@
 
 #include <stdio.h>
 
+#include "serve/config.h"
 #include "store/admit.h"
+
+/* A policy must be there where the owner's configuration says so. */
+static bool begin(struct admission *a, struct err *e)
+{
+    struct config c;
+    config_init(&c);
+    bool ok = config_load(&c, NULL, e) && admit_begin(a, c.require_policy, e);
+    config_clear(&c);
+    return ok;
+}
+
+static struct gguf *open_one(const char *model, enum policy_use use, struct err *e)
+{
+    struct admission a = {0};
+    struct gguf *g = begin(&a, e) ? admit_model(&a, model, use, e) : NULL;
+    admit_end(&a);
+    return g;
+}
 
 struct gguf *open_model(const char *model, struct err *e)
 {
-    return admit_model(model, POLICY_MODEL, e);
+    return open_one(model, POLICY_MODEL, e);
 }
 
 struct gguf *open_draft(const char *model, struct err *e)
 {
-    return admit_model(model, POLICY_DRAFT, e);
+    return open_one(model, POLICY_DRAFT, e);
+}
+
+bool open_with_draft(const char *model, const char *draft, struct gguf **m, struct gguf **d,
+                     struct err *e)
+{
+    struct admission a = {0};
+    *d = NULL;
+    *m = begin(&a, e) ? admit_model(&a, model, POLICY_MODEL, e) : NULL;
+    bool ok = *m && (!draft || (*d = admit_model(&a, draft, POLICY_DRAFT, e)));
+    admit_end(&a);
+    if (ok)
+        return true;
+    gguf_close(*m);
+    *m = NULL;
+    return false;
 }
 
 struct gguf *open_to_look(const char *model, struct err *e)

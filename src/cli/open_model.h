@@ -8,9 +8,12 @@
 #include "run/settings.h"
 
 /* A path to a GGUF file, or the NAME[:TAG] of an imported model: to run it, which a policy may
- * forbid (store/admit); as a draft; or to look at it. */
+ * forbid (store/admit; and require_policy of the configuration); as a draft; or to look at it. */
 struct gguf *open_model(const char *model, struct err *e) MUST_USE;
 struct gguf *open_draft(const char *model, struct err *e) MUST_USE;
+/* Both, by one and the same policy; draft NULL: *d is NULL. */
+bool open_with_draft(const char *model, const char *draft, struct gguf **m, struct gguf **d,
+                     struct err *e) MUST_USE;
 struct gguf *open_to_look(const char *model, struct err *e) MUST_USE;
 /* The settings a model of the store was given (moat import --config, moat create) go into s, the
  * messages its conversations begin with into *opening (the caller's, or NULL); a file has none. An

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/near.h"
+#include "cli/audited.h"
 
 struct parse {
     const struct command *cmd;
@@ -258,5 +259,7 @@ int opts_report(const struct err *e)
 {
     fflush(stdout);
     fprintf(stderr, "moat: %s\n", e->msg);
+    if (e->code == ERR_DENIED)
+        audited_refused(e);
     return err_exit_status(e->code);
 }

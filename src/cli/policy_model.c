@@ -5,23 +5,24 @@
 #include "cli/interrupt.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
+#include "cli/progress.h"
 #include "compute/pack.h"
 #include "store/leaves.h"
 
-static bool hash_file(struct policy_model *m, const struct gguf *g, struct err *e)
+static bool hash_file(struct policy_model *m, const struct gguf *g, const char *name, struct err *e)
 {
-    struct str bytes = gguf_bytes(g, 0);
-    uint64_t n = (bytes.n + HASH_LEAF_BYTES - 1) / HASH_LEAF_BYTES;
-    struct hash *leaves = mem_new(n + 1, sizeof *leaves, e);
-    bool ok = leaves != NULL;
-    for (uint64_t i = 0; ok && i < n; i++) {
-        size_t at = i * HASH_LEAF_BYTES, left = bytes.n - at;
-        ok =
-            hash_leaf(bytes.p + at, left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES, &leaves[i], e);
-    }
-    ok = ok && hash_root(leaves, n, &m->tree, e) && hash_of(&bytes, 1, &m->sha256, e);
-    m->size = bytes.n;
-    mem_free(leaves);
+    struct progress bar;
+    struct leaves l = {0};
+    struct digest d;
+    const struct store_progress progress = {interrupt_progress, &bar};
+    m->size = g->file_bytes;
+    progress_start(&bar, name, m->size);
+    bool ok = leaves_read(&l, gguf_fd(g, 0), name, &progress, e) &&
+              hash_root(l.v, l.n, &m->tree, e) && blob_hash(gguf_fd(g, 0), name, &progress, &d, e);
+    progress_end(&bar);
+    leaves_clear(&l);
+    if (ok)
+        digest_to_hash(&d, &m->sha256);
     return ok;
 }
 
@@ -63,7 +64,7 @@ bool policy_model_read(struct policy_model *m, const char *model, struct err *e)
     if (g->n_splits > 1 || g->thin)
         ok = fail(e, ERR_UNSUPPORTED,
                   "%s is in several parts or kept packed only: a policy lists whole files", model);
-    ok = ok && hash_file(m, g, e) && hash_template(m, g, e) && hash_pack(m, g, e);
+    ok = ok && hash_file(m, g, model, e) && hash_template(m, g, e) && hash_pack(m, g, e);
     gguf_close(g);
     return ok;
 }

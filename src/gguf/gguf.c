@@ -252,6 +252,12 @@ struct str gguf_bytes(const struct gguf *g, uint32_t i)
     return (struct str){(const char *)map->p, (size_t)map->n};
 }
 
+int gguf_fd(const struct gguf *g, uint32_t i)
+{
+    must(i < g->n_splits);
+    return g->private->files[i].map.fd;
+}
+
 bool gguf_file_id(const struct gguf *g, uint32_t i, struct os_file_id *id, struct err *e)
 {
     must(i < g->n_splits);

@@ -99,6 +99,7 @@ bool gguf_need(const struct gguf *g, const struct gguf_tensor *t, struct err *e)
 
 /* All bytes of file i < n_splits, as long as g is open. */
 struct str gguf_bytes(const struct gguf *g, uint32_t i);
+int gguf_fd(const struct gguf *g, uint32_t i); /* of the same, and no longer */
 /* What file i < n_splits is, now. */
 bool gguf_file_id(const struct gguf *g, uint32_t i, struct os_file_id *id, struct err *e) MUST_USE;
 

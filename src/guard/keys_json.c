@@ -230,17 +230,8 @@ bool keys_read(struct keys *k, const char *path, struct err *e)
 
 bool keys_write(const struct keys *k, const char *path, struct err *e)
 {
-    struct os_atomic_file f = {.fd = -1};
-    struct buf text;
     json_t *j = keys_to_json(k);
-    buf_init(&text, LIMIT_KEYS_BYTES);
-    bool ok = j ? json_write(j, JSON_INDENT(1), &text, e) : fail(e, ERR_LIMIT, "out of memory");
-    buf_byte(&text, '\n');
-    ok = ok && buf_ok(&text, path, e) && os_atomic_open(&f, path, e);
-    f.mode = 0600;
-    ok = ok && os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
-    os_atomic_close(&f);
-    buf_clear(&text);
+    bool ok = json_write_file(j, path, LIMIT_KEYS_BYTES, 0600, e);
     json_decref(j);
     return ok;
 }

@@ -22,30 +22,13 @@ void policy_clear(struct policy *p)
     *p = (struct policy){0};
 }
 
-void policy_hex(const struct hash *h, char out[2 * HASH_BYTES + 1])
-{
-    for (size_t i = 0; i < HASH_BYTES; i++)
-        snprintf(out + 2 * i, 3, "%02x", h->b[i]);
-}
-
 /* --- reading -------------------------------------------------------------------------------------
  */
 
-static int nibble(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool read_hash(const json_t *j, const char *key, struct hash *h, struct err *e)
 {
-    const char *s = json_string_value(json_object_get(j, key));
-    bool ok = s && strlen(s) == 2 * (size_t)HASH_BYTES;
-    for (size_t i = 0; ok && i < HASH_BYTES; i++) {
-        int high = nibble(s[2 * i]), low = nibble(s[2 * i + 1]);
-        ok = high >= 0 && low >= 0;
-        h->b[i] = (uint8_t)(high << 4 | low);
-    }
-    return ok || fail(e, ERR_CORRUPT, "\"%s\" must be 64 hexadecimal digits in lower case", key);
+    return hash_parse(h, str_of(json_string_value(json_object_get(j, key)))) ||
+           fail(e, ERR_CORRUPT, "\"%s\" must be 64 hexadecimal digits in lower case", key);
 }
 
 static bool read_text(const json_t *j, const char *key, bool must_be, char out[POLICY_TEXT],
@@ -60,18 +43,6 @@ static bool read_text(const json_t *j, const char *key, bool must_be, char out[P
         return fail(e, ERR_CORRUPT, "\"%s\" must be a text of 1 to %d bytes", key, POLICY_TEXT - 1);
     memcpy(out, json_string_value(text), n + 1);
     return true;
-}
-
-static bool read_time(const json_t *j, const char *key, int64_t *out, struct err *e)
-{
-    const json_t *v = json_object_get(j, key);
-    struct tm tm = {0};
-    if (!v)
-        return true;
-    const char *text = json_string_value(v);
-    const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
-    *out = end && *end == '\0' ? (int64_t)timegm(&tm) : 0;
-    return *out > 0 || fail(e, ERR_CORRUPT, "\"%s\" must be a time like 2027-01-01T00:00:00Z", key);
 }
 
 static bool read_packs(const json_t *list, struct policy_model *m, struct err *e)
@@ -143,8 +114,8 @@ static bool read_model(const json_t *j, struct policy_model *m, struct err *e)
             read_hash(j, "template_sha256", &m->template, e)) &&
            read_packs(json_object_get(j, "packs"), m, e) &&
            read_uses(json_object_get(j, "use"), &m->uses, e) &&
-           read_time(j, "not_before", &m->not_before, e) &&
-           read_time(j, "not_after", &m->not_after, e);
+           sign_time_read(&m->not_before, j, "not_before", e) &&
+           sign_time_read(&m->not_after, j, "not_after", e);
 }
 
 static bool read_models(struct policy *p, const json_t *list, struct err *e)
@@ -160,29 +131,10 @@ static bool read_models(struct policy *p, const json_t *list, struct err *e)
     return true;
 }
 
-static bool read_keys(struct policy *p, const json_t *j, struct err *e)
-{
-    const json_t *list = json_object_get(j, "keys");
-    size_t n = json_array_size(list);
-    json_int_t needed = json_integer_value(json_object_get(j, "needed"));
-    if (!json_is_array(list) || n < 1 || n > SIGN_SIGNERS || needed < 1 || (size_t)needed > n)
-        return fail(e, ERR_CORRUPT,
-                    "\"keys\" must be a list of 1 to %d keys, and \"needed\" how many of them must "
-                    "sign",
-                    SIGN_SIGNERS);
-    p->needed = (uint32_t)needed;
-    for (p->n_key = 0; p->n_key < n; p->n_key++) {
-        const char *text = json_string_value(json_array_get(list, p->n_key));
-        if (!sign_key_parse(&p->key[p->n_key], str_of(text ? text : ""), e))
-            return err_at(e, "key %u", p->n_key + 1);
-    }
-    return true;
-}
-
 bool policy_parse(struct policy *p, struct str text, const char *where, struct err *e)
 {
     static const char *const known[] = {"policy", "version", "expires", "keys",
-                                        "needed", "models",  NULL};
+                                        "needed", "models",  "roles",   NULL};
     *p = (struct policy){0};
     json_t *j = json_parse(text, where, e);
     if (!j)
@@ -190,7 +142,9 @@ bool policy_parse(struct policy *p, struct str text, const char *where, struct e
     bool ok = json_integer_value(json_object_get(j, "policy")) == 1 ||
               fail(e, ERR_UNSUPPORTED, "it is no policy of format 1");
     ok = ok && only_known(j, known, e) && sign_terms_read(&p->terms, j, "it", e) &&
-         read_keys(p, j, e) && read_models(p, json_object_get(j, "models"), e);
+         sign_quorum_read(p->key, &p->n_key, &p->needed, j, e) &&
+         read_models(p, json_object_get(j, "models"), e) &&
+         roles_parse(&p->roles, json_object_get(j, "roles"), e);
     json_decref(j);
     if (ok)
         return true;
@@ -214,7 +168,7 @@ static json_t *time_json(int64_t at)
 static json_t *hash_json(const struct hash *h)
 {
     char hex[2 * HASH_BYTES + 1];
-    policy_hex(h, hex);
+    hash_hex(h, hex);
     return json_string(hex);
 }
 
@@ -256,6 +210,9 @@ json_t *policy_to_json(const struct policy *p)
     json_t *j =
         json_pack("{s:i, s:I, s:o, s:I, s:o}", "policy", 1, "version", (json_int_t)p->terms.version,
                   "keys", keys, "needed", (json_int_t)p->needed, "models", models);
+    json_t *roles = roles_to_json(&p->roles);
+    if (j && roles)
+        json_object_set_new(j, "roles", roles);
     if (j && p->terms.expires)
         json_object_set_new(j, "expires", time_json(p->terms.expires));
     return j;

@@ -8,7 +8,8 @@
  *      "models": [{"name": "smollm2:135m", "sha256": "<hex>", "size": bytes, "tree": "<hex>",
  *                  "template_sha256": "<hex>", "packs": [{"layout": 2, "root": "<hex>"}],
  *                  "use": ["model", "draft"], "not_before": "...", "not_after": "...",
- *                  "note": "evaluated on ..."}]}
+ *                  "note": "evaluated on ..."}],
+ *      "roles": as guard/roles has them, or absent}
  *
  * tree is the root of the file's hash tree (base/hash): with it every MiB can be checked by itself.
  * packs are the roots of its packed weights (engine/packed); any other pack is not used.
@@ -30,6 +31,7 @@
 #define MOAT_GUARD_POLICY_H
 
 #include "base/hash.h"
+#include "guard/roles.h"
 #include "guard/sign.h"
 
 enum {
@@ -58,6 +60,7 @@ struct policy {
     struct sign_terms terms;
     struct sign_key key[SIGN_SIGNERS];
     uint32_t n_key, needed;
+    struct roles roles;
     struct policy_model *v; /* [n], owned */
     size_t n;
 };
@@ -70,7 +73,6 @@ json_t *policy_to_json(const struct policy *p);
 void policy_clear(struct policy *p);
 /* Adds a model, or replaces the one of that name or file. */
 bool policy_put(struct policy *p, const struct policy_model *m, struct err *e) MUST_USE;
-void policy_hex(const struct hash *h, char out[2 * HASH_BYTES + 1]);
 
 /* --- the one that counts here: policy_home.c --- */
 

@@ -33,19 +33,11 @@ static bool path_in(const char *dir, const char *file, char out[PATH], struct er
 
 static bool parse_trust(struct trust *t, const json_t *j, struct err *e)
 {
-    const json_t *list = json_object_get(j, "keys");
-    json_int_t needed = json_integer_value(json_object_get(j, "needed"));
     json_int_t seen = json_integer_value(json_object_get(j, "seen"));
-    size_t n = json_array_size(list);
-    bool ok = n >= 1 && n <= SIGN_SIGNERS && needed >= 1 && (size_t)needed <= n && seen >= 1;
-    *t = (struct trust){.needed = (uint32_t)needed,
-                        .seen = (uint64_t)seen,
+    *t = (struct trust){.seen = (uint64_t)seen,
                         .clock = json_integer_value(json_object_get(j, "clock"))};
-    for (; ok && t->n < n; t->n++) {
-        const char *text = json_string_value(json_array_get(list, t->n));
-        ok = text && sign_key_parse(&t->key[t->n], str_of(text), e);
-    }
-    return ok || fail(e, ERR_DENIED, "it does not say whose signatures a policy needs");
+    return (seen >= 1 && sign_quorum_read(t->key, &t->n, &t->needed, j, e)) ||
+           fail(e, ERR_DENIED, "it does not say whose signatures a policy needs");
 }
 
 /* A file that others may write decides nothing. */
@@ -64,8 +56,6 @@ static bool read_trust(struct trust *t, const char *path, struct err *e)
 
 static bool write_trust(const struct trust *t, const char *path, struct err *e)
 {
-    struct os_atomic_file f = {.fd = -1};
-    struct buf text;
     char key[SIGN_TEXT];
     json_t *keys = json_array();
     for (uint32_t i = 0; i < t->n; i++) {
@@ -74,13 +64,8 @@ static bool write_trust(const struct trust *t, const char *path, struct err *e)
     }
     json_t *j = json_pack("{s:o, s:I, s:I, s:I}", "keys", keys, "needed", (json_int_t)t->needed,
                           "seen", (json_int_t)t->seen, "clock", (json_int_t)t->clock);
-    buf_init(&text, TRUST_BYTES);
-    bool ok = j ? json_write(j, JSON_INDENT(1), &text, e) : fail(e, ERR_LIMIT, "not enough memory");
-    ok = ok && os_atomic_open(&f, path, e) && os_atomic_write(&f, text.p, text.n, e) &&
-         os_atomic_commit(&f, e);
-    os_atomic_close(&f);
+    bool ok = json_write_file(j, path, TRUST_BYTES, 0644, e);
     json_decref(j);
-    buf_clear(&text);
     return ok;
 }
 
@@ -129,11 +114,15 @@ bool policy_load(struct policy *p, const char *dir, bool required, bool *enforce
     char path[PATH], trust[PATH];
     struct stat st;
     *p = (struct policy){0};
-    *enforced = required;
     if (!path_in(dir, TRUST_FILE, trust, e) || !path_in(dir, POLICY_FILE, path, e))
         return false;
-    *enforced |= lstat(trust, &st) == 0 || lstat(path, &st) == 0; /* half of one is one */
-    if (!*enforced || load(p, dir, trust, now, e))
+    bool there = lstat(trust, &st) == 0 || lstat(path, &st) == 0; /* half of one is one */
+    *enforced = there || required;
+    if (!there && required)
+        return fail(e, ERR_DENIED,
+                    "require_policy is set, and no policy is installed; moat policy install FILE "
+                    "--key KEY installs one");
+    if (!there || load(p, dir, trust, now, e))
         return true;
     e->code = ERR_DENIED;
     return err_at(e, "no model may run here");

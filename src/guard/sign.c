@@ -263,21 +263,42 @@ bool sign_file(const char *path, const char *type, size_t max, const struct sign
 
 /* --- terms ----------------------------------------------------------------------------------- */
 
+bool sign_time_read(int64_t *out, const json_t *j, const char *key, struct err *e)
+{
+    const json_t *v = json_object_get(j, key);
+    struct tm tm = {0};
+    *out = 0;
+    if (!v)
+        return true;
+    const char *text = json_string_value(v);
+    const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
+    *out = end && *end == '\0' ? (int64_t)timegm(&tm) : 0;
+    return *out > 0 || fail(e, ERR_CORRUPT, "\"%s\" must be a time like 2027-01-01T00:00:00Z", key);
+}
+
+bool sign_quorum_read(struct sign_key key[SIGN_SIGNERS], uint32_t *n, uint32_t *needed,
+                      const json_t *j, struct err *e)
+{
+    json_int_t m = json_integer_value(json_object_get(j, "needed"));
+    if (!sign_keys_read(key, n, json_object_get(j, "keys"), e))
+        return false;
+    if (*n < 1 || m < 1 || m > (json_int_t)*n)
+        return fail(e, ERR_CORRUPT,
+                    "\"keys\" must be a list of 1 to %d keys, and \"needed\" how many of them must "
+                    "sign",
+                    SIGN_SIGNERS);
+    *needed = (uint32_t)m;
+    return true;
+}
+
 bool sign_terms_read(struct sign_terms *t, const json_t *j, const char *where, struct err *e)
 {
-    const json_t *version = json_object_get(j, "version"), *expires = json_object_get(j, "expires");
-    struct tm tm = {0};
+    const json_t *version = json_object_get(j, "version");
     *t = (struct sign_terms){0};
     if (!json_is_integer(version) || json_integer_value(version) < 1)
         return fail(e, ERR_CORRUPT, "%s: \"version\" must be a whole number from 1 on", where);
     t->version = (uint64_t)json_integer_value(version);
-    if (!expires)
-        return true;
-    const char *text = json_string_value(expires);
-    const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
-    t->expires = end && *end == '\0' ? (int64_t)timegm(&tm) : 0;
-    return t->expires > 0 ||
-           fail(e, ERR_CORRUPT, "%s: \"expires\" must be a time like 2027-01-01T00:00:00Z", where);
+    return sign_time_read(&t->expires, j, "expires", e) || err_at(e, "%s", where);
 }
 
 bool sign_terms_check(const struct sign_terms *t, uint64_t seen, int64_t now, const char *where,

@@ -68,6 +68,10 @@ void sign_key_text(const struct sign_key *k, char out[SIGN_TEXT]); /* without a 
 /* A public key as the user gives it: its text, or the name of a file that holds it. */
 bool sign_key_given(struct sign_key *k, const char *text_or_file, struct err *e) MUST_USE;
 
+/* A list of keys as text, SIGN_SIGNERS at most. ERR_CORRUPT */
+bool sign_keys_read(struct sign_key key[SIGN_SIGNERS], uint32_t *n, const json_t *list,
+                    struct err *e) MUST_USE;
+
 bool sign_secret_read(struct sign_secret *s, const char *path, struct err *e) MUST_USE;
 /* PATH (mode 0600) and PATH.pub; files that are there are never overwritten. */
 bool sign_secret_write(const struct sign_secret *s, const char *path, struct err *e) MUST_USE;
@@ -112,6 +116,13 @@ bool sign_file(const char *path, const char *type, size_t max, const struct sign
                struct err *e) MUST_USE;
 
 /* --- terms: what a signed JSON document says of itself --------------------------------------- */
+
+/* A member like "2027-01-01T00:00:00Z", in seconds since 1970, UTC; 0 where it is absent. */
+bool sign_time_read(int64_t *out, const json_t *j, const char *key, struct err *e) MUST_USE;
+
+/* "keys": [..], "needed": 2: whose signatures a document needs, and how many: at least one. */
+bool sign_quorum_read(struct sign_key key[SIGN_SIGNERS], uint32_t *n, uint32_t *needed,
+                      const json_t *j, struct err *e) MUST_USE;
 
 /* "version": 7, "expires": "2027-01-01T00:00:00Z"; expires may be absent: never (0). */
 struct sign_terms {

@@ -136,6 +136,21 @@ static bool is_private(int fd)
     return fstat(fd, &st) == 0 && (st.st_mode & 077) == 0;
 }
 
+bool sign_keys_read(struct sign_key key[SIGN_SIGNERS], uint32_t *n, const json_t *list,
+                    struct err *e)
+{
+    size_t size = json_array_size(list);
+    *n = 0;
+    if (!json_is_array(list) || size > SIGN_SIGNERS)
+        return fail(e, ERR_CORRUPT, "\"keys\" must be a list of at most %d keys", SIGN_SIGNERS);
+    for (; *n < size; ++*n)
+        if (!sign_key_parse(&key[*n], str_of(json_string_value(json_array_get(list, *n))), e)) {
+            e->code = ERR_CORRUPT;
+            return err_at(e, "key %u", *n + 1);
+        }
+    return true;
+}
+
 bool sign_secret_read(struct sign_secret *s, const char *path, struct err *e)
 {
     struct os_map m;

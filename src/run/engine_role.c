@@ -15,6 +15,7 @@
 #include "compute/kv_block.h"
 #include "engine/arch.h"
 #include "engine/embedding.h"
+#include "run/approval.h"
 #include "run/desk.h"
 #include "run/infill.h"
 #include "run/schedule.h"
@@ -151,6 +152,8 @@ static json_t *facts(const struct loaded *l)
                   l->chat && toolcall_has_calls(chat_format(l->chat)), "thinks",
                   str_find(template, STR("enable_thinking")) != SIZE_MAX, "pooling",
                   poolings[m->h.pooling], "quantization", dtype_name(gguf_most_weights(l->g)));
+    if (l->g->approval)
+        json_object_set_new(j, "approved", approval_json(l->g->approval));
     json_object_set_new(j, "chat_template", text_of(template));
     json_object_set_new(j, "bos", text_of(vocab_text(v, v->bos)));
     json_object_set_new(j, "eos", text_of(vocab_text(v, v->eos)));

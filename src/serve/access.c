@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "store/store.h"
+#include "store/admit.h"
 
 /* --- reading ------------------------------------------------------------------------------------
  */
@@ -163,9 +163,22 @@ static bool needs_keys(const struct config *c)
     return needs;
 }
 
+/* Where the policy does not hold, nobody has a role. */
+static void load_roles(struct access *a)
+{
+    struct admission admission = {0};
+    struct err why;
+    if (admit_begin(&admission, false, &why))
+        a->roles = admission.policy.roles;
+    else
+        a->roles.told = true;
+    admit_end(&admission);
+}
+
 bool access_load(struct access *a, const struct config *c, struct err *e)
 {
     *a = (struct access){0};
+    load_roles(a);
     if ((access_load_keys(a, e) || !needs_keys(c)) && read_pem(a, c, e) &&
         read_client_ca(a, c, e) && try_tls(a, c, e))
         return true;
@@ -218,10 +231,11 @@ bool access_check(const struct access *a, const struct config *c, struct err *e)
 
 json_t *access_to_json(const struct access *a)
 {
-    return json_pack("{so so ss% ss% ss%}", "keys", keys_to_json(&a->keys), "used",
-                     key_usages_json(&a->used), "certificate", buf_c(&a->certificate),
-                     a->certificate.n, "private_key", buf_c(&a->private_key), a->private_key.n,
-                     "client_ca", buf_c(&a->client_ca), a->client_ca.n);
+    return json_pack("{so* so so ss% ss% ss%}", "roles", roles_to_json(&a->roles), "keys",
+                     keys_to_json(&a->keys), "used", key_usages_json(&a->used), "certificate",
+                     buf_c(&a->certificate), a->certificate.n, "private_key",
+                     buf_c(&a->private_key), a->private_key.n, "client_ca", buf_c(&a->client_ca),
+                     a->client_ca.n);
 }
 
 static void take_text(struct buf *b, const json_t *text)
@@ -236,7 +250,8 @@ bool access_from_json(struct access *a, const json_t *j, struct err *e)
     take_text(&a->certificate, json_object_get(j, "certificate"));
     take_text(&a->private_key, json_object_get(j, "private_key"));
     take_text(&a->client_ca, json_object_get(j, "client_ca"));
-    if (keys_from_json(&a->keys, json_object_get(j, "keys"), e) &&
+    if (roles_parse(&a->roles, json_object_get(j, "roles"), e) &&
+        keys_from_json(&a->keys, json_object_get(j, "keys"), e) &&
         key_usages_take(&a->used, json_object_get(j, "used"), e) &&
         buf_ok(&a->certificate, "certificate", e) && buf_ok(&a->private_key, "private key", e) &&
         buf_ok(&a->client_ca, "client CA", e))

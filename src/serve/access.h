@@ -9,12 +9,14 @@
 
 #include "base/os.h"
 #include "guard/key_usage.h"
+#include "guard/roles.h"
 #include "serve/config.h"
 #include "serve/tls.h"
 
 struct access {
     struct keys keys;
     struct key_usages used;                         /* by those keys, as their file had it */
+    struct roles roles;                             /* of the policy: who may at a Unix socket */
     struct os_file_id keys_file;                    /* all 0: there is none */
     struct buf certificate, private_key, client_ca; /* PEM texts; empty: none */
 };

@@ -55,10 +55,15 @@ static bool add_request(struct exchange *x, json_t *record, struct problem *p)
 static json_t *begin_record(const struct ask *a)
 {
     const struct served *m = a->slot->model;
+    char digest[72];
+    uint64_t policy = engine_policy(a->slot);
+    engine_digest(a->slot, digest);
     json_t *j = audit_act("request", a->x->id, "begin");
-    json_object_update_new(j, json_pack("{ss so ss ss}", "what", a->x->route->path, "who",
-                                        audit_line_who(a->x->conn), "model", m->id, "digest",
-                                        m->digest));
+    json_object_update_new(j,
+                           json_pack("{ss so ss ss}", "what", a->x->route->path, "who",
+                                     audit_line_who(a->x->conn), "model", m->id, "digest", digest));
+    if (policy)
+        json_object_set_new(j, "policy", json_integer((json_int_t)policy));
     return j;
 }
 

@@ -12,6 +12,7 @@
 #include "serve/log.h"
 #include "serve/loop.h"
 #include "serve/packet.h"
+#include "serve/peer.h"
 
 #define MINUTE_MS 60000u
 #define LOST_MOST 4096u /* ends kept while there is no auditor */
@@ -277,7 +278,11 @@ json_t *audit_line_who(const struct conn *c)
 {
     char from[AUDIT_PEER];
     peer_of(c, from);
-    return json_pack("{ss ss}", "key", c->key_id, "from", from);
+    json_t *j = json_pack("{ss ss}", "key", c->key_id, "from", from);
+    uint32_t uid;
+    if (j && peer_user(c, &uid))
+        json_object_set_new(j, "uid", json_integer(uid));
+    return j;
 }
 
 static void send_refusals(struct audit_line *l)

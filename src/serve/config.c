@@ -54,6 +54,10 @@ const struct config_key config_keys[CONFIG_KEYS] = {
         N_("do not start without an audit log (moat audit init; default false: where one was "
            "begun, "
            "all is on record, and what cannot be recorded is refused)")),
+    ROW(require_policy, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+        N_("run no model without a policy (moat policy install; default false: where one is "
+           "installed, only what is on it runs); in config.json it counts for all commands that "
+           "run models")),
     ROW(memory, CONFIG_SERVE, CONFIG_SIZE, 0, 1e15, "SIZE",
         N_("most memory for the models and their contexts, all together (default: what is free, "
            "less a reserve)")),

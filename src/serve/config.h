@@ -60,8 +60,8 @@ struct config {
     char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES],
         tls_client_ca[CONFIG_PATH_BYTES];
     char upstream_hf[CONFIG_PATH_BYTES], upstream_registry[CONFIG_PATH_BYTES];
-    bool require_key, require_client_certificate, require_audit, preload, background, strict,
-        airgap;
+    bool require_key, require_client_certificate, require_audit, require_policy, preload,
+        background, strict, airgap;
     int64_t keep_alive; /* seconds, DURATION_EVER or DURATION_UNSET */
     json_t *models;     /* owned, or NULL */
     enum config_source source[CONFIG_KEYS];

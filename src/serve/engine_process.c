@@ -2,8 +2,12 @@
 /* serve/engine_process: see engine_process.h. */
 #include "serve/engine_process.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/os.h"
 #include "guard/sealed.h"
 #include "run/engine_role.h"
@@ -18,19 +22,93 @@
  * does not count any more. */
 #define WAITING_SPARE (ASK_WORDS + 64u)
 
+enum { WAITER_STACK = 1 << 18 };
+
 /* A model's file, and where its packed weights are. */
 struct source {
     struct gguf *g;
     struct pack_choice pack;
 };
 
-static bool open_source(struct source *s, const struct served *model, bool draft, struct err *e)
+static bool open_source(struct source *s, const struct admission *a, const struct served *model,
+                        bool draft, struct err *e)
 {
-    s->g = served_open(model, draft, e);
+    s->g = served_open(model, a, draft, e);
     if (s->g && pack_choose(&s->pack, s->g, e))
         return true;
     gguf_close(s->g);
     return false;
+}
+
+/* --- how long it may run -------------------------------------------------------------------------
+ */
+
+static void *wait_for_end(void *arg)
+{
+    int64_t *left = arg;
+    struct timespec rest = {.tv_sec = (time_t)*left};
+    mem_free(left);
+    while (clock_nanosleep(CLOCK_BOOTTIME, 0, &rest, &rest) == EINTR) {
+    }
+    log_event("policy-ended", "what let this model run has expired");
+    _exit(err_exit_status(ERR_DENIED));
+}
+
+/* When the policy, or what it says of this model, ends, so does the engine, whatever it is at: the
+ * next one is let run by a newer policy or not at all. */
+static bool end_in(int64_t seconds, struct err *e)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    int64_t *left = mem_new(1, sizeof *left, e);
+    if (!left)
+        return false;
+    *left = seconds;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, WAITER_STACK);
+    bool ok = pthread_create(&thread, &attr, wait_for_end, left) == 0;
+    pthread_attr_destroy(&attr);
+    if (ok)
+        return true;
+    mem_free(left);
+    return fail(e, ERR_LIMIT, "cannot start a thread");
+}
+
+/* The time of its end, of the policy or of this model; 0: there is none. */
+static int64_t end_of(const struct admission *a, const struct gguf *g)
+{
+    int64_t end = a->policy.terms.expires;
+    for (size_t i = 0; g && i < a->policy.n; i++) {
+        const struct policy_model *m = &a->policy.v[i];
+        if (hash_eq(&m->sha256, &g->approval->sha256) && m->not_after &&
+            (!end || m->not_after < end))
+            end = m->not_after;
+    }
+    return end;
+}
+
+static bool end_with_policy(const struct admission *a, const struct gguf *g,
+                            const struct gguf *draft, struct err *e)
+{
+    int64_t end = end_of(a, g), other = end_of(a, draft);
+    end = !end || (other && other < end) ? other : end;
+    return !end || end_in(end - a->now, e);
+}
+
+/* The model and, where there is one, its draft, by one and the same policy. */
+static bool open_sources(struct source *main, struct source *draft, const struct served *model,
+                         bool required, struct err *e)
+{
+    struct admission a = {0};
+    bool ok = admit_begin(&a, required, e) && open_source(main, &a, model, false, e);
+    if (ok && model->draft && !open_source(draft, &a, model->draft, true, e)) {
+        gguf_close(main->g);
+        ok = false;
+    }
+    ok = ok && (!a.enforced || end_with_policy(&a, main->g, draft->g, e));
+    admit_end(&a);
+    return ok;
 }
 
 /* In the background half of them, so that whoever comes finds a processor that is free. */
@@ -94,17 +172,13 @@ static void say_why(int line, const struct err *e)
 
 static bool work(const struct served *model, const struct config *config, int line, struct err *e)
 {
-    struct source main, draft = {0};
+    struct source main = {0}, draft = {0};
     struct memplan plan;
     struct isolate isolate;
     struct spill_file spill;
     if (!open_spill(&spill, config, e) || !isolate_engine(&isolate, model, config, e) ||
-        !open_source(&main, model, false, e))
+        !open_sources(&main, &draft, model, config->require_policy, e))
         return false;
-    if (model->draft && !open_source(&draft, model->draft, true, e)) {
-        gguf_close(main.g);
-        return false;
-    }
     const struct engine_role role = {
         .g = main.g,
         .settings = &model->settings,

@@ -2,6 +2,7 @@
 /* serve/engines: see engines.h. */
 #include "serve/engines.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/os.h"
@@ -16,6 +17,19 @@ const char *engine_state_name(enum engine_state s)
 {
     static const char *const names[] = {"unloaded", "loading", "ready", "fallen", "unloading"};
     return names[s];
+}
+
+void engine_digest(const struct engine_slot *slot, char out[72])
+{
+    const json_t *approved = json_object_get(slot->info, "approved");
+    const char *hex = json_string_value(json_object_get(approved, "sha256"));
+    snprintf(out, 72, "%s%s", hex ? "sha256:" : slot->model->digest, hex ? hex : "");
+}
+
+uint64_t engine_policy(const struct engine_slot *slot)
+{
+    const json_t *approved = json_object_get(slot->info, "approved");
+    return (uint64_t)json_integer_value(json_object_get(approved, "policy"));
 }
 
 /* --- how long it stays ---------------------------------------------------------------------------
@@ -149,6 +163,23 @@ void engines_said_ready(struct engine_slot *slot, json_t *info)
     log_event("ready", "%s", slot->model->id);
     loading_done(slot);
     engines_idle(slot);
+}
+
+/* The policy does not let it run: that is on record, whoever asked for it. */
+static void record_refusal(const struct engine_slot *slot, const struct err *why)
+{
+    if (audit_line_expected())
+        audit_line_note(&slot->server->audit,
+                        json_pack("{ss ss ss ss ss}", "act", "model_refused", "phase", "note",
+                                  "model", slot->model->id, "digest", slot->model->digest, "why",
+                                  why->msg));
+}
+
+void engines_said_why(struct engine_slot *slot, const struct err *why)
+{
+    slot->why = *why;
+    if (why->code == ERR_DENIED)
+        record_refusal(slot, why);
 }
 
 /* It was to be loaded, and will not be. */

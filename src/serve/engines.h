@@ -97,11 +97,17 @@ int64_t engine_keep(const struct engine_slot *slot); /* in force: seconds, or DU
 /* No jobs, and nobody waits for it. */
 bool engine_is_idle(const struct engine_slot *slot);
 
+/* The SHA-256 of its model's file, "sha256:..": what the policy or the store says; else "". */
+void engine_digest(const struct engine_slot *slot, char out[72]);
+uint64_t
+engine_policy(const struct engine_slot *slot); /* version of the policy; 0: there is none */
+
 /* What its line tells. */
 void engines_busy(struct engine_slot *slot); /* its first job */
 void engines_idle(struct engine_slot *slot); /* its last job has ended */
 void engines_plan(struct engine_slot *slot, uint64_t least, uint64_t most);
-void engines_said_ready(struct engine_slot *slot, json_t *info); /* takes info */
-void engines_ended(struct engine_slot *slot);                    /* the line has: closes it */
+void engines_said_ready(struct engine_slot *slot, json_t *info);        /* takes info */
+void engines_said_why(struct engine_slot *slot, const struct err *why); /* it will not be there */
+void engines_ended(struct engine_slot *slot); /* the line has: closes it */
 
 #endif

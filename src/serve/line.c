@@ -387,7 +387,7 @@ static bool on_own_words(struct line *l, const struct job_message *m, struct err
     struct engine_slot *slot = l->slot;
     struct job_error why;
     if (m->kind == JOB_ERROR && job_error(m, &why, e)) {
-        slot->why = why.err;
+        engines_said_why(slot, &why.err);
         return true;
     }
     json_t *stats = m->kind == JOB_STATS ? job_json(m, e) : NULL;

@@ -125,6 +125,7 @@ static bool set_access(struct server *s, struct access *a, const struct config *
     }
     keys_clear(&s->keys);
     s->keys = a->keys;
+    s->roles = a->roles;
     a->keys = (struct keys){0};
     return ledger_keys(&s->ledger, &s->keys, &a->used, e);
 }

@@ -39,6 +39,7 @@ struct server {
     uv_loop_t loop;
     struct config config;
     struct keys keys;
+    struct roles roles;     /* of users at Unix sockets */
     struct ledger ledger;   /* of what they use */
     struct tls_server *tls; /* NULL: no address needs it */
     struct engines engines;

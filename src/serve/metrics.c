@@ -232,6 +232,11 @@ static double spill_failed(const struct engine_slot *e)
     return spill_told(e, "failed");
 }
 
+static double policy(const struct engine_slot *e)
+{
+    return e->state == ENGINE_READY ? (double)engine_policy(e) : 0;
+}
+
 static void add_engines(struct buf *out, const struct engines *es)
 {
     static const struct {
@@ -241,6 +246,8 @@ static void add_engines(struct buf *out, const struct engines *es)
         {"model_loaded", "gauge", "1: the model is loaded.", loaded},
         {"model_loads_total", "counter", "How often it was loaded.", loads},
         {"model_unloads_total", "counter", "How often it was unloaded.", unloads},
+        {"model_policy_version", "gauge", "Of the policy by which it runs; 0: none, or not loaded.",
+         policy},
         {"kv_blocks", "gauge", "Blocks of its cache of keys and values.", blocks},
         {"kv_blocks_used", "gauge", "Those of them that are in use or kept.", blocks_used},
         {"kv_kept_tokens", "gauge", "Tokens of finished answers that are kept.", kept_tokens},

@@ -14,7 +14,7 @@
 #define TO_READ                                                                                    \
     "X-Request-Id, Retry-After, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "      \
     "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "         \
-    "x-ratelimit-reset-tokens"
+    "x-ratelimit-reset-tokens, Moat-Model-Digest, Moat-Policy-Version"
 
 /* --- texts ---------------------------------------------------------------------------------------
  */

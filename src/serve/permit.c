@@ -8,6 +8,7 @@
 
 #include "serve/access.h"
 #include "serve/loop.h"
+#include "serve/peer.h"
 
 enum { FOR_ALL = 1u << 30, FOR_ANY_KEY = 1u << 29 };
 
@@ -114,6 +115,30 @@ static int lacks(const struct conn *c, const struct key *key, unsigned scope, st
     return 403;
 }
 
+static bool scope_suffices(unsigned scopes, unsigned scope)
+{
+    bool sees = scope == KEY_METRICS && (scopes & KEY_OPERATOR);
+    return sees || (scope == FOR_ANY_KEY ? scopes != 0 : (scopes & scope) != 0);
+}
+
+/* Without a key: at a Unix socket of a machine whose policy gives roles, what those of the user
+ * allow; elsewhere all but what operators do, where no key is asked for. */
+static int keyless(const struct conn *c, unsigned scope, bool for_operators, struct err *e)
+{
+    char has[64];
+    if (!c->local || !c->server->roles.told)
+        return c->keyed || for_operators ? no_key(c, for_operators, e) : 0;
+    unsigned held = peer_roles(c, &c->server->roles);
+    if (scope_suffices(roles_scopes(held), scope))
+        return 0;
+    roles_list(held, has);
+    fail(e, ERR_DENIED,
+         "the roles that the policy gives this user (%s) do not allow this call; moat policy show "
+         "says who holds which, and a key may do it",
+         has[0] ? has : "-");
+    return 403;
+}
+
 int permit_check(struct conn *c, const struct route *r, bool for_operators, struct err *e)
 {
     unsigned scope = for_operators ? KEY_OPERATOR : r ? needs_of(r) : FOR_ANY_KEY;
@@ -124,12 +149,11 @@ int permit_check(struct conn *c, const struct route *r, bool for_operators, stru
         return 0;
     }
     if (!key)
-        return c->keyed || for_operators ? no_key(c, for_operators, e) : 0;
+        return keyless(c, scope, for_operators, e);
     if (key_expired(key, time(NULL)))
         return expired(key, e);
     note(c, key);
-    bool sees = scope == KEY_METRICS && (key->terms.scopes & KEY_OPERATOR);
-    if (scope == FOR_ANY_KEY || sees || (key->terms.scopes & scope))
+    if (scope_suffices(key->terms.scopes, scope))
         return 0;
     return lacks(c, key, scope, e);
 }

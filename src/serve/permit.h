@@ -3,7 +3,8 @@
  *
  * A key comes in a header (serve/access), or is the one of the client's certificate (TLS); a header
  * counts where there is one. Where no key is asked for, a request without one may do all but what
- * operators do; one that gives a key is bound by it there too.
+ * operators do, and through a Unix socket, where the policy gives roles (guard/roles), what those
+ * of its user allow; one that gives a key is bound by it there too.
  *
  * Each path needs a scope: the table of permit.c; an operator may also see the metrics. Whoever
  * asks for a model that the key does not name learns no more of it than that the key may not. */

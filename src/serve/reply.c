@@ -37,10 +37,23 @@ struct head {
     const char *lines; /* of the head of a file; NULL: nothing of this may be kept by caches */
     bool until_close;
     uint32_t retry_s;
-    bool basic;              /* of 401: a password is taken too */
-    const struct conn *conn; /* whose key and page it is for */
-    const char *word;        /* of an error, for clients of Hugging Face; or NULL */
+    bool basic;                       /* of 401: a password is taken too */
+    const struct conn *conn;          /* whose key and page it is for */
+    const char *word;                 /* of an error, for clients of Hugging Face; or NULL */
+    const struct engine_slot *engine; /* that works for it, or NULL */
 };
+
+/* Which model has answered, and by what it may run. */
+static void add_model(struct buf *out, const struct engine_slot *engine)
+{
+    char digest[72];
+    uint64_t policy = engine_policy(engine);
+    engine_digest(engine, digest);
+    if (digest[0])
+        buf_fmt(out, "Moat-Model-Digest: %s\r\n", digest);
+    if (policy)
+        buf_fmt(out, "Moat-Policy-Version: %llu\r\n", (unsigned long long)policy);
+}
 
 static void add_head(struct buf *out, const struct head *h)
 {
@@ -62,6 +75,8 @@ static void add_head(struct buf *out, const struct head *h)
         buf_fmt(out, "X-Error-Code: %s\r\n", h->word);
     if (h->close)
         buf_cstr(out, "Connection: close\r\n");
+    if (h->engine)
+        add_model(out, h->engine);
     permit_headers(h->conn, out);
     origin_headers(h->conn, out);
     buf_cstr(out, h->lines ? h->lines : "Cache-Control: no-store\r\n");
@@ -80,6 +95,7 @@ void reply_body(struct exchange *x, int status, const char *type, struct str bod
     x->status = status;
     add_head(&out, &(struct head){.status = status,
                                   .conn = c,
+                                  .engine = x->slot,
                                   .type = body.n ? type : NULL,
                                   .id = x->id,
                                   .close = !x->keep,
@@ -143,6 +159,7 @@ void reply_start(struct exchange *x, const char *type)
     x->keep = x->keep && x->chunked;
     add_head(&out, &(struct head){.status = 200,
                                   .conn = x->conn,
+                                  .engine = x->slot,
                                   .type = type,
                                   .id = x->id,
                                   .chunked = x->chunked,

@@ -212,9 +212,10 @@ struct served *served_from_json(const json_t *j, struct err *e)
     return m;
 }
 
-struct gguf *served_open(const struct served *m, bool draft, struct err *e)
+struct gguf *served_open(const struct served *m, const struct admission *a, bool draft,
+                         struct err *e)
 {
-    return admit_file(m->fd, m->path, m->id, draft ? POLICY_DRAFT : POLICY_MODEL, e);
+    return admit_file(a, m->fd, m->path, m->id, draft ? POLICY_DRAFT : POLICY_MODEL, e);
 }
 
 bool served_is(const struct served *m, struct str name)

@@ -7,6 +7,7 @@
 
 #include "gguf/gguf.h"
 #include "run/settings.h"
+#include "store/admit.h"
 #include "store/name.h"
 
 #define SERVED_EVERY "*" /* every model of the store */
@@ -50,7 +51,8 @@ json_t *served_to_json(const struct served *m);
 struct served *served_from_json(const json_t *j, struct err *e) MUST_USE;
 /* Reads the file (in the engine: it is what parses outside bytes), if it may run here
  * (store/admit). */
-struct gguf *served_open(const struct served *m, bool draft, struct err *e) MUST_USE;
+struct gguf *served_open(const struct served *m, const struct admission *a, bool draft,
+                         struct err *e) MUST_USE;
 /* Is it the model that a client means by this name? "a" also means "a:latest". */
 bool served_is(const struct served *m, struct str name);
 

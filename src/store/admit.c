@@ -14,12 +14,11 @@
 #include "store/leaves.h"
 #include "store/thin.h"
 
-struct admission {
-    struct policy policy;
-    char dir[STORE_PATH];
-    int64_t now;
-    enum policy_use use;
+/* A file that is to be let in, or not. */
+struct asking {
+    const struct admission *a;
     const char *name;
+    enum policy_use use;
 };
 
 bool admit_folder(char out[STORE_PATH], struct err *e)
@@ -37,7 +36,7 @@ bool admit_folder(char out[STORE_PATH], struct err *e)
 static bool cache_path(const struct admission *a, const struct hash *tree, char out[STORE_PATH])
 {
     char hex[2 * HASH_BYTES + 1];
-    policy_hex(tree, hex);
+    hash_hex(tree, hex);
     return snprintf(out, STORE_PATH, "%s/leaves/%s", a->dir, hex) < STORE_PATH;
 }
 
@@ -112,17 +111,17 @@ static const struct policy_model *find_known(const struct admission *a, int fd, 
 }
 
 /* All of it is read. */
-static const struct policy_model *find_by_tree(const struct admission *a, int fd,
-                                               struct hash **leaves, struct err *e)
+static const struct policy_model *find_by_tree(const struct asking *q, int fd, struct hash **leaves,
+                                               struct err *e)
 {
     struct leaves l;
     struct hash tree;
     const struct policy_model *m = NULL;
-    if (!leaves_read(&l, fd, a->name, NULL, e))
+    if (!leaves_read(&l, fd, q->name, NULL, e))
         return NULL;
     if (hash_root(l.v, l.n, &tree, e) &&
-        (m = policy_allows(&a->policy, &tree, a->name, a->use, a->now, e)))
-        write_cache(a, &tree, &l);
+        (m = policy_allows(&q->a->policy, &tree, q->name, q->use, q->a->now, e)))
+        write_cache(q->a, &tree, &l);
     if (m)
         *leaves = l.v;
     else
@@ -139,18 +138,19 @@ static void approve(const struct admission *a, const struct policy_model *m,
 }
 
 /* Takes fd over. */
-static struct gguf *open_allowed(const struct admission *a, int fd, struct err *e)
+static struct gguf *open_allowed(const struct asking *q, int fd, struct err *e)
 {
+    const struct admission *a = q->a;
     struct stat st;
     struct hash *leaves = NULL;
     struct gguf_approval approval;
     const struct policy_model *m = NULL;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
-        fail(e, ERR_USAGE, "%s is no regular file, or empty", a->name);
+        fail(e, ERR_USAGE, "%s is no regular file, or empty", q->name);
     else if ((m = find_known(a, fd, (uint64_t)st.st_size, &leaves)))
-        m = policy_allows(&a->policy, &m->tree, a->name, a->use, a->now, e);
+        m = policy_allows(&a->policy, &m->tree, q->name, q->use, a->now, e);
     else
-        m = find_by_tree(a, fd, &leaves, e);
+        m = find_by_tree(q, fd, &leaves, e);
     if (!m) {
         mem_free(leaves);
         close(fd);
@@ -158,8 +158,8 @@ static struct gguf *open_allowed(const struct admission *a, int fd, struct err *
     }
     approve(a, m, &approval);
     uint64_t size = m->size;
-    struct checked *c = checked_new(fd, size, leaves, a->name, e);
-    return c ? gguf_take_checked(c, size, &approval, a->name, e) : NULL;
+    struct checked *c = checked_new(fd, size, leaves, q->name, e);
+    return c ? gguf_take_checked(c, size, &approval, q->name, e) : NULL;
 }
 
 /* --- opening -------------------------------------------------------------------------------------
@@ -204,58 +204,44 @@ static int open_model(const char *model, struct err *e)
     return fd;
 }
 
-enum rule { ANY_MODEL, ALLOWED_ONLY, NO_MODEL };
-
 /* Without a home there is no policy either. */
-static enum rule begin(struct admission *a, const char *name, enum policy_use use, struct err *e)
+bool admit_begin(struct admission *a, bool required, struct err *e)
 {
-    bool enforced = false;
-    *a = (struct admission){.name = name, .use = use};
+    *a = (struct admission){0};
     *e = (struct err){0};
     if (!admit_folder(a->dir, e))
-        return e->code == ERR_USAGE ? ANY_MODEL : NO_MODEL;
-    if (!policy_load(&a->policy, a->dir, false, &enforced, &a->now, e))
-        return NO_MODEL;
-    return enforced ? ALLOWED_ONLY : ANY_MODEL;
+        return e->code == ERR_USAGE && !required;
+    return policy_load(&a->policy, a->dir, required, &a->enforced, &a->now, e);
 }
 
-struct gguf *admit_model(const char *model, enum policy_use use, struct err *e)
+void admit_end(struct admission *a)
 {
-    struct admission a;
+    policy_clear(&a->policy);
+}
+
+struct gguf *admit_model(const struct admission *a, const char *model, enum policy_use use,
+                         struct err *e)
+{
     struct resolved r = {0};
-    struct gguf *g = NULL;
-    enum rule rule = begin(&a, model, use, e);
-    if (rule == ALLOWED_ONLY) {
+    if (a->enforced) {
         int fd = open_model(model, e);
-        g = fd >= 0 ? open_allowed(&a, fd, e) : NULL;
-    } else if (rule == ANY_MODEL) {
-        g = resolve_model(model, &r, e) ? r.gguf : NULL;
-        resolved_clear(&r);
+        return fd >= 0 ? open_allowed(&(struct asking){a, model, use}, fd, e) : NULL;
     }
-    policy_clear(&a.policy);
+    struct gguf *g = resolve_model(model, &r, e) ? r.gguf : NULL;
+    resolved_clear(&r);
     return g;
 }
 
-/* One of several parts is opened by its path. */
-static struct gguf *open_file(const struct admission *a, enum rule rule, int fd, const char *path,
-                              struct err *e)
+struct gguf *admit_file(const struct admission *a, int fd, const char *path, const char *name,
+                        enum policy_use use, struct err *e)
 {
-    if (rule == ANY_MODEL && path[0] && strstr(path, "-of-"))
+    if (!a->enforced && path[0] && strstr(path, "-of-")) /* one of several parts: by its path */
         return gguf_open(path, e);
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0) {
-        fail(e, ERR_LIMIT, "%s: too many files are open", a->name);
+        fail(e, ERR_LIMIT, "%s: too many files are open", name);
         return NULL;
     }
-    return rule == ANY_MODEL ? gguf_take_fd(own, a->name, e) : open_allowed(a, own, e);
-}
-
-struct gguf *admit_file(int fd, const char *path, const char *name, enum policy_use use,
-                        struct err *e)
-{
-    struct admission a;
-    enum rule rule = begin(&a, name, use, e);
-    struct gguf *g = rule == NO_MODEL ? NULL : open_file(&a, rule, fd, path, e);
-    policy_clear(&a.policy);
-    return g;
+    return a->enforced ? open_allowed(&(struct asking){a, name, use}, own, e)
+                       : gguf_take_fd(own, name, e);
 }

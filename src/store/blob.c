@@ -38,16 +38,12 @@ bool digest_parse(struct digest *d, struct str text, struct err *e)
 
 void digest_from_hash(struct digest *d, const struct hash *h)
 {
-    for (size_t i = 0; i < HASH_BYTES; i++)
-        snprintf(d->hex + 2 * i, 3, "%02x", h->b[i]);
+    hash_hex(h, d->hex);
 }
 
 void digest_to_hash(const struct digest *d, struct hash *h)
 {
-    for (size_t i = 0; i < 2 * HASH_BYTES; i++) {
-        char c = d->hex[i];
-        h->b[i / 2] = (uint8_t)(h->b[i / 2] << 4 | (c <= '9' ? c - '0' : c - 'a' + 10));
-    }
+    must(hash_parse(h, str_of(d->hex))); /* digest_parse has seen to it */
 }
 
 bool digest_of(struct digest *d, struct str bytes, struct err *e)

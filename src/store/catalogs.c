@@ -77,16 +77,8 @@ bool catalogs_remove(struct catalogs *c, const struct store *s, struct str name,
 
 static bool parse_keys(struct catalog_source *s, const json_t *list, struct err *e)
 {
-    size_t n = json_array_size(list);
-    if (!json_is_array(list) || n > SIGN_SIGNERS)
-        return fail(e, ERR_CORRUPT, "the keys of %s are no list", s->name);
-    s->key = mem_new(n + 1, sizeof *s->key, e);
-    bool ok = s->key != NULL;
-    for (size_t i = 0; ok && i < n; i++) {
-        ok = sign_key_parse(&s->key[i], str_of(json_string_value(json_array_get(list, i))), e);
-        s->n_key += ok;
-    }
-    return ok;
+    s->key = mem_new(SIGN_SIGNERS, sizeof *s->key, e);
+    return s->key && (sign_keys_read(s->key, &s->n_key, list, e) || err_at(e, "%s", s->name));
 }
 
 static bool parse_source(struct catalogs *c, const json_t *j, struct err *e)
@@ -146,21 +138,12 @@ static json_t *source_to_json(const struct catalog_source *s)
 
 bool catalogs_write(const struct catalogs *c, const struct store *s, struct err *e)
 {
-    struct os_atomic_file f = {.fd = -1};
-    struct buf text;
     char path[STORE_PATH];
     json_t *list = json_array();
     for (size_t i = 0; i < c->n; i++)
         json_array_append_new(list, source_to_json(&c->v[i]));
     json_t *j = json_pack("{s:o, s:b}", "catalogs", list, CATALOG_BUILT_IN, (int)!c->no_built_in);
-    buf_init(&text, LIMIT_MANIFEST_BYTES);
-    bool ok = j ? json_write(j, JSON_INDENT(1), &text, e) : fail(e, ERR_LIMIT, "not enough memory");
-    buf_byte(&text, '\n');
-    ok = ok && buf_ok(&text, LIST_FILE, e) &&
-         os_atomic_open(&f, store_path(s, path, LIST_FILE), e) &&
-         os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
-    os_atomic_close(&f);
-    buf_clear(&text);
+    bool ok = json_write_file(j, store_path(s, path, LIST_FILE), LIMIT_MANIFEST_BYTES, 0644, e);
     json_decref(j);
     return ok;
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "store/publish.h"
+#include "store/signed.h"
 
 struct job {
     const struct import_request *q;
@@ -79,6 +80,11 @@ static bool check_digest(struct job *j, struct err *e)
     return true;
 }
 
+static bool check_signed(const struct job *j, struct err *e)
+{
+    return !j->q->list || signed_file(j->q->list, j->blob.file.fd, j->q->path, NULL, e);
+}
+
 /* "/where/it/was.whl!member.gguf" */
 static char *describe_source(const struct job *j, struct err *e)
 {
@@ -114,7 +120,8 @@ static bool publish(struct job *j, struct err *e)
                                   .source = describe_source(j, e),
                                   .settings = share(j->q->settings),
                                   .opening = share(j->q->opening),
-                                  .licence = share(j->q->licence)},
+                                  .licence = share(j->q->licence),
+                                  .signer = j->q->list ? json_string(j->q->list->signer) : NULL},
                             .place = place,
                             .arg = j};
     bool ok = p.m.source && publish_model(&p, e);
@@ -129,7 +136,7 @@ bool import_model(const struct import_request *q, struct import_result *r, struc
     enum kind kind = KIND_OTHER;
     *r = (struct import_result){0};
     bool ok = open_source(&j, &kind, e) && store_open(&j.store, true, e) &&
-              fill_blob(&j, kind, e) && check_digest(&j, e) &&
+              fill_blob(&j, kind, e) && check_digest(&j, e) && check_signed(&j, e) &&
               publish_check(j.blob.file.fd, q->path, NULL, r->architecture, e) && publish(&j, e);
     snprintf(r->member, sizeof r->member, "%s", j.member.name);
     blob_abort(&j.blob);

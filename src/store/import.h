@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store/import: a GGUF file, or a wheel that holds one, becomes NAME:TAG in the store.
  *
- * The file is copied (or its blocks shared), hashed, checked to be a model that moat can read, and
- * only then given its name. Whatever fails before that leaves the store as it was. */
+ * The file is copied (or its blocks shared), hashed, compared with what its maker has signed where
+ * that is known, checked to be a model that moat can read, and only then given its name. Whatever
+ * fails before that leaves the store as it was. */
 #ifndef MOAT_STORE_IMPORT_H
 #define MOAT_STORE_IMPORT_H
 
+#include "guard/oms.h"
 #include "store/publish.h"
 #include "store/wheel.h"
 
@@ -14,6 +16,7 @@ struct import_request {
     const char *member; /* of a wheel with several models; NULL: the only one */
     struct name name;
     const struct digest *expected;   /* NULL: any */
+    const struct oms_list *list;     /* what its maker has signed: it must be of that; or NULL */
     const json_t *settings;          /* NULL: none */
     const json_t *opening, *licence; /* of store/manifest, or NULL */
     struct store_progress progress;

@@ -29,6 +29,7 @@ void manifest_clear(struct manifest *m)
     json_decref(m->settings);
     json_decref(m->opening);
     json_decref(m->licence);
+    json_decref(m->signer);
     *m = (struct manifest){0};
 }
 
@@ -90,12 +91,12 @@ static bool parse(const json_t *j, struct manifest *m, struct err *e)
 {
     const json_t *size = json_object_get(j, "size"), *settings = json_object_get(j, "settings");
     const json_t *source = json_object_get(j, "source"), *opening = json_object_get(j, "opening");
-    const json_t *licence = json_object_get(j, "licence");
+    const json_t *licence = json_object_get(j, "licence"), *signer = json_object_get(j, "signer");
     if (!digest_parse(&m->digest, str_of(json_string_value(json_object_get(j, "digest"))), NULL) ||
         !json_is_integer(size) || json_integer_value(size) < 0 || !json_is_string(source) ||
         !parse_time(json_string_value(json_object_get(j, "imported")), &m->imported) ||
         (settings && !json_is_object(settings)) || (opening && !is_opening(opening)) ||
-        (licence && !json_is_string(licence)))
+        (licence && !json_is_string(licence)) || (signer && !json_is_string(signer)))
         return fail(e, ERR_CORRUPT, "not a manifest of this store");
     struct str text = {json_string_value(source), json_string_length(source)};
     m->source = mem_new(text.n + 1, 1, e);
@@ -107,6 +108,7 @@ static bool parse(const json_t *j, struct manifest *m, struct err *e)
     m->settings = share(settings);
     m->opening = share(opening);
     m->licence = share(licence);
+    m->signer = share(signer);
     return true;
 }
 
@@ -158,10 +160,10 @@ static json_t *to_json(const struct manifest *m, struct err *e)
     if (gmtime_r(&at, &t))
         strftime(imported, sizeof imported, "%Y-%m-%dT%H:%M:%SZ", &t);
     snprintf(digest, sizeof digest, "sha256:%s", m->digest.hex);
-    json_t *j = json_pack("{s:s, s:I, s:s, s:s, s:O*, s:O*, s:O*, s:o*}", "digest", digest, "size",
-                          (json_int_t)m->size, "source", m->source, "imported", imported,
+    json_t *j = json_pack("{s:s, s:I, s:s, s:s, s:O*, s:O*, s:O*, s:O*, s:o*}", "digest", digest,
+                          "size", (json_int_t)m->size, "source", m->source, "imported", imported,
                           "settings", m->settings, "opening", m->opening, "licence", m->licence,
-                          "through", m->through ? json_true() : NULL);
+                          "signer", m->signer, "through", m->through ? json_true() : NULL);
     if (!j) {
         fail(e, ERR_LIMIT, "%s: not enough memory", m->name.text);
     } else if (check_sum(j, &check, e)) {

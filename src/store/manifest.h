@@ -3,7 +3,7 @@
  *
  *     {"digest": "sha256:<hex>", "size": bytes, "source": "where it came from",
  *      "imported": "2026-01-15T09:30:00Z", "settings": {...}, "opening": [...], "licence": "...",
- *      "through": true, "check": "<hex>"}
+ *      "signer": "...", "through": true, "check": "<hex>"}
  *
  * `settings`, `opening` and `licence` are optional: the keys of run/settings that this model starts
  * with, the messages its conversations begin with, the text of its licence. `through` stands where
@@ -29,6 +29,7 @@ struct manifest {
     json_t *settings; /* owned; NULL: none */
     json_t *opening;  /* owned; messages, or NULL */
     json_t *licence;  /* owned; a string, or NULL */
+    json_t *signer;   /* owned; a string: whose signature held when it was imported; or NULL */
     bool through;
 };
 

@@ -52,16 +52,8 @@ bool pins_get(const struct store *s, const char *catalog, const struct name *nam
 
 static bool write_all(const struct store *s, const json_t *j, struct err *e)
 {
-    struct os_atomic_file f = {.fd = -1};
-    struct buf text;
     char path[STORE_PATH];
-    buf_init(&text, LIMIT_JSON_BYTES);
-    bool ok = json_write(j, JSON_INDENT(1), &text, e) &&
-              os_atomic_open(&f, store_path(s, path, PINS_FILE), e) &&
-              os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
-    os_atomic_close(&f);
-    buf_clear(&text);
-    return ok;
+    return json_write_file(j, store_path(s, path, PINS_FILE), LIMIT_JSON_BYTES, 0644, e);
 }
 
 bool pins_set(const struct store *s, const char *catalog, const struct name *name,

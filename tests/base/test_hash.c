@@ -81,9 +81,28 @@ static void a_stream_is_its_parts(void **state)
     assert_true(hash_begin(&s, &e) && hash_end(&s, NULL, &e) && s.ctx == NULL);
 }
 
+static void digits_are_read_as_they_are_written(void **state)
+{
+    (void)state;
+    struct hash h, again;
+    char hex[2 * HASH_BYTES + 1];
+    for (size_t i = 0; i < HASH_BYTES; i++)
+        h.b[i] = (uint8_t)(i * 37 + 5);
+    hash_hex(&h, hex);
+    assert_true(hash_parse(&again, str_of(hex)));
+    assert_true(hash_eq(&h, &again));
+    assert_false(hash_parse(&again, (struct str){hex, 63}));
+    assert_false(hash_parse(&again, STR("")));
+    hex[63] = 'A';
+    assert_false(hash_parse(&again, str_of(hex)));
+    hex[63] = 'g';
+    assert_false(hash_parse(&again, str_of(hex)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sha256_vectors), cmocka_unit_test(trees),
-                                       cmocka_unit_test(a_stream_is_its_parts)};
+                                       cmocka_unit_test(a_stream_is_its_parts),
+                                       cmocka_unit_test(digits_are_read_as_they_are_written)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,9 @@
 /* tests of base/json: what is refused, where the error says it is, depth, writing. */
 #include "base/json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -150,12 +152,39 @@ static void test_values(void **state)
     buf_clear(&text);
 }
 
+static void whole_files(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/moat-json-XXXXXX", path[64];
+    struct stat st;
+    struct err e;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/file", dir);
+    json_t *j = json_pack("{s:i}", "a", 1);
+    assert_true(json_write_file(j, path, 64, 0600, &e));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    json_t *back = json_read_file(path, 64, &e);
+    assert_true(json_equal(j, back));
+    json_decref(back);
+    assert_false(json_write_file(j, path, 4, 0600, &e)); /* and what was there stays */
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_false(json_write_file(NULL, path, 64, 0600, &e));
+    back = json_read_file(path, 64, &e);
+    assert_true(json_equal(j, back));
+    json_decref(back);
+    json_decref(j);
+    unlink(path);
+    rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_documents),   cmocka_unit_test(bad_documents),
         cmocka_unit_test(depth_is_limited), cmocka_unit_test(files_and_their_limit),
         cmocka_unit_test(writing),          cmocka_unit_test(test_values),
+        cmocka_unit_test(whole_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Only approved models run: what the policy lists runs with the same answer as without one, and everything else is refused with a reason.
+"""Only approved models run: what the policy lists runs with the same answer as without one, and everything else is refused with a reason, which the
+audit log has too.
 
 MOAT_FLIPS bits are flipped one at a time in a model and in its packed weights (default 120), MOAT_SWAPS times a file is exchanged between being
 opened and being used (default 20, under strace)."""
@@ -15,6 +16,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from serving import Server
 from tap import DATA, MOAT, done, moat, ok, skip
 
 FLIPS, SWAPS = int(os.environ.get("MOAT_FLIPS", "120")), int(os.environ.get("MOAT_SWAPS", "20"))
@@ -47,8 +49,13 @@ def runs(model=A, *more):
     return (bytes_of("out") if r.status == 0 else None), r
 
 
+refusals = []  # what was said of each
+
+
 def refused(what, model=A, word="", status=8):
     out, r = runs(model)
+    if status == 8:
+        refusals.append(r.err.strip())
     ok(out is None and r.status == status and word in r.err and len(r.err.strip().splitlines()) == 1, what, r)
 
 
@@ -99,6 +106,9 @@ def with_policy(what, change, keys=("ann", "bo"), word="", status=8):
     fresh()
 
 
+auditor = moat("audit", "keygen", "auditor.key").out.strip()
+r = moat("audit", "init", "--auditor", auditor)
+ok(r.status == 0, "an audit log begins", r)
 free, _ = runs(A)
 free_b, _ = runs(B)
 for k in ("ann", "bo", "cy", "eve"):
@@ -178,6 +188,9 @@ r = moat("run", A, "hi", "--draft", A, "--max-tokens", "2")
 ok(r.status == 8 and "not as a draft" in r.err, "one that is listed, but not as a draft", r)
 r = moat("serve", "--model", B, "--listen", "127.0.0.1:0", "--preload", "true")
 ok(r.status == 8 and "not a model that the policy" in r.err, "moat serve does not start with it", r)
+for verb in (("logits", A, "--tokens", "tokens", "--out", "out"), ("run", A, "hi", "--raw", "--max-tokens", "1")):
+    r = moat(*verb, env={"MOAT_REQUIRE_POLICY": "true"})
+    ok(r.status == 0, f"moat {verb[0]} where a policy is required and there is one", r)
 r = moat("show", B)
 ok(r.status == 0, "looking at it is no running", r)
 
@@ -231,6 +244,23 @@ if shutil.which("faketime"):
     moat("policy", "check", A)
     r = subprocess.run(["faketime", "2020-01-01", MOAT, "policy", "check", A], capture_output=True, text=True)
     ok(r.returncode == 0, "a clock that was set back changes nothing: the time it knows counts", r)
+
+# --- one that ends while a server runs ---
+fresh()
+shutil.copy(in_policy("policy.json"), "short.json")
+ends = time.time() + 4
+edit("short.json", lambda d: d.update(version=9, expires=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends))), "ann", "bo")
+for end in ("", ".sig"):
+    shutil.copy("short.json" + end, in_policy("policy.json" + end))
+with Server(os.path.abspath(A)) as s:
+    answer = s.post("/v1/completions", {"prompt": "hi", "max_tokens": 2})
+    ok(answer.status == 200 and answer.headers.get("moat-policy-version") == "9", "a server answers by a policy that ends soon", answer.body)
+    try:
+        status = s.process.wait(ends - time.time() + 6)
+    except subprocess.TimeoutExpired:
+        status = None
+    ok(status == 8 and time.time() > ends - 1 and s.events("policy-ended"), "and ends with it: no model is left that may run", s.log())
+fresh()
 
 # --- packed weights ---
 fresh()
@@ -291,6 +321,98 @@ ok(r.status == 0 and runs(A)[0] == free, "who was trusted hands over to another 
 edit("p.json", lambda d: d.update(version=3), "cy")
 r = install("p.json")
 ok(r.status == 8 and "version 4" in r.err, "an older one is not installed", r)
+
+# --- roles ---
+def as_user(uid, *args, groups=()):
+    """As this user of the system, which only root can try."""
+    p = subprocess.run([MOAT, *args], capture_output=True, text=True, user=uid, group=uid, extra_groups=list(groups))
+    return p.returncode, p.stderr
+
+
+me = f"uid:{os.getuid()}"
+with open("commands", "w") as f:
+    f.write(moat("help").out)
+commands = [line.split()[0] for line in bytes_of("commands").decode().splitlines() if line.startswith("  ") and line[2:3].islower()]
+edit("p.json", lambda d: d.update(version=5))
+r = moat("policy", "role", "p.json", me, "officer,auditor")
+ok(r.status == 0 and f"{me} officer, auditor" in r.out, "who holds which role stands in the policy", r)
+for who, roles in (("gid:77", "user"), ("uid:78", "user,operator"), ("uid:79", "operator"), ("uid:79", "none")):
+    assert moat("policy", "role", "p.json", who, roles).status == 0
+ok(document("p.json")["roles"] == {"user": ["gid:77", "uid:78"], "operator": ["uid:78"], "officer": [me], "auditor": [me]}, "and can be taken away", document("p.json"))
+for who, roles in (("ann", "user"), ("uid:x", "user"), ("uid:99999999999", "user"), ("uid:1", "boss"), ("uid:1", "user,")):
+    r = moat("policy", "role", "p.json", who, roles)
+    ok(r.status == 2, f"{who} cannot be {roles}", r)
+before = bytes_of(os.path.join(POLICY, "policy.json"))
+r = install("p.json")
+ok(r.status == 8 and bytes_of(os.path.join(POLICY, "policy.json")) == before, "roles count when they are signed, not before", r)
+signed("p.json", "cy")
+r = install("p.json")
+ok(r.status == 0, "as many signatures give roles as approve models", r)
+refused_here = []
+for c in commands:
+    r = moat(c, "x" if c == "policy" else "--none")
+    has = "for another role" in r.err
+    ok(has == (r.status == 8) and "(-)" not in r.err, f"moat {c} has a row", r)
+    refused_here += [c] if has else []
+ok({"run", "embed", "pull", "import", "rm", "serve", "key"} <= set(refused_here) and not {"policy", "audit", "list", "show", "verify", "doctor"} & set(refused_here),
+   "an officer and auditor approves and reads, and does nothing else", refused_here)
+r = moat("run", A, "hi")
+ok(r.status == 8 and "(user)" in r.err and "(officer, auditor)" in r.err and len(r.err.strip().splitlines()) == 1, "the refusal says whose it is", r)
+ok(moat("run", "--help").status == 0, "help is for all")
+if os.getuid() == 0:
+    os.chmod(WORK, 0o755)
+    subprocess.run(["chmod", "-R", "a+rwX", HOME])
+    os.chmod(in_policy("trust.json"), 0o644)
+    for uid, groups, args, allowed in ((78, (), ("run", A, "hi"), True), (78, (), ("rm", "none"), True), (78, (), ("policy", "install", "p.json"), False),
+                                       (90, (77,), ("run", A, "hi"), True), (90, (77,), ("rm", "none"), False), (90, (), ("run", A, "hi"), False),
+                                       (90, (), ("list",), False), (79, (), ("list",), False), (78, (), ("audit", "list"), False)):
+        code, err = as_user(uid, *args, groups=groups)
+        ok(("for another role" in err) != allowed, f"user {uid} of groups {groups}: moat {args[0]} is {'allowed' if allowed else 'refused'}", err)
+    def ask(uid, path, body=None):
+        """The status of a request through the server's Unix socket, of a process of that user."""
+        code = ("import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect('m.sock'); b = sys.argv[2].encode(); "
+                "s.sendall(((b'POST ' if b else b'GET ') + sys.argv[1].encode() + b' HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Type: application/json\\r\\n"
+                "Content-Length: ' + str(len(b)).encode() + b'\\r\\nConnection: close\\r\\n\\r\\n' + b)); print(s.makefile('rb').read().decode())")
+        p = subprocess.run(["/usr/bin/python3", "-c", code, path, json.dumps(body) if body else ""], capture_output=True, text=True, user=uid, group=uid, extra_groups=[])
+        return p.stdout
+    edit("p.json", lambda d: d.update(version=20, roles={"user": ["uid:78"], "operator": ["uid:79", me], "officer": [me], "auditor": ["uid:80", me]}), "cy")
+    assert install("p.json").status == 0
+    with Server(os.path.abspath(A), "--listen", "unix:m.sock") as s:
+        os.chmod("m.sock", 0o666)
+        chat = {"prompt": "hi", "max_tokens": 2}
+        for uid, path, body, status in ((78, "/v1/completions", chat, 200), (78, "/metrics", None, 403), (79, "/metrics", None, 200), (79, "/v1/completions", chat, 403),
+                                        (80, "/metrics", None, 200), (81, "/v1/models", None, 403), (81, "/health", None, 200), (78, "/v1/models", None, 200)):
+            out = ask(uid, path, body)
+            ok(out.startswith(f"HTTP/1.1 {status} "), f"through the Unix socket user {uid} gets {status} from {path}", out)
+        out = ask(78, "/v1/completions", chat)
+        sha = hashlib.sha256(bytes_of(A)).hexdigest()
+        ok(f"Moat-Model-Digest: sha256:{sha}\r\n".replace("\r", "") in out.replace("\r", "") and "Moat-Policy-Version: 20" in out,
+           "an answer of a server says which model it is from, and by which policy", out)
+else:
+    skip("roles of other users", "only root can be others")
+r = moat("key", "add", "watcher", "--role", "auditor", "--json")
+ok(os.getuid() != 0 or (r.status == 0 and json.loads(r.out)["scopes"] == ["metrics"]), "a key has the scopes of a role", r)
+
+# --- one that is required ---
+shutil.rmtree(POLICY)
+with open("config.json", "w") as f:
+    f.write('{"require_policy": true}')
+for verb in (("logits", A, "--tokens", "tokens", "--out", "out"), ("run", A, "hi", "--raw", "--max-tokens", "1"), ("bench", A, "-p", "2", "-n", "1"),
+             ("serve", "--model", A, "--listen", "127.0.0.1:0")):
+    r = moat(*verb, env={"MOAT_CONFIG": "config.json"}, limit=30)
+    ok(r.status == 8 and "require_policy" in r.err and len(r.err.strip().splitlines()) == 1, f"moat {verb[0]} where one is required and none is there", r)
+ok(runs(A)[0] == free, "where none is required all models run")
+
+# --- what the auditor sees ---
+r = moat("audit", "list", "--identity", "auditor.key", "--json")
+records = [json.loads(line) for line in r.out.splitlines()]
+said = ["moat: " + x["why"] for x in records if x.get("phase") == "end" and x.get("outcome") == "denied" and x.get("what") == "logits"]
+missing = [x for x in refusals if refusals.count(x) > said.count(x)]
+ok(len(refusals) >= 40 and not missing, f"{len(refusals)} refusals, each on record with its reason", missing[:3] or r)
+ok(any(x["act"] == "model_refused" and x["model"] == "b" and "not a model that the policy" in x["why"] for x in records), "a server's too",
+   [x for x in records if "refused" in x["act"]])
+silent = [x for x in records if x.get("outcome") == "denied" and x["act"] == "command" and not x.get("why") and x["what"] != "serve"]
+ok(not silent, "no command was refused without a reason", silent)
 os.chdir("/")
 shutil.rmtree(WORK)
 done()
