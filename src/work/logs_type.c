@@ -64,6 +64,8 @@ enum logs_type logs_type_of(struct str v)
                                         "KiB", "MiB", "GiB", "TiB", "kB"};
     static const char *const times[] = {"ns",      "us",  "ms",      "s", "sec", "secs",
                                         "seconds", "min", "minutes", "m", "h"};
+    if (v.n > LOGS_LINE_BYTES) /* the rest of a line without end, which nobody is to read */
+        return LOGS_TEXT;
     struct count c = count(v);
     if (v.n <= 5 && v.n && logs_word_is_truth(v.p, (uint32_t)v.n))
         return LOGS_BOOL;
