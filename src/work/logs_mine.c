@@ -55,7 +55,7 @@ static void scan_chunks(void *arg, uint32_t id)
     uint32_t i;
     while (workers_next(r->m->workers, id, r->n_task, &i)) {
         struct logs_lines lines = {r->task[i].chunk.text, r->m->lines.column, &r->field[id],
-                                   .format = r->m->lines.format};
+                                   .format = r->m->lines.format, .mapped = r->m->mapped};
         r->task[i].ok = scan_chunk(&r->task[i], lines, r->scratch[id]);
     }
 }
@@ -113,15 +113,16 @@ static bool keep_lines(struct logs_mine *m, const struct task *t, const uint32_t
 {
     if (!m->keep_lines)
         return true;
-    if (m->n_line + t->chunk.n_line > LIMIT_LOGS_LINES)
+    uint64_t had = m->n_line - m->first_line;
+    if (had + t->chunk.n_line > LIMIT_LOGS_LINES)
         return fail(e, ERR_LIMIT,
                     "more than %u lines: split the file, or leave out what needs the event of "
                     "every line",
                     LIMIT_LOGS_LINES);
     for (uint32_t i = 0; i < t->chunk.n_line; i++) {
-        if (!mem_grow(&m->line, m->n_line + i, &m->cap_line, sizeof *m->line, e))
+        if (!mem_grow(&m->line, had + i, &m->cap_line, sizeof *m->line, e))
             return false;
-        m->line[m->n_line + i] = map[t->line[i]];
+        m->line[had + i] = map[t->line[i]];
     }
     return true;
 }
@@ -217,14 +218,19 @@ bool logs_mine_run(struct logs_mine *m, struct err *e)
 {
     struct round r = {.m = m};
     struct logs_lines lines = m->lines;
+    lines.mapped = m->mapped;
     size_t total = lines.rest.n;
     bool ok = round_init(&r, e);
-    while (ok && lines.rest.n) {
+    m->first_line = m->n_line;
+    while (ok && lines.rest.n && !(m->stop && atomic_load(m->stop))) {
         ok = one_round(&r, &lines, e);
         if (m->progress)
             m->progress(m->progress_ctx, total - lines.rest.n);
     }
     round_clear(&r);
+    m->stopped = lines.rest.n > 0;
+    if (ok && m->keep)
+        ok = m->keep(m->keep_ctx, m, total - lines.rest.n, e);
     if (!ok || !condense(m, e))
         return false;
     compose(m);
@@ -245,6 +251,6 @@ void logs_mine_clear(struct logs_mine *m)
 
 uint32_t logs_mine_event(const struct logs_mine *m, const struct logs_chunk *c, uint32_t i)
 {
-    uint32_t shape = m->line[c->first_line + i];
+    uint32_t shape = m->line[c->first_line - m->first_line + i];
     return m->events.of_shape[m->generation[c->generation][shape]];
 }
