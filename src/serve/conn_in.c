@@ -113,13 +113,11 @@ static size_t step(struct conn *c, struct str in)
 /* --- whether more is taken ----------------------------------------------------------------------
  */
 
-/* Requests that came ahead wait until the answers before them are being read; all of those answers
- * where too much of all connections is not. */
+/* Requests that came ahead wait until the answers before them have left: what the kernel holds of
+ * them is enough for who reads, and who does not has no more computed or kept. */
 static bool backed_up(const struct conn *c)
 {
-    const struct server *s = c->server;
-    size_t most = s->shed.unread > s->config.max_unread ? 0 : CONN_HIGH;
-    return c->phase == CONN_IDLE && conn_pending(c) > most;
+    return c->phase == CONN_IDLE && conn_pending(c) > 0;
 }
 
 /* A phase in which bytes are wanted. */

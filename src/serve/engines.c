@@ -307,17 +307,30 @@ static struct engine_slot *by_name(struct engines *es, struct str name)
     return NULL;
 }
 
+/* The model of a request that names none. */
+static struct engine_slot *only_one(struct engines *es, struct problem *p)
+{
+    struct engine_slot *found = NULL;
+    for (uint32_t i = 0; i < es->n; i++) {
+        if (found && !es->v[i].model->gone) {
+            fail(&p->err, ERR_USAGE, "model: is missing, and several are served");
+            problem_of(p, "model");
+            return NULL;
+        }
+        if (!es->v[i].model->gone)
+            found = &es->v[i];
+    }
+    if (!found)
+        fail(&p->err, ERR_NOT_FOUND, "there is no model here yet; moat pull NAME brings one");
+    return found;
+}
+
 struct engine_slot *engines_named(struct engines *es, const json_t *body, struct problem *p)
 {
     const json_t *given = json_object_get(body, "model");
     struct str name = {json_string_value(given), json_string_length(given)};
-    if (!given || json_is_null(given)) {
-        if (es->n == 1)
-            return &es->v[0];
-        fail(&p->err, ERR_USAGE, "model: is missing, and several are served");
-        problem_of(p, "model");
-        return NULL;
-    }
+    if (!given || json_is_null(given))
+        return only_one(es, p);
     struct engine_slot *slot = json_is_string(given) ? by_name(es, name) : NULL;
     if (slot)
         return slot;

@@ -187,17 +187,22 @@ static json_t *summary_of(const struct engine_slot *s)
     char modified[32];
     const struct served *m = s->model;
     const char *digest = m->digest[0] ? m->digest + strlen("sha256:") : "";
-    return json_pack("{ss ss ss sI ss sb so}", "name", m->id, "model", m->id, "modified_at",
+    return json_pack("{ss ss ss sI ss so}", "name", m->id, "model", m->id, "modified_at",
                      ollama_time(m->modified, modified), "size", (json_int_t)m->bytes, "digest",
-                     digest, "loaded", s->state == ENGINE_READY, "details", details_of(s));
+                     digest, "details", details_of(s));
 }
 
 void ollama_tags(struct exchange *x)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < x->server->engines.n; i++)
-        if (permit_model(x->conn, x->server->engines.v[i].model))
-            json_array_append_new(list, summary_of(&x->server->engines.v[i]));
+    for (uint32_t i = 0; i < x->server->engines.n; i++) {
+        const struct engine_slot *s = &x->server->engines.v[i];
+        if (!permit_model(x->conn, s->model))
+            continue;
+        json_t *j = summary_of(s);
+        json_object_set_new(j, "loaded", json_boolean(s->state == ENGINE_READY));
+        json_array_append_new(list, j);
+    }
     reply_json(x, 200, json_pack("{so}", "models", list));
 }
 

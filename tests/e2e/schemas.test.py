@@ -55,7 +55,7 @@ ok(not valid({"$ref": "#/components/schemas/Model"}, bad, openai), "the validato
 
 with Server() as s:
     follows(openai, "ListModelsResponse", s.get("/v1/models").json(), "GET /v1/models")
-    follows(openai, "Model", s.get("/v1/models/smollm2").json(), "GET /v1/models/smollm2")
+    follows(openai, "Model", s.get("/v1/models/smollm2").json(), "GET /v1/models/smollm2", extra=("loaded", "size", "digest"))
     chat = "/v1/chat/completions"
     follows(openai, "CreateChatCompletionResponse", s.post(chat, ASK).json(), "chat")
     follows(openai, "CreateChatCompletionResponse", s.post(chat, dict(ASK, n=2, logprobs=True, top_logprobs=2)).json(), "chat with logprobs")
@@ -86,7 +86,7 @@ with Server() as s:
                                                                 "logprobs": True, "top_logprobs": 2}).json(), "generate")
     all_follow(ollama, "GenerateStreamEvent", s.post("/api/generate", {"model": "smollm2", "prompt": "Hi", "options": OPTIONS}).lines(), "a streamed generate")
     follows(ollama, "ListResponse", s.get("/api/tags").json(), "tags")
-    follows(ollama, "ModelSummary", s.get("/api/tags").json()["models"][0], "a model")
+    follows(ollama, "ModelSummary", s.get("/api/tags").json()["models"][0], "a model", extra=("loaded",))
     follows(ollama, "PsResponse", s.get("/api/ps").json(), "ps")
     follows(ollama, "Ps", s.get("/api/ps").json()["models"][0], "a running model", extra=("modified_at",))
     follows(ollama, "ShowResponse", s.post("/api/show", {"model": "smollm2"}).json(), "show", extra=("modelfile",))

@@ -52,13 +52,15 @@ def bring(path, name):
 def comes_and_goes():
     with Server((), "--context", 512, env=ENV) as s:
         ok(s.events("no-models") and names(s) == [] and s.get("/api/tags").json() == {"models": []}, "an empty store: the server is there, and says how to fill it", s.log())
-        ok([chat(s, "a").status, s.get("/props").status, s.get("/metrics").status] == [404, 404, 200], "nothing can be asked yet")
+        ok([chat(s, "a").status, s.get("/props").status, s.get("/metrics").status, s.post("/completion", {"prompt": "Hi"}).status] == [404, 404, 200, 404],
+           "nothing can be asked yet")
         bring(SMOLLM2, "a")
         ok(until(lambda: names(s) == ["a:latest"]), "it is listed a moment later", s.log())
         first = digest(s, "a:latest")
         ok(first and first.startswith("sha256:") and len(first) == 71, "with its digest", first)
         ok(s.get("/api/tags").json()["models"][0]["digest"] == first[7:], "the same to Ollama's clients")
         ok(chat(s, "a").status == 200 and chat(s, "a:latest").status == 200, "and answers", s.log())
+        ok(s.post("/completion", {"prompt": "Hi", "n_predict": 1}).status == 200, "also who names none: it is the only one")
         ok(s.get("/v1/models/a").json()["loaded"] is True, "it is loaded now")
         moat("cp", "a", "b", env=ENV)
         ok(until(lambda: names(s) == ["a:latest", "b:latest"]) and chat(s, "b").status == 200, "so is a copy under another name", names(s))
@@ -77,6 +79,7 @@ def comes_and_goes():
         ok(until(lambda: any(m["running"] for m in s.get("/ready").json()["models"])), "one works")
         moat("rm", "a", env=ENV)
         ok(until(lambda: names(s) == ["b:latest"]) and chat(s, "a").status == 404, "what is removed is not served any more", names(s))
+        ok(s.post("/completion", {"prompt": "Hi", "n_predict": 1}).json()["model"] == "b:latest", "and who names none has the one that is left")
         talk.join()
         ok(got[0].status == 200 and got[0].json()["usage"]["completion_tokens"] == 200, "but finishes what it works on", got[0])
         ok(until(lambda: [m["model"] for m in s.get("/ready").json()["models"]] == ["b:latest"]), "and goes", s.get("/ready").body)

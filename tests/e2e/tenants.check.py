@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""16 tenants, 10,000 requests by turns: no word of one comes to another; and the time to the first token does not tell one what another has asked."""
+"""16 tenants, 10,000 requests by turns: no word of one comes to another; and the time to the first token does not tell one what another has asked.
+
+usage: tenants.check.py [requests|times]: one of the two. MOAT_TENANT_REQUESTS and MOAT_TENANT_SEED: how many, and which."""
 import os
 import sys
 import time
@@ -49,10 +51,12 @@ if not os.path.exists(SMOLLM2):
     done()
 t = Tenants()
 with server(t) as s:
-    times(t, s)
+    if "requests" not in sys.argv:
+        times(t, s)
     begun = time.monotonic()
-    t.run(s, REQUESTS)
-    note(f"{REQUESTS / (time.monotonic() - begun):.1f} requests a second")
+    if "times" not in sys.argv:
+        t.run(s, REQUESTS, seed=int(os.environ.get("MOAT_TENANT_SEED", "5")))
+        note(f"{REQUESTS / (time.monotonic() - begun):.1f} requests a second")
     t.traces(s)
     t.elsewhere(s)
 done()

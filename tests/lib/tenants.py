@@ -81,12 +81,12 @@ class Tenants:
                 self.first[t, path] = None
         return r
 
-    def run(self, s, n, threads=16):
+    def run(self, s, n, threads=16, seed=5):
         order = [i % TENANTS for i in range(n)]
-        random.Random(5).shuffle(order)
+        random.Random(seed).shuffle(order)
 
         def work(part):
-            rng = random.Random(part)
+            rng = random.Random(seed * 1000 + part)
             for i in range(part, n, threads):
                 self.one(s, order[i], rng)
         all_threads = [threading.Thread(target=work, args=(i,)) for i in range(threads)]
