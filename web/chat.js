@@ -130,7 +130,7 @@ function welcome(view) {
 function remark(view) {
   view.element.classList.toggle("many-models", view.app.models.list.length > 1);
   const line = view.log.querySelector(".welcome-model"), model = view.app.models.current();
-  if (line && model) replace(line, h("strong", null, model.name), " ", describe(model));
+  if (line) replace(line, model ? [h("strong", null, model.name), " ", describe(model)] : view.app.models.missing());
   const last = view.conversation && path(view.conversation).filter((n) => n.usage).pop();
   const context = view.app.models.current()?.context;
   if (!last || !context) return view.write.remark();
