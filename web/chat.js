@@ -176,7 +176,7 @@ function send(view, text, files = []) {
 
 function answerTo(view, parent, model = view.app.models.name()) {
   const c = view.conversation;
-  const node = add(c, parent, { role: "assistant", content: "", model, json: c.settings.format !== "text" });
+  const node = add(c, parent, { role: "assistant", content: "", model, json: c.settings.format !== "text", effort: c.settings.thinking ?? "" });
   const shown = viewOf(view, node, true);
   view.log.append(shown.element);
   run(view, node, shown, false);
