@@ -36,9 +36,10 @@ function addTo(messages, role, content) {
   else messages.push({ role, content });
 }
 
-/** Can an answer that was cut go on where it ended? Then the server is given the prompt with what was written as text. */
+/** Can an answer that was cut go on where it ended? Then the server is given the prompt with what was written as text; that
+ *  is not what the model saw where it thought, or was told how much to. */
 export function canGoOn(node) {
-  return (node.finish === "length" || node.finish === "stopped") && Boolean(node.content) && !node.thought && !node.json;
+  return (node.finish === "length" || node.finish === "stopped") && Boolean(node.content) && !node.thought && !node.effort && !node.json;
 }
 
 async function goOn(conversation, node, signal, onPart) {

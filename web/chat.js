@@ -130,7 +130,7 @@ function welcome(view) {
 function remark(view) {
   view.element.classList.toggle("many-models", view.app.models.list.length > 1);
   const line = view.log.querySelector(".welcome-model"), model = view.app.models.current();
-  if (line && model) replace(line, h("strong", null, model.name), " ", describe(model));
+  if (line) replace(line, model ? [h("strong", null, model.name), " ", describe(model)] : view.app.models.missing());
   const last = view.conversation && path(view.conversation).filter((n) => n.usage).pop();
   const context = view.app.models.current()?.context;
   if (!last || !context) return view.write.remark();
@@ -176,7 +176,7 @@ function send(view, text, files = []) {
 
 function answerTo(view, parent, model = view.app.models.name()) {
   const c = view.conversation;
-  const node = add(c, parent, { role: "assistant", content: "", model, json: c.settings.format !== "text" });
+  const node = add(c, parent, { role: "assistant", content: "", model, json: c.settings.format !== "text", effort: c.settings.thinking ?? "" });
   const shown = viewOf(view, node, true);
   view.log.append(shown.element);
   run(view, node, shown, false);

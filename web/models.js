@@ -7,22 +7,23 @@ import { notice } from "./dialog.js";
 import { h, replace } from "./dom.js";
 import { icon, iconButton } from "./icons.js";
 import { arrows } from "./menu.js";
-import { get, put } from "./prefs.js";
+import { get, key, put } from "./prefs.js";
 import { bytes, number, t } from "./words.js";
 
 const LOADING_MS = 1000, READY_MS = 15000;
 
-/** {element, name(), current(), refresh(), open(), list}; onChange after every look, onError with what went wrong. */
+/** {element, name(), current(), missing(), refresh(), open(), list}; onChange after every look, onError with what went wrong. */
 export function modelPicker({ onChange, onError }) {
   const label = h("span.model-name", null, "…"), bar = h("progress", { hidden: true, ariaLabel: t("Loading the model") });
   const button = h("button.model", { type: "button", ariaHaspopup: "menu", ariaExpanded: "false", title: t("Choose a model") }, label, bar, icon("down"));
   const menu = h("div.menu", { role: "menu", ariaLabel: t("Models"), hidden: true });
-  const picker = { element: h("div.model-box", null, button, menu), button, menu, label, bar, list: [], chosen: get("model", null), timer: 0, onChange, onError };
+  const picker = { element: h("div.model-box", null, button, menu), button, menu, label, bar, list: [], looked: false, chosen: get("model", null), timer: 0, onChange, onError };
   button.onclick = () => (menu.hidden ? openMenu(picker) : closeMenu(picker));
   arrows(menu, () => (closeMenu(picker), button.focus()));
   document.addEventListener("click", (e) => !picker.element.contains(e.target) && closeMenu(picker));
   return Object.assign(picker, {
     current: () => current(picker),
+    missing: () => missing(picker),
     name: () => current(picker)?.name ?? picker.chosen ?? "",
     refresh: () => refresh(picker),
     open: () => openMenu(picker),
@@ -33,18 +34,27 @@ function current(picker) {
   return picker.list.find((m) => m.name === picker.chosen) ?? picker.list[0];
 }
 
+/** Why there is no model, and what to do; "" as long as that is not known. */
+function missing(picker) {
+  if (picker.list.length || !picker.looked) return "";
+  return key() ? t("The server shows no model that you may use. Another key may open more, or ask who runs the server.")
+    : t("There is no model here yet. On the server's machine, moat pull NAME brings one (moat catalog search lists some); it appears here by itself.");
+}
+
 async function refresh(picker) {
   clearTimeout(picker.timer);
   const state = await health();
   try {
     picker.list = await look(state);
+    picker.looked = true;
     picker.onChange();
   } catch (e) {
     picker.list = [];
+    picker.looked = false;
     picker.onError(e);
   }
   show(picker, state);
-  const soon = !state.ready || picker.list.some((m) => m.loading);
+  const soon = !state.ready || !picker.list.length || picker.list.some((m) => m.loading);
   picker.timer = setTimeout(() => document.hidden || refresh(picker), soon ? LOADING_MS : READY_MS);
 }
 
@@ -96,7 +106,7 @@ function fill(picker) {
     type: "button", role: "menuitemradio", ariaChecked: String(m === chosen), onclick: () => choose(picker, m),
   }, h("span.dot", { className: "dot " + (m.loaded ? "on" : m.loading ? "wait" : "off") }), h("span.menu-words", null, h("strong", null, m.name), h("small", null, describe(m)),
     m.loading ? h("progress", { ariaLabel: t("Loading the model"), ...(m.progress > 0 ? { value: m.progress } : {}) }) : null), m === chosen ? icon("check") : null), loadButton(picker, m)))
-    : h("p.menu-empty", null, t("The server shows no model that you may use. Another key may open more, or ask who runs the server.")));
+    : h("p.menu-empty", null, picker.missing()));
 }
 
 /** Into memory before it is needed, or out of it. */

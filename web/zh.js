@@ -151,6 +151,7 @@ export const CHINESE = {
   "Theme: as the system": "主题：随系统",
   "Theme: dark": "主题：深色",
   "Theme: light": "主题：浅色",
+  "There is no model here yet. On the server's machine, moat pull NAME brings one (moat catalog search lists some); it appears here by itself.": "这里还没有模型。在服务器所在机器上用 moat pull NAME 获取一个（moat catalog search 列出一些）；之后会自动出现在这里。",
   "There are no keys yet.": "还没有密钥。",
   "Thinking": "思考",
   "Thinking… {time}": "思考中… {time}",

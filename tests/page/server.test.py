@@ -118,6 +118,20 @@ def allowance(b):
         p.close()
 
 
+def empty(b):
+    """A server of a store without models, in which one is put while the page looks on."""
+    store = {"MOAT_HOME": os.path.join(HOME.name, "empty")}
+    with Server((), "--max-tokens", "8", env=store) as server:
+        p = browser.Page(b, server.port).open()
+        ok(p.sees(".welcome-model", "moat pull NAME") and p.sees(".model-name", "No model"), "no model: said, with what to do")
+        r = moat("import", SMOLLM2, "--name", "small", env=store)
+        ok(r.status == 0 and p.sees(".model-name", "small:latest") and p.sees(".welcome-model", "MiB"), "and one that comes is there without a reload", r)
+        p.send("Hello")
+        ok(p.answered().locator(".problem").count() == 0, "and answers")
+        p.quiet("an empty server")
+        p.close()
+
+
 def broken(p, server):
     """The engine falls in the middle of an answer, and then all of the server."""
     page = p.page
@@ -162,5 +176,6 @@ with browser.browser() as b:
         dashboard(b, server)
     keys(b)
     allowance(b)
+    empty(b)
     trouble(b)
 done()
