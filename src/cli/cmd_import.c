@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/isolate.h"
 #include "cli/progress.h"
 #include "cli/read_settings.h"
 #include "cli/table.h"
@@ -99,7 +100,7 @@ static bool run(const struct options *o, struct err *e)
     if (!name_parse(&q.name, str_of(o->name), e) ||
         (o->sha256 && !digest_parse(&expected, str_of(o->sha256), e)))
         return false;
-    bool ok = !o->config || read_settings(o->config, &settings, e);
+    bool ok = isolate_import(false, e) && (!o->config || read_settings(o->config, &settings, e));
     q.expected = o->sha256 ? &expected : NULL;
     q.settings = settings;
     q.progress = (struct store_progress){interrupt_progress, &bar};

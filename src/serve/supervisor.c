@@ -38,15 +38,14 @@ struct supervisor {
     const struct supervisor_params *p;
     struct listeners listeners;
     struct engine engines[SERVED_MAX];
-    struct engine keeper, auditor;
+    struct engine front, keeper, auditor;
     int audit[2]; /* the auditor's lines: the front's end of its own, kept for the next front, and
                      ours; -1: none now */
-    pid_t front;
-    int attest; /* tries all sandboxes, once */
-    int line;   /* to the front; -1: none now */
+    struct isolate_attest attest;
+    int line; /* to the front; -1: none now */
     struct ledger_book book;
     char witness[AUDIT_PATH]; /* the file that the audit log is witnessed in, or "" */
-    uint64_t front_due_ns, drain_ns, keys_due_ns;
+    uint64_t drain_ns, keys_due_ns;
     bool draining, done;
     int status;
     int pipe[2]; /* signals */
@@ -111,6 +110,8 @@ static void become_child(struct supervisor *s)
     ledger_book_close(&s->book);
     close(s->pipe[0]);
     close(s->pipe[1]);
+    if (s->attest.line >= 0)
+        close(s->attest.line);
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -153,7 +154,8 @@ static bool start_front(struct supervisor *s, struct err *e)
         close(line[0]);
         return fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
     }
-    s->front = pid;
+    s->front.pid = pid;
+    s->front.started_ns = os_now_ns();
     s->line = line[0];
     return true;
 }
@@ -272,10 +274,23 @@ static void stop(struct supervisor *s, int status)
 
 static uint64_t pause_ns(struct engine *g)
 {
-    bool soon = os_now_ns() - g->started_ns < 5000000000u;
+    bool soon = os_now_ns() - g->started_ns < SUPERVISOR_SOON_S * 1000000000ull;
     g->falls = soon ? g->falls + 1 : 0;
     uint64_t ms = g->falls ? 50ull << (g->falls < 6 ? g->falls : 6) : 0;
     return (ms < SUPERVISOR_PAUSE_MS ? ms : SUPERVISOR_PAUSE_MS) * 1000000u;
+}
+
+/* Nothing can be answered without it, so one that never stays up is no matter for patience. */
+static bool gives_up(struct supervisor *s, const struct engine *g, const char *name)
+{
+    if (g->falls < SUPERVISOR_FALLS)
+        return false;
+    log_event("given-up",
+              "%s: it has fallen %u times, each within %u s of its start; what this machine gives "
+              "it (memory, files, the kernel) is too little, or moat has a bug",
+              name, g->falls, SUPERVISOR_SOON_S);
+    stop(s, err_exit_status(ERR_INTERNAL));
+    return true;
 }
 
 static void engine_fell(struct supervisor *s, uint32_t i, int status)
@@ -332,18 +347,21 @@ static void auditor_fell(struct supervisor *s, int status)
 
 static void front_fell(struct supervisor *s, int status)
 {
-    s->front = 0;
+    s->front.pid = 0;
     close_line(s);
     if (s->done)
         return;
     if (s->draining || (WIFEXITED(status) && WEXITSTATUS(status) != 0)) {
+        if (!s->draining)
+            log_event("front-ended", "exit status %d", WEXITSTATUS(status));
         stop(s, s->draining ? 0 : WEXITSTATUS(status));
         return;
     }
     record(s, "front", NULL, "fell"); /* what it had begun has no end of its own */
-    log_event("front-fell", "signal %d; starting another",
-              WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-    s->front_due_ns = os_now_ns();
+    s->front.due_ns = os_now_ns() + pause_ns(&s->front);
+    if (!gives_up(s, &s->front, "front"))
+        log_event("front-fell", "signal %d; starting another",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
 static void obey(struct supervisor *s, const struct control *m)
@@ -376,11 +394,12 @@ static void reap(struct supervisor *s)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-        if (pid == s->attest && status != 0)
-            stop(s, WIFEXITED(status) ? WEXITSTATUS(status) : err_exit_status(ERR_DENIED));
+        if (pid == s->attest.pid && (status != 0 || s->p->config->airgap))
+            stop(s,
+                 WIFEXITED(status) && status ? WEXITSTATUS(status) : err_exit_status(ERR_DENIED));
         if (s->line >= 0)
             take_control(s); /* was its end wanted? That was said before it was told to end */
-        if (pid == s->front)
+        if (pid == s->front.pid)
             front_fell(s, status);
         if (pid == s->keeper.pid)
             keeper_fell(s, status);
@@ -399,7 +418,9 @@ static int start_due(struct supervisor *s)
     uint64_t now = os_now_ns(), least = UINT64_MAX;
     if (s->draining)
         return 200;
-    if (!s->front && (!start_front(s, &e) || (s->auditor.pid && !tell_auditor(s, &e)))) {
+    if (!s->front.pid && s->front.due_ns > now)
+        return (int)((s->front.due_ns - now) / 1000000u) + 1;
+    if (!s->front.pid && (!start_front(s, &e) || (s->auditor.pid && !tell_auditor(s, &e)))) {
         log_event("start-failed", "%s", e.msg);
         return 500;
     }
@@ -414,7 +435,7 @@ static int start_due(struct supervisor *s)
     for (uint32_t i = 0; i < s->p->models->n + keeps; i++) {
         bool keeper = i == s->p->models->n;
         struct engine *g = keeper ? &s->keeper : &s->engines[i];
-        if (g->pid || !s->front || (!keeper && !g->wanted))
+        if (g->pid || !s->front.pid || (!keeper && !g->wanted))
             continue;
         if (g->due_ns > now) {
             least = g->due_ns - now < least ? g->due_ns - now : least;
@@ -437,8 +458,8 @@ static void kill_all(struct supervisor *s, int signo)
             kill(s->engines[i].pid, signo);
     if (s->keeper.pid)
         kill(s->keeper.pid, signo);
-    if (s->front)
-        kill(s->front, signo);
+    if (s->front.pid)
+        kill(s->front.pid, signo);
 }
 
 static void begin_drain(struct supervisor *s)
@@ -580,7 +601,7 @@ static void end_children(struct supervisor *s)
     kill_all(s, SIGTERM);
     close_line(s);
     for (int tries = 0; tries < 200; tries++) {
-        bool left = s->front || s->keeper.pid;
+        bool left = s->front.pid || s->keeper.pid;
         reap(s);
         for (uint32_t i = 0; i < s->p->models->n; i++)
             left |= s->engines[i].pid != 0;
@@ -629,8 +650,12 @@ static void end_auditor(struct supervisor *s)
 
 bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
 {
-    struct supervisor s = {
-        .p = p, .line = -1, .book.line = -1, .pipe = {-1, -1}, .audit = {-1, -1}};
+    struct supervisor s = {.p = p,
+                           .line = -1,
+                           .book.line = -1,
+                           .pipe = {-1, -1},
+                           .audit = {-1, -1},
+                           .attest.line = -1};
     for (uint32_t i = 0; i < p->models->n; i++)
         s.engines[i].wanted = s.engines[i].fatal = p->models->v[i]->at_start;
     bool ok = expect_audit(&s, e) && isolate_helpers(p->config, &s.attest, e) &&
@@ -647,6 +672,8 @@ bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
     for (int i = 0; i < N_CAUGHT; i++)
         signal(caught[i], SIG_DFL);
     signal_fd = -1;
+    if (s.attest.line >= 0)
+        close(s.attest.line);
     ledger_book_close(&s.book);
     listen_close(&s.listeners);
     for (int i = 0; i < 2; i++)
