@@ -53,7 +53,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     ROW(strict, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
         N_("refuse requests with fields that are not known, by name, rather than pass them over "
            "(default false)")),
-    ROW(require_audit, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+    ROW(require_audit, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
         N_("do not start without an audit log (moat audit init; default false: where one was "
            "begun, "
            "all is on record, and what cannot be recorded is refused)")),
@@ -529,4 +529,12 @@ bool config_load(struct config *c, const char *path, struct err *e)
         given = usual;
     }
     return (!given[0] || read_file(c, given, e)) && read_environment(c, e);
+}
+
+json_t *config_to_json(const struct config *c)
+{
+    json_t *j = json_object();
+    for (int i = 0; i < CONFIG_KEYS; i++)
+        json_object_set_new(j, config_keys[i].key, config_value(c, &config_keys[i]));
+    return j;
 }

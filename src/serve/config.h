@@ -91,8 +91,9 @@ struct config_own {
  * struct config_own, whose texts point into `of`. */
 bool config_model(const json_t *of, const char *name, struct settings *s, struct config_own *own,
                   struct err *e) MUST_USE;
-/* The value as JSON; the caller owns it. */
+/* The value as JSON; the caller owns it. All of them, by key. */
 json_t *config_value(const struct config *c, const struct config_key *key);
+json_t *config_to_json(const struct config *c);
 const char *config_source_name(enum config_source s); /* gettext id */
 
 #endif

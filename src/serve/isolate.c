@@ -3,7 +3,6 @@
 #include "serve/isolate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -216,17 +215,21 @@ static _Noreturn void be_attest(const struct config *c, int line)
     ignore_terminal();
     signal(SIGTERM, SIG_IGN); /* where all of a service are told */
     os_name_process("moat:attest");
-    bool lives = try_all_ways(c->airgap, &e);
-    while (c->airgap && lives && !supervisor_ends_within(line, c->attest_seconds))
-        lives = try_all_ways(true, &e);
+    bool lives = try_all_ways(c->airgap, &e), goes_on = true;
+    while (lives && goes_on) {
+        (void)!write(line, "", 1); /* for the record */
+        goes_on = c->airgap && !supervisor_ends_within(line, c->attest_seconds);
+        lives = !goes_on || try_all_ways(true, &e);
+    }
     _exit(lives ? 0 : err_exit_status(e.code));
 }
 
 static bool start_attest(const struct config *c, struct isolate_attest *a, struct err *e)
 {
     int line[2];
-    if (pipe2(line, O_CLOEXEC) != 0)
-        return fail(e, ERR_LIMIT, "cannot make a pipe: %s", strerror(errno));
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) != 0)
+        return fail(e, ERR_INTERNAL, "cannot make a line between two processes: %s",
+                    strerror(errno));
     a->pid = fork();
     if (a->pid == 0) {
         close(line[1]);
@@ -235,6 +238,13 @@ static bool start_attest(const struct config *c, struct isolate_attest *a, struc
     close(line[0]);
     a->line = line[1];
     return a->pid > 0 || fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
+}
+
+void isolate_attest_close(struct isolate_attest *a)
+{
+    if (a->line >= 0)
+        close(a->line);
+    a->line = -1;
 }
 
 bool isolate_helpers(const struct config *c, struct isolate_attest *attest, struct err *e)
@@ -273,6 +283,15 @@ bool isolate_auditor(const struct config *c, const char *witness, struct err *e)
     isolate_init(&i, SANDBOX_AUDITOR, c->airgap);
     if (witness[0])
         add_folder(&i, i.sandbox.write, witness);
+    return enter(&i, e);
+}
+
+bool isolate_teller(const struct config *c, const char *token, struct err *e)
+{
+    struct isolate i;
+    isolate_init(&i, SANDBOX_AUDITOR, c->airgap);
+    if (token[0])
+        add(i.sandbox.read, token);
     return enter(&i, e);
 }
 

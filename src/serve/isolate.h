@@ -33,11 +33,14 @@ void isolate_terminal(struct isolate *i); /* and the terminal */
  * the log, or nowhere. Without it such a call says that it failed. */
 bool isolate_starter(bool logs, struct err *e) MUST_USE;
 /* The process that tries every way out of the sandboxes: once, or in the air-gap profile every
- * attest_seconds, until `line` is closed. Its exit status is 0, or says that something was reached;
- * in the air-gap profile it ends for no other reason. */
+ * attest_seconds, until `line` is closed; each time that nothing was reached a byte comes on it.
+ * Its exit status is 0, or says that something was reached; in the air-gap profile it ends for no
+ * other reason. */
 struct isolate_attest {
     int pid, line; /* 0 and -1: there is none */
 };
+
+void isolate_attest_close(struct isolate_attest *a); /* the line */
 
 /* Before anything is opened; there is no starter in the air-gap profile. */
 bool isolate_helpers(const struct config *c, struct isolate_attest *attest, struct err *e) MUST_USE;
@@ -46,6 +49,9 @@ bool isolate_helpers(const struct config *c, struct isolate_attest *attest, stru
 bool isolate_supervisor(const struct listeners *l, const struct config *c, const char *witness,
                         struct err *e) MUST_USE;
 bool isolate_auditor(const struct config *c, const char *witness, struct err *e) MUST_USE;
+/* Of the process that takes checkpoints to other machines (serve/witness): `token` is a file that
+ * it reads, or "". */
+bool isolate_teller(const struct config *c, const char *token, struct err *e) MUST_USE;
 bool isolate_front(const struct config *c, struct err *e) MUST_USE;
 bool isolate_keeper(const struct config *c, struct err *e) MUST_USE;
 /* Before the model is parsed; `i` lives on until isolate_seal (an engine_role's `ready`). */
