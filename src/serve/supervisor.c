@@ -20,41 +20,12 @@
 #include "serve/auditor.h"
 #include "serve/control.h"
 #include "serve/engine_process.h"
-#include "serve/isolate.h"
 #include "serve/keeper.h"
 #include "serve/log.h"
 #include "serve/loop.h"
 #include "serve/packet.h"
+#include "serve/supervisor_private.h"
 #include "serve/witness.h"
-
-struct engine {
-    pid_t pid;   /* 0: none now */
-    bool wanted; /* one is to be there */
-    bool fatal;  /* where it cannot be, the server ends */
-    uint64_t started_ns, due_ns;
-    unsigned falls; /* soon after each other */
-};
-
-struct supervisor {
-    const struct supervisor_params *p;
-    struct listeners listeners;
-    struct engine engines[SERVED_MAX];
-    struct engine front, keeper, auditor, teller;
-    int audit[2]; /* the auditor's lines: the front's end of its own, kept for the next front, and
-                     ours; -1: none now */
-    struct isolate_attest attest;
-    int line; /* to the front; -1: none now */
-    struct ledger_book book;
-    char witness[AUDIT_PATH]; /* the file that the audit log is witnessed in, or "" */
-    char token[AUDIT_PATH];   /* of the other machines that witness it */
-    bool tells;               /* there are some */
-    int telling;              /* the teller's line; -1: none now */
-    uint64_t drain_ns, keys_due_ns;
-    bool draining, done;
-    int status;
-    int pipe[2]; /* signals */
-    sigset_t before;
-};
 
 enum { TELLER_TRIES = 150 }; /* of 20 ms: other machines are not waited for longer at the end */
 
@@ -170,9 +141,8 @@ static bool start_front(struct supervisor *s, struct err *e)
     return true;
 }
 
-/* An act of the server itself; lost only where the auditor is, who says so. */
-static void record(const struct supervisor *s, const char *what, const struct served *m,
-                   const char *outcome)
+void supervisor_record(const struct supervisor *s, const char *what, const struct served *m,
+                       const char *outcome)
 {
     struct err e;
     json_t *j = json_pack("{s{ss ss ss ss* ss* ss*}}", "record", "act", "server", "phase", "note",
@@ -200,7 +170,7 @@ static bool start_engine(struct supervisor *s, uint32_t i, struct err *e)
     close(line[1]);
     g->pid = pid > 0 ? pid : 0;
     g->started_ns = os_now_ns();
-    record(s, "load", s->p->models->v[i], NULL);
+    supervisor_record(s, "load", s->p->models->v[i], NULL);
     struct control m = {.kind = CONTROL_ENGINE, .model = i, .pid = (uint32_t)g->pid};
     bool ok = pid > 0 ? control_send(s->line, &m, STR(""), line[0], e)
                       : fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
@@ -348,12 +318,12 @@ static void engine_fell(struct supervisor *s, uint32_t i, int status)
     if (s->draining || s->done)
         return;
     if (!g->wanted) {
-        record(s, "unload", s->p->models->v[i], NULL);
+        supervisor_record(s, "unload", s->p->models->v[i], NULL);
         log_event("engine-unloaded", "%s", id);
         return;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) != 0) { /* it has said why, and would again */
-        record(s, "load", s->p->models->v[i], outcome_of(WEXITSTATUS(status)));
+        supervisor_record(s, "load", s->p->models->v[i], outcome_of(WEXITSTATUS(status)));
         log_event("engine-ended", "%s: exit status %d", id, WEXITSTATUS(status));
         g->wanted = false;
         if (g->fatal)
@@ -361,7 +331,7 @@ static void engine_fell(struct supervisor *s, uint32_t i, int status)
         return;
     }
     g->due_ns = os_now_ns() + pause_ns(g);
-    record(s, "load", s->p->models->v[i], "fell");
+    supervisor_record(s, "load", s->p->models->v[i], "fell");
     log_event("engine-fell", "%s: signal %d; starting another", id,
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
@@ -421,7 +391,7 @@ static void front_fell(struct supervisor *s, int status)
         stop(s, s->draining ? 0 : WEXITSTATUS(status));
         return;
     }
-    record(s, "front", NULL, "fell"); /* what it had begun has no end of its own */
+    supervisor_record(s, "front", NULL, "fell"); /* what it had begun has no end of its own */
     s->front.due_ns = os_now_ns() + pause_ns(&s->front);
     if (!gives_up(s, &s->front, "front"))
         log_event("front-fell", "signal %d; starting another",
@@ -458,7 +428,7 @@ static void attest_ended(struct supervisor *s, int status)
 {
     bool said = WIFEXITED(status) && status != 0;
     if (status != 0)
-        record(s, "attest", NULL, said ? outcome_of(WEXITSTATUS(status)) : "fell");
+        supervisor_record(s, "attest", NULL, said ? outcome_of(WEXITSTATUS(status)) : "fell");
     if (status != 0 || s->p->config->airgap)
         stop(s, said ? WEXITSTATUS(status) : err_exit_status(ERR_DENIED));
 }
@@ -468,7 +438,7 @@ static void take_attest(struct supervisor *s)
 {
     char byte;
     if (recv(s->attest.line, &byte, 1, MSG_DONTWAIT) == 1)
-        record(s, "attest", NULL, outcome_of(0));
+        supervisor_record(s, "attest", NULL, outcome_of(0));
     else
         isolate_attest_close(&s->attest); /* it has ended, which SIGCHLD tells */
 }
@@ -580,74 +550,6 @@ static void begin_drain(struct supervisor *s)
         stop(s, 0);
 }
 
-static bool send_config(struct supervisor *s, struct err *e)
-{
-    struct buf text;
-    buf_init(&text, CONTROL_MOST);
-    json_t *j = json_pack("{so so}", "config", config_to_json(s->p->config), "access",
-                          access_to_json(s->p->access));
-    bool ok =
-        j && json_write(j, JSON_COMPACT, &text, e) && s->line >= 0 &&
-        control_send(s->line, &(struct control){.kind = CONTROL_CONFIG}, buf_view(&text), -1, e);
-    json_decref(j);
-    buf_clear(&text);
-    return ok;
-}
-
-/* Whatever else is broken: a key that was revoked must not live on. */
-static void reload_keys(struct supervisor *s)
-{
-    struct err e = {0};
-    record(s, "keys", NULL, NULL);
-    if (!access_load_keys(s->p->access, &e) || !send_config(s, &e))
-        log_event("reload-failed", "%s", e.msg);
-}
-
-/* moat key has changed the keys: nobody need tell us. */
-static void watch_keys(struct supervisor *s)
-{
-    uint64_t now = os_now_ns();
-    if (now < s->keys_due_ns)
-        return;
-    s->keys_due_ns = now + SUPERVISOR_KEYS_MS * 1000000ull;
-    if (access_keys_changed(s->p->access))
-        reload_keys(s);
-}
-
-/* It has the configuration it was started with: another is for another keeper. What it was fetching
- * goes on with the next request. */
-static void replace_keeper(struct supervisor *s, const struct config *old)
-{
-    const struct config *c = s->p->config;
-    if (s->keeper.pid && (c->quota != old->quota || strcmp(c->upstream_hf, old->upstream_hf) != 0 ||
-                          strcmp(c->upstream_registry, old->upstream_registry) != 0))
-        kill(s->keeper.pid, SIGTERM);
-}
-
-static void reload(struct supervisor *s)
-{
-    struct config fresh;
-    struct access access = {0};
-    struct err e = {0};
-    config_init(&fresh);
-    if (!s->p->reload(&fresh, s->p->reload_arg, &e) || !access_load(&access, &fresh, &e)) {
-        log_event("reload-failed", "%s", e.msg);
-        record(s, "reload", NULL, err_name(e.code));
-        config_clear(&fresh);
-        reload_keys(s);
-        return;
-    }
-    struct config old = *s->p->config;
-    record(s, "reload", NULL, NULL);
-    *s->p->config = fresh;
-    replace_keeper(s, &old);
-    config_clear(&old);
-    access_clear(s->p->access);
-    *s->p->access = access;
-    if (!send_config(s, &e))
-        log_event("reload-failed", "%s", e.msg);
-}
-
 static void take_signals(struct supervisor *s)
 {
     unsigned char signo;
@@ -655,7 +557,7 @@ static void take_signals(struct supervisor *s)
         if (signo == SIGCHLD)
             reap(s);
         else if (signo == SIGHUP)
-            reload(s);
+            supervisor_reload(s);
         else
             begin_drain(s);
     }
@@ -683,7 +585,7 @@ static void watch(struct supervisor *s)
         struct pollfd p[] = {
             {s->pipe[0], POLLIN, 0}, {s->line, POLLIN, 0}, {s->attest.line, POLLIN, 0}};
         poll(p, 3, wait); /* -1 is none */
-        watch_keys(s);
+        supervisor_watch_keys(s);
         ledger_book_keep(&s->book, &s->p->access->keys, false);
         if (p[0].revents)
             take_signals(s);
@@ -747,7 +649,7 @@ static bool expect_audit(struct supervisor *s, struct err *e)
 static void end_recorders(struct supervisor *s)
 {
     int status;
-    record(s, "end", NULL, NULL);
+    supervisor_record(s, "end", NULL, NULL);
     close_audit(s);
     if (s->auditor.pid)
         waitpid(s->auditor.pid, &status, 0);

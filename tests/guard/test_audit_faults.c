@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "alloc_fail.h"
+#include "base/json.h"
 #include "guard/audit_private.h"
 #include "guard/audit_rig.h"
 
@@ -249,6 +250,7 @@ static void test_each_allocation_fails(void **state)
             live(rig.dir, acked);
             ERR_clear_error(); /* OpenSSL keeps what it could not do */
             alloc_fail_disarm();
+            json_start_over();
             long n = alloc_fail.n, held = alloc_fail.held;
             check_log(rig.dir, acked, STEPS, "allocation", nth);
             rig_stop();

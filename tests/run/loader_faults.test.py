@@ -7,5 +7,5 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from loader_faults import tap, test  # noqa: E402
 
-test(17)
+test(41)
 tap.done()

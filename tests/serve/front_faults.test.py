@@ -7,5 +7,5 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from front_faults import tap, test  # noqa: E402
 
-test(31, 401)
+test(97, 701)
 tap.done()

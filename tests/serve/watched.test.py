@@ -66,7 +66,8 @@ def of(s, name):
             stat = open(f"/proc/{pid}/stat").read()
         except OSError:
             continue
-        if f"({name})" in stat and int(stat.rsplit(")", 1)[1].split()[1]) == s.process.pid:
+        state, parent = stat.rsplit(")", 1)[1].split()[:2]
+        if f"({name})" in stat and state != "Z" and int(parent) == s.process.pid:
             return int(pid)
     return None
 
@@ -75,8 +76,9 @@ def falls(folder):
     with server(folder, None) as s:
         s.wait_ready()
         for _ in range(3):
-            os.kill(of(s, "moat:front"), signal.SIGKILL)
-            until(lambda: of(s, "moat:front"), 5)
+            front = of(s, "moat:front")
+            os.kill(front, signal.SIGKILL)
+            until(lambda: of(s, "moat:front") not in (None, front), 5)
         s.wait_ready()
         ok(s.post("/v1/completions", ASK).status == 200, "a front that falls three times is there again", s.log())
         pauses, t = [], time.monotonic()
