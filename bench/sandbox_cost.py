@@ -72,9 +72,11 @@ def main():
         sys.exit("sandbox_cost: build the tests first: make tests-build")
     with tempfile.TemporaryDirectory() as top:
         os.chmod(top, 0o755)
-        control = faults.Faults(top)
+        os.mkdir(os.path.join(top, "on"))
+        os.chmod(os.path.join(top, "on"), 0o755)
+        control, idle = faults.Faults(top), faults.Faults(os.path.join(top, "on"))  # both have the library, which costs a little itself
         control.arm(faults.OPEN, 1, once=False)
-        env = {"on": {"MOAT_HOME": top}, "off": dict(control.env, MOAT_HOME=top)}
+        env = {"on": dict(idle.env, MOAT_HOME=top), "off": dict(control.env, MOAT_HOME=top)}
         first, rate, health, ready = ({"on": [], "off": []} for _ in range(4))
         with start(o, env["off"])[0] as off, start(o, env["on"])[0] as on:
             servers = {"on": on, "off": off}
