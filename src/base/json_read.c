@@ -291,7 +291,7 @@ static bool read_member(struct reader *r, json_t *object, unsigned depth)
     struct str name = text_of(r, &key);
     if (!r->loose && json_object_getn(object, name.p, name.n)) {
         r->at = at;
-        return bad(r, N_("this key stands here for the second time"));
+        return bad(r, N_("this key is a duplicate"));
     }
     if (peek_past_space(r) != ':')
         return bad(r, N_("a : is expected behind the key"));

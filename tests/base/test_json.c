@@ -41,7 +41,7 @@ static void bad_documents(void **state)
         {{"{} x", 4}, "line 1"},
         {{"{}{}", 4}, "line 1"},
         {{"\n\n[1,]", 6}, "line 3, column 4"},
-        {{"{\"a\":1,\"a\":2}", 13}, "column 8: this key stands here for the second time"},
+        {{"{\"a\":1,\"a\":2}", 13}, "column 8: this key is a duplicate"},
         {{"{'a':1}", 7}, "double quotes"},
         {{"{\"a\" 1}", 7}, "a : is expected"},
         {{"{\"a\":1 \"b\":2}", 13}, "a , or }"},
