@@ -178,11 +178,23 @@ static void take_config(struct server *s, struct str text)
     json_decref(j);
 }
 
+/* A descriptor that was not taken, for lack of memory, would be taken for the next one: so this
+ * front ends, and the supervisor starts another, which gets them all anew. */
+static void check_taken(struct server *s, int pending)
+{
+    if (pending > 0 && uv_pipe_pending_count(&s->control) < pending)
+        return;
+    log_event("front-failed", "a line to another process could not be taken");
+    _exit(0);
+}
+
 static void take_control(struct server *s, const struct control *m, struct str payload)
 {
+    int pending = uv_pipe_pending_count(&s->control);
     switch ((enum control_kind)m->kind) {
     case CONTROL_ENGINE:
         take_engine(s, m);
+        check_taken(s, pending);
         break;
     case CONTROL_CONFIG:
         take_config(s, payload);
@@ -193,10 +205,12 @@ static void take_control(struct server *s, const struct control *m, struct str p
     case CONTROL_KEEPER:
         if (uv_pipe_pending_count(&s->control) > 0)
             keeper_line_attach(&s->keeper, (int)m->pid, &s->control);
+        check_taken(s, pending);
         break;
     case CONTROL_AUDITOR:
         if (uv_pipe_pending_count(&s->control) > 0)
             audit_line_attach(&s->audit, (int)m->pid, &s->control);
+        check_taken(s, pending);
         break;
     case CONTROL_KILL_ENGINE:
     case CONTROL_LOAD:
