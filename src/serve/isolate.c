@@ -255,6 +255,10 @@ bool isolate_helpers(const struct config *c, struct isolate_attest *attest, stru
         return fail(e, ERR_USAGE,
                     "the air-gap profile fetches nothing; remove upstream_hf and upstream_registry "
                     "from the configuration");
+    if (c->airgap && c->spill)
+        return fail(e, ERR_USAGE,
+                    "the air-gap profile keeps nothing of conversations on disk; remove spill from "
+                    "the configuration");
     if (!c->airgap && !isolate_starter(true, e))
         return false;
     *attest = (struct isolate_attest){.line = -1};

@@ -580,12 +580,14 @@ static bool open_listeners(struct supervisor *s, struct err *e)
 static void watch(struct supervisor *s)
 {
     while (!s->done) {
-        int wait = start_due(s), most = (int)SUPERVISOR_KEYS_MS;
+        int wait = start_due(s);
+        int most = (int)(s->p->store.add ? SUPERVISOR_STORE_MS : SUPERVISOR_KEYS_MS);
         wait = wait < 0 || wait > most ? most : wait;
         struct pollfd p[] = {
             {s->pipe[0], POLLIN, 0}, {s->line, POLLIN, 0}, {s->attest.line, POLLIN, 0}};
         poll(p, 3, wait); /* -1 is none */
         supervisor_watch_keys(s);
+        supervisor_watch_store(s);
         ledger_book_keep(&s->book, &s->p->access->keys, false);
         if (p[0].revents)
             take_signals(s);

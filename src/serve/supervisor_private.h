@@ -20,7 +20,7 @@ struct engine {
 };
 
 struct supervisor {
-    const struct supervisor_params *p;
+    struct supervisor_params *p;
     struct listeners listeners;
     struct engine engines[SERVED_MAX];
     struct engine front, keeper, auditor, teller;
@@ -33,7 +33,7 @@ struct supervisor {
     char token[AUDIT_PATH];   /* of the other machines that witness it */
     bool tells;               /* there are some */
     int telling;              /* the teller's line; -1: none now */
-    uint64_t drain_ns, keys_due_ns;
+    uint64_t drain_ns, keys_due_ns, store_due_ns;
     bool draining, done;
     int status;
     int pipe[2]; /* signals */
@@ -46,6 +46,7 @@ void supervisor_record(const struct supervisor *s, const char *what, const struc
 
 /* supervisor_reload.c */
 void supervisor_reload(struct supervisor *s);
-void supervisor_watch_keys(struct supervisor *s); /* reads them anew where they have changed */
+void supervisor_watch_keys(struct supervisor *s);  /* reads them anew where they have changed */
+void supervisor_watch_store(struct supervisor *s); /* likewise which models there are */
 
 #endif

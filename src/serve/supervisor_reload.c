@@ -44,6 +44,32 @@ void supervisor_watch_keys(struct supervisor *s)
         reload_keys(s);
 }
 
+static void tell_model(void *arg, uint32_t i)
+{
+    struct supervisor *s = arg;
+    struct control m = {.kind = CONTROL_MODEL, .model = i};
+    struct buf text;
+    struct err e = {0};
+    json_t *j = served_to_json(s->p->models->v[i]);
+    buf_init(&text, CONTROL_MOST);
+    /* Without a front: the next one is born with the list. */
+    if (s->line >= 0 && (!j || !json_write(j, JSON_COMPACT, &text, &e) ||
+                         !control_send(s->line, &m, buf_view(&text), -1, &e)))
+        log_event("tell-failed", "%s: %s", s->p->models->v[i]->id, e.msg);
+    json_decref(j);
+    buf_clear(&text);
+}
+
+/* moat pull has brought a model, or moat rm taken one away. */
+void supervisor_watch_store(struct supervisor *s)
+{
+    uint64_t now = os_now_ns();
+    if (now < s->store_due_ns || s->draining)
+        return;
+    s->store_due_ns = now + SUPERVISOR_STORE_MS * 1000000ull;
+    served_store_look(&s->p->store, s->p->models, tell_model, s);
+}
+
 /* It has the configuration it was started with: another is for another keeper. What it was fetching
  * goes on with the next request. */
 static void replace_keeper(struct supervisor *s, const struct config *old)
