@@ -32,11 +32,13 @@ WARN := -Wall -Wextra -Wconversion -Werror -Wshadow -Wstrict-prototypes -Wmissin
 OPT ?= -O2 -g
 SAN ?=
 CPPFLAGS += -Isrc -isystem $(LLHTTP) -DMOAT_VERSION='"$(VERSION)"' -DMOAT_LOCALEDIR='"$(PREFIX)/share/locale"'
+# The same binary wherever it is built (make repro): no path of this folder in debugging information.
+SAME := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(LLHTTP)=llhttp
 # Asked once, and only when something is compiled: `make run` starts on a machine without pkg-config.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(PKG_LIBS)
 CMOCKA = $(eval CMOCKA := $$(shell $(PKG_CONFIG) --cflags --libs cmocka))$(CMOCKA)
-CFLAGS_ALL = $(CSTD) $(WARN) $(OPT) $(SAN) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
+CFLAGS_ALL = $(CSTD) $(WARN) $(OPT) $(SAN) $(SAME) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(SAN) $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm -lpthread
 
@@ -58,7 +60,7 @@ TEST_BIN := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 # The second make of a target that installs first: parallel, unless the user said how parallel.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all run test check fuzz bench help clean format install uninstall dist sbom tests-build fuzz-build lint mo man pot
+.PHONY: all run test check fuzz bench help clean format install uninstall dist sbom repro release tests-build fuzz-build lint mo man pot
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/moat mo ## build build/moat
@@ -106,7 +108,7 @@ $(BUILD)/obj/webui_assets.o: $(BUILD)/web/webui_assets.c
 $(LLHTTP_OBJ): $(BUILD)/obj/llhttp/%.o: $(LLHTTP)/%.c Makefile
 	@mkdir -p $(@D)
 	@echo '  CC    llhttp/$*.c'
-	$(Q)$(CC) -std=c17 $(OPT) $(SAN) -w -c $< -o $@
+	$(Q)$(CC) -std=c17 $(OPT) $(SAN) $(SAME) -w -c $< -o $@
 
 $(LLHTTP)/%.c:
 	@echo 'The HTTP parser llhttp is not there: run scripts/setup build' >&2; exit 1
@@ -129,7 +131,13 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/libmoat.a Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP $< $(BUILD)/libmoat.a $(LDFLAGS_ALL) $(LIBS) -o $@
 
-tests-build: $(BUILD)/moat $(TEST_BIN)
+tests-build: $(BUILD)/moat $(TEST_BIN) $(if $(SAN),,$(BUILD)/tests/faults.so)
+
+# makes a program fail where a test wants it to
+$(BUILD)/tests/faults.so: tests/lib/faults.c
+	@mkdir -p $(@D)
+	@echo '  TEST  $<'
+	$(Q)$(CC) $(CSTD) $(WARN) -Wno-missing-prototypes -O2 -fPIC -shared $< -o $@
 
 # --- messages --------------------------------------------------------------------------------------
 PO := $(wildcard po/*.po)
@@ -232,6 +240,21 @@ dist: ## a reproducible source archive of the last commit
 sbom: $(BUILD)/moat ## what is in the program, as CycloneDX JSON: build/moat.cdx.json
 	scripts/sbom $(BUILD)/moat $(VERSION) >$(BUILD)/moat.cdx.json
 	@echo '$(BUILD)/moat.cdx.json'
+
+repro: ## build the last commit twice, in folders of other names, and compare
+	scripts/repro $(BUILD)/repro
+
+# KEY=FILE: a secret key of moat sign new, which signs the list.
+KEY ?=
+RELEASE := $(BUILD)/release
+release: all dist sbom ## the files of a release and a list of their hashes, signed with KEY=FILE
+	rm -rf $(RELEASE) && mkdir -p $(RELEASE)
+	cp $(BUILD)/moat $(RELEASE)/$(DIST)-linux-$(ARCH)
+	cp $(BUILD)/$(DIST).tar.xz $(RELEASE)/
+	cp $(BUILD)/moat.cdx.json $(RELEASE)/$(DIST).cdx.json
+	cd $(RELEASE) && LC_ALL=C sha256sum $(DIST)* >SHA256SUMS
+	$(if $(KEY),$(BUILD)/moat sign release $(RELEASE)/SHA256SUMS --secret $(KEY))
+	@cat $(RELEASE)/SHA256SUMS
 
 format: ## rewrite the sources with clang-format
 	clang-format-16 -i $(wildcard src/*/*.[ch] src/*/*/*.[ch] tests/*/*.[ch])

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/os.h"
 
 void buf_init(struct buf *b, size_t max)
@@ -46,12 +47,18 @@ static bool make_room(struct buf *b, size_t n)
     cap = cap < 64 ? 64 : cap;
     char *p = realloc(b->p, cap);
     if (!p) {
+        mem_note_short();
         b->bad = true;
         return false;
     }
     b->p = p;
     b->cap = cap;
     return true;
+}
+
+bool buf_reserve(struct buf *b, size_t n)
+{
+    return make_room(b, n);
 }
 
 void buf_add(struct buf *b, const void *p, size_t n)

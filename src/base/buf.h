@@ -21,6 +21,8 @@ void buf_init(struct buf *b, size_t max);
 void buf_clear(struct buf *b); /* frees, and empties; the maximum stays */
 void buf_reset(struct buf *b); /* empties, keeps the memory and clears `bad` */
 
+/* Takes the memory for n more bytes now, so that adding them cannot fail. */
+bool buf_reserve(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, struct str s);
 void buf_cstr(struct buf *b, const char *s);

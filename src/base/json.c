@@ -4,49 +4,27 @@
 
 #include "base/limits.h"
 #include "base/os.h"
+#include <stdlib.h>
 
-/* Jansson's own depth cap is compiled in (2048): ours is smaller, so look before parsing. And each
- * value costs it about a hundred bytes, however short it is written: so they are counted too. */
-static bool check_shape(struct str text, const char *where, struct err *e)
+#include "base/mem.h"
+
+static void *allocate(size_t n)
 {
-    size_t depth = 0, line = 1, values = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        line += c == '\n';
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-            continue;
-        }
-        in_string = c == '"';
-        values += c == ',' || c == '[' || c == '{' || c == ':';
-        if (values > LIMIT_JSON_VALUES)
-            return fail(e, ERR_LIMIT, "%s: line %zu: JSON has more than %u values", where, line,
-                        LIMIT_JSON_VALUES);
-        if (c == '[' || c == '{') {
-            if (++depth > LIMIT_JSON_DEPTH)
-                return fail(e, ERR_LIMIT, "%s: line %zu: JSON is nested deeper than %u", where,
-                            line, LIMIT_JSON_DEPTH);
-        } else if ((c == ']' || c == '}') && depth) {
-            depth--;
-        }
-    }
-    return true;
+    void *p = malloc(n);
+    if (!p)
+        mem_note_short();
+    return p;
 }
 
-json_t *json_parse(struct str text, const char *where, struct err *e)
+/* Before any thread is there, and any value. */
+__attribute__((constructor)) static void take_allocations(void)
 {
-    if (!check_shape(text, where, e))
-        return NULL;
-    json_error_t why;
-    json_t *j = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-    if (!j)
-        fail(e, ERR_USAGE, "%s: not valid JSON: line %d, column %d: %s", where, why.line,
-             why.column, why.text);
-    return j;
+    json_set_alloc_funcs(allocate, free);
+}
+
+void json_start_over(void)
+{
+    (void)mem_was_short();
 }
 
 json_t *json_read_file(const char *path, size_t max, struct err *e)
@@ -64,9 +42,20 @@ static int add_to_buf(const char *p, size_t n, void *buf)
     return 0;
 }
 
+/* Whether what was made is whole, for once. */
+static bool is_whole(struct err *e)
+{
+    return !mem_was_short() || fail(e, ERR_LIMIT, "not enough memory for a JSON document");
+}
+
 bool json_write(const json_t *j, size_t flags, struct buf *out, struct err *e)
 {
-    if (json_dump_callback(j, add_to_buf, out, flags | JSON_ENCODE_ANY) != 0)
+    if (!is_whole(e))
+        return false;
+    bool ok = json_dump_callback(j, add_to_buf, out, flags | JSON_ENCODE_ANY) == 0;
+    if (!is_whole(e))
+        return false;
+    if (!ok)
         return fail(e, ERR_INTERNAL, "cannot write JSON");
     return buf_ok(out, "JSON", e);
 }
@@ -77,11 +66,22 @@ bool json_write_file(const json_t *j, const char *path, size_t max, unsigned mod
     struct buf text;
     buf_init(&text, max);
     bool ok = j ? json_write(j, JSON_INDENT(1), &text, e) : fail(e, ERR_LIMIT, "not enough memory");
-    buf_byte(&text, '\n');
+    buf_byte(&text, '\
+');
     ok = ok && buf_ok(&text, path, e) && os_atomic_open(&f, path, e);
     f.mode = mode;
     ok = ok && os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
     os_atomic_close(&f);
     buf_clear(&text);
     return ok;
+}
+
+bool json_print(const json_t *j, FILE *to, struct err *e)
+{
+    if (!is_whole(e))
+        return false;
+    bool ok = json_dumpf(j, to, JSON_COMPACT) == 0 && putc('\
+',
+                                                           to) != EOF;
+    return is_whole(e) && (ok || fail(e, ERR_IO, "cannot write the result"));
 }

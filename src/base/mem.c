@@ -22,6 +22,20 @@ void mem_guard(bool on)
     guarded = on;
 }
 
+static _Thread_local bool was_short;
+
+void mem_note_short(void)
+{
+    was_short = true;
+}
+
+bool mem_was_short(void)
+{
+    bool was = was_short;
+    was_short = false;
+    return was;
+}
+
 static void check_guard(void)
 {
 #ifdef MOAT_MEM_GUARD
@@ -106,6 +120,11 @@ bool mem_grow(void *items, size_t n, size_t *cap, size_t size, struct err *e)
 void mem_free(void *p)
 {
     free(p);
+}
+
+void *mem_resize(void *p, size_t n)
+{
+    return realloc(p, n);
 }
 
 void *arena_new(struct arena *a, size_t n, size_t size, struct err *e)

@@ -19,6 +19,8 @@ void *mem_new(size_t n, size_t size, struct err *e) MUST_USE;
 /* Grows *items (n used, *cap allocated) so that one more item fits. */
 bool mem_grow(void *items, size_t n, size_t *cap, size_t size, struct err *e) MUST_USE;
 void mem_free(void *p);
+/* For a library that takes an allocator: what realloc does. */
+void *mem_resize(void *p, size_t n);
 
 /* 64-byte aligned, zeroed; free with mem_free. */
 void *mem_new_aligned(size_t n, size_t size, struct err *e) MUST_USE;
@@ -40,5 +42,10 @@ char *arena_copy(struct arena *a, struct str s, struct err *e) MUST_USE;
 void arena_clear(struct arena *a);
 
 void mem_guard(bool on);
+
+/* What is made piece by piece (a buffer, a JSON document) need not look at each piece: that memory
+ * ended is remembered for the thread, until somebody asks before the whole is used. */
+void mem_note_short(void);
+bool mem_was_short(void); /* since it was asked last */
 
 #endif

@@ -105,7 +105,7 @@ bool str_to_u64(struct str s, uint64_t *out)
 
 bool str_to_f64(struct str s, double *out)
 {
-    char text[64];
+    char text[1024]; /* every digit that can count fits */
     if (s.n == 0 || s.n >= sizeof text || is_space(s.p[0]))
         return false;
     for (size_t i = 0; i < s.n; i++) /* decimal notation only: no "inf", "nan", "0x" */

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/isolate.h"
 #include "cli/progress.h"
 #include "cli/pull_run.h"
 #include "serve/create.h"
@@ -99,7 +100,7 @@ static bool make(struct plan *p, struct err *e)
     if (name_is_path(str_of(from)) || !name_parse(&base, str_of(from), NULL) ||
         access(path, F_OK) == 0)
         return from_file(p, path, e);
-    return pull_offer(from, o.pull, e) && from_model(p, &base, e);
+    return pull_offer(from, o.pull, false, e) && from_model(p, &base, e);
 }
 
 /* --- what came of it ----------------------------------------------------------------------------
@@ -135,8 +136,8 @@ static bool run(const char *name, struct err *e)
     struct plan p = {.settings = json_object()};
     struct buf text;
     buf_init(&text, LIMIT_CONFIG_BYTES);
-    bool ok = name_parse(&p.name, str_of(name), e) && buf_read_file(&text, o.file, e) &&
-              modelfile_parse(&p.m, buf_view(&text), o.file, e);
+    bool ok = name_parse(&p.name, str_of(name), e) && isolate_import(true, e) &&
+              buf_read_file(&text, o.file, e) && modelfile_parse(&p.m, buf_view(&text), o.file, e);
     ok = ok && (create_settings(&p.m, p.settings, e) || err_at(e, "%s", o.file)) && make(&p, e) &&
          print(&p, e);
     modelfile_clear(&p.m);

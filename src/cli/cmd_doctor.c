@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/doctor_show.h"
+#include "cli/isolate.h"
 #include "cli/open_model.h"
 #include "cli/term.h"
 #include "ops/remedy.h"
@@ -114,44 +115,60 @@ static bool examine(const struct options *o, struct doctor *d, struct err *e)
     return ok;
 }
 
-static struct name stored[DOCTOR_FILES]; /* names of the list */
+/* What the models say of themselves: found by a process apart, which reads their files. */
+static struct {
+    struct name name[DOCTOR_FILES]; /* of those of the store */
+    struct forecast file[DOCTOR_FILES];
+    uint32_t n;
+} looked;
 
 /* One of the store goes into the list; one that cannot be read is left to moat verify. */
 static bool add_stored(void *arg, const struct name *name, const struct manifest *m,
                        const struct err *why)
 {
-    struct doctor *d = arg;
     struct err ignored;
-    (void)why;
-    if (d->n_files == DOCTOR_FILES)
+    (void)arg, (void)why;
+    if (looked.n == DOCTOR_FILES)
         return false;
-    stored[d->n_files] = *name;
+    looked.name[looked.n] = *name;
     struct gguf *g = m ? open_to_look(name->text, &ignored) : NULL;
-    if (g && forecast_file(&d->files[d->n_files], stored[d->n_files].text, g, &ignored))
-        d->n_files++;
+    if (g && forecast_file(&looked.file[looked.n], looked.name[looked.n].text, g, &ignored))
+        looked.n++;
     gguf_close(g);
     return true;
 }
 
-static void read_stored(struct doctor *d)
+static void read_stored(void)
 {
     struct store s;
     struct err ignored;
     if (store_open(&s, false, &ignored))
-        (void)!manifest_each(&s, add_stored, d, &ignored);
+        (void)!manifest_each(&s, add_stored, NULL, &ignored);
 }
 
-static bool read_models(const struct options *o, struct doctor *d, struct err *e)
+static bool look_at_models(void *arg, struct err *e)
 {
-    if (o->models.n == 0 && !o->root && !o->fix)
-        read_stored(d);
+    const struct options *o = arg;
+    if (o->models.n == 0)
+        read_stored();
     for (uint32_t i = 0; i < o->models.n; i++) {
         struct gguf *g = open_to_look(o->models.v[i], e);
-        bool ok = g && forecast_file(&d->files[d->n_files++], o->models.v[i], g, e);
+        bool ok = g && forecast_file(&looked.file[looked.n++], o->models.v[i], g, e);
         gguf_close(g);
         if (!ok)
             return false;
     }
+    return true;
+}
+
+static bool read_models(const struct options *o, struct doctor *d, struct err *e)
+{
+    if (o->models.n == 0 && (o->root || o->fix))
+        return true;
+    if (!isolate_apart(false, look_at_models, (void *)(uintptr_t)o, &looked, sizeof looked, e))
+        return false;
+    d->n_files = looked.n;
+    memcpy(d->files, looked.file, sizeof d->files);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/isolate.h"
 #include "cli/progress.h"
 #include "cli/term.h"
 #include "store/manifest.h"
@@ -86,8 +87,9 @@ static bool run(const char *text, const char *path, struct err *e)
     struct name name;
     struct manifest m;
     if (!name_parse(&name, str_of(text), e) || !may_write(path, e) ||
-        (o.config && !may_write(o.config, e)) || !store_open(&s, false, e) ||
-        !manifest_read(&s, &name, &m, e))
+        (o.config && !may_write(o.config, e)) ||
+        !isolate_writer(false, (const char *[]){path, o.config}, 2, e) ||
+        !store_open(&s, false, e) || !manifest_read(&s, &name, &m, e))
         return false;
     bool ok = export_to(&s, &m, path, e);
     manifest_clear(&m);

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/isolate.h"
 #include "cli/progress.h"
 #include "cli/read_settings.h"
 #include "cli/signed_opts.h"
@@ -117,7 +118,7 @@ static bool run(const struct options *o, struct err *e)
     if (!name_parse(&q.name, str_of(o->name), e) ||
         (o->sha256 && !digest_parse(&expected, str_of(o->sha256), e)))
         return false;
-    bool ok = (!o->config || read_settings(o->config, &settings, e)) &&
+    bool ok = isolate_import(false, e) && (!o->config || read_settings(o->config, &settings, e)) &&
               (!o->by.signature || oms_open(&list, o->by.signature, &o->by.trust, e));
     q.expected = o->sha256 ? &expected : NULL;
     q.list = o->by.signature ? &list : NULL;

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/isolate.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
 #include "cli/term.h"
@@ -54,6 +55,8 @@ static bool change(const char *text, enum what what, struct err *e)
 
 static bool run(const struct args *args, enum what what, struct err *e)
 {
+    if (!isolate_import(false, e))
+        return false;
     for (uint32_t i = 0; i < args->n; i++)
         if (!(what == PACK ? pack_now(args->v[i], e) : change(args->v[i], what, e)))
             return false;

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/isolate.h"
 #include "cli/pull_run.h"
 #include "cli/read_settings.h"
 #include "cli/table.h"
@@ -92,7 +93,7 @@ static bool pull(struct pull_source *s, const struct pull_options *o, struct err
 static bool run(const struct pull_options *o, struct err *e)
 {
     struct pull_source *s = mem_new(1, sizeof *s, e);
-    bool ok = s && pull(s, o, e);
+    bool ok = s && isolate_import(true, e) && pull(s, o, e);
     if (s)
         pull_source_clear(s);
     mem_free(s);

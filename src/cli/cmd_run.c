@@ -357,7 +357,7 @@ static bool run(const struct setting_opts *so, int *status, struct err *e)
     struct session s = {.model = o.model, .state = o.state, .json = o.json, .verbose = o.verbose};
     bool chat = !o.prompt && term_is(STDIN_FILENO);
     settings_init(&s.settings);
-    bool ok = check_options(chat, e) && pull_offer(o.model, o.pull, e) && read_tools(&s, e) &&
+    bool ok = check_options(chat, e) && pull_offer(o.model, o.pull, true, e) && read_tools(&s, e) &&
               open_model_settings(o.model, &s.settings, &s.opening, e) &&
               setting_opts_apply(so, o.config, &s.settings, e) &&
               (chat ? isolate_conversation(e) : isolate_command(true, o.state, e));

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/commands.h"
+#include "cli/isolate.h"
 #include "cli/template_test.h"
 #include "text/template.h"
 
@@ -123,6 +124,8 @@ static int main_template(int argc, char **argv)
     bool failed;
     if (o.helped)
         return 0;
+    if (!isolate_command(false, NULL, &e))
+        return opts_report(&e);
     if (o.model)
         return !template_test(o.model, o.json, &failed, &e) ? opts_report(&e)
                : failed                                     ? TEMPLATE_FAILED

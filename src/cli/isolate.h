@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cli/isolate: the sandbox of a command that works on a model in this one process, and that of the
- * fetch role. What the system refuses is not said here: moat attest does. */
+/* cli/isolate: the sandbox of a command that works on a model in this one process, that of a
+ * command that writes the store, and that of the fetch role. What the system refuses is not said
+ * here: moat attest does. */
 #ifndef MOAT_CLI_ISOLATE_H
 #define MOAT_CLI_ISOLATE_H
 
@@ -17,6 +18,18 @@ bool isolate_writer(bool packs, const char *const *out, unsigned n, struct err *
 bool isolate_conversation(struct err *e) MUST_USE;
 /* Once the model is loaded: no page becomes executable any more. */
 bool isolate_loaded(struct err *e) MUST_USE;
+
+/* A command that brings models into the store: writes that and nothing else. With `fetches` the
+ * fetch role is started for it by a process that was forked before (there is none in a build
+ * without it). */
+bool isolate_import(bool fetches, struct err *e) MUST_USE;
+
+/* Work on what comes from outside for a command that needs more itself: fn runs in a process of its
+ * own, isolated as isolate_import, or else as isolate_command is. The n bytes at `result` are then
+ * what it left there: no pointer in them may be to what it made. */
+typedef bool isolate_fn(void *arg, struct err *e);
+bool isolate_apart(bool imports, isolate_fn *fn, void *arg, void *result, size_t n,
+                   struct err *e) MUST_USE;
 
 /* For fetch_role_main: may dial, reads what names and certificates need, writes nothing. For a Unix
  * socket it may open no other kind, and stays who it is. */

@@ -140,8 +140,7 @@ static bool show(const struct options *o, struct work *w, struct err *e)
     bool ok = !(o->json || o->html || o->model) || to_json(o, &s, &j, e);
     ok = ok && (!o->html || logs_show_html(j, o->html, e));
     if (ok && o->json) {
-        ok = json_dumpf(j, stdout, JSON_COMPACT) == 0;
-        putchar('\n');
+        ok = json_print(j, stdout, e);
     } else if (ok && !o->html && !o->save) {
         ok = o->ask || logs_show_table(&s, e);
         if (ok && o->model)

@@ -155,10 +155,11 @@ static bool show_json(const struct logs_mine *m, struct err *e)
         ok = add_event(list, &m->events.v[order[i]]);
     json_t *all = json_pack("{s:I,s:b,s:o}", "lines", (json_int_t)m->n_line, "complete", !m->full,
                             "events", list);
-    ok = ok && all && json_dumpf(all, stdout, JSON_COMPACT) == 0 && putchar('\n') != EOF;
+    ok = (ok && all) || fail(e, ERR_LIMIT, "not enough memory for the events");
+    ok = ok && json_print(all, stdout, e);
     json_decref(all);
     mem_free(order);
-    return ok || fail(e, ERR_LIMIT, "not enough memory for the events");
+    return ok;
 }
 
 /* --- reading -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/near.h"
 #include "cli/allowed.h"
 #include "cli/audited.h"
@@ -233,7 +234,13 @@ int main(int argc, char **argv)
 {
     lang_init();
     int status = dispatch(argc, argv);
-    /* Results that did not reach stdout (a full disk) must not look like success. */
+    /* Results that memory cut, or that did not reach stdout (a full disk), must not look like
+     * success. */
+    if (status == 0 && mem_was_short()) {
+        struct err e;
+        fail(&e, ERR_LIMIT, "memory ended on the way; the result is not whole");
+        status = opts_report(&e);
+    }
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0 && errno != EPIPE) {
         struct err e;
         fail(&e, ERR_IO, "cannot write the result: %s", strerror(errno));

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "cli/interrupt.h"
+#include "cli/isolate.h"
 #include "cli/progress.h"
 #include "cli/pull_parts.h"
 #include "cli/pull_show.h"
@@ -123,14 +124,14 @@ static bool agreed(const struct catalog_entry *m, const char *model, struct err 
     return says_yes() || fail(e, ERR_CANCELLED, "%s was not fetched", model);
 }
 
-static bool fetch(const char *model, struct err *e)
+static bool fetch(void *arg, struct err *e)
 {
     struct pull_request q = {0};
     struct pull_result r;
     struct pull_options o;
     struct pull_source *s = mem_new(1, sizeof *s, e);
     pull_options_init(&o);
-    o.what = model;
+    o.what = arg;
     o.job.ca = fetch_private_ca();
     bool ok = s && pull_run(s, &o, &q, &r, e);
     if (s)
@@ -146,14 +147,16 @@ static bool is_absent(const char *model, struct store *store, struct name *name)
            !manifest_exists(store, name);
 }
 
-bool pull_offer(const char *model, bool without, struct err *e)
+bool pull_offer(const char *model, bool without, bool apart, struct err *e)
 {
     struct store store;
     struct name name;
     struct catalog_hit hit;
     if (!is_absent(model, &store, &name) || !catalogs_find(&hit, &store, &name, NULL))
         return true;
-    bool ok = (without || agreed(hit.entry, name.text, e)) && fetch(model, e);
+    void *arg = (void *)(uintptr_t)model;
+    bool ok = (without || agreed(hit.entry, name.text, e)) &&
+              (apart ? isolate_apart(true, fetch, arg, NULL, 0, e) : fetch(arg, e));
     catalog_hit_clear(&hit);
     return ok;
 }

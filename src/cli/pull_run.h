@@ -12,7 +12,8 @@ bool pull_run(struct pull_source *s, const struct pull_options *o, struct pull_r
 
 /* A model that is not in the store but in a catalogue: asks at a terminal whether it shall be
  * fetched, and fetches it (without: without asking). Where nobody can be asked it is an error that
- * names moat pull. True also where there is nothing to do, or no catalogue knows it. */
-bool pull_offer(const char *model, bool without, struct err *e) MUST_USE;
+ * names moat pull. True also where there is nothing to do, or no catalogue knows it. apart: in a
+ * process of its own (cli/isolate), for a command that is not isolated yet. */
+bool pull_offer(const char *model, bool without, bool apart, struct err *e) MUST_USE;
 
 #endif

@@ -312,7 +312,7 @@ static int by_mount(const struct attest_world *w, const struct attest_token *t)
 #define DIALS        (COLUMN(SANDBOX_FETCH) | COLUMN(SANDBOX_STARTER))
 #define SIGNALS      (COLUMN(SANDBOX_SUPERVISOR) | COLUMN(SANDBOX_KEEPER) | COLUMN(SANDBOX_STARTER))
 #define READS        (COLUMN(SANDBOX_SUPERVISOR) | COLUMN(SANDBOX_STARTER) | OWN_USER)
-#define OWN_USER     COLUMN(SANDBOX_COMMAND) /* whose files they are */
+#define OWN_USER     (COLUMN(SANDBOX_COMMAND) | COLUMN(SANDBOX_IMPORT)) /* whose files they are */
 #define LOADS        (COLUMN(SANDBOX_SUPERVISOR) | COLUMN(SANDBOX_STARTER) | COLUMN(ATTEST_LOADING))
 
 const struct attest_way attest_ways[] = {

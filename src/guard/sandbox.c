@@ -42,6 +42,7 @@ static const struct role {
     [SANDBOX_STARTER] = {"starter", true, false, TO_OTHERS},
     [SANDBOX_FETCH] = {"fetch", true, true, TO_OTHERS},
     [SANDBOX_COMMAND] = {"command", false, false, ANY_FILE},
+    [SANDBOX_IMPORT] = {"import", false, false, ANY_FILE},
 };
 
 /* The empty network that a parent of this process has entered is this one's too. */
@@ -74,8 +75,10 @@ static void note(struct sandbox *s, enum sandbox_layer layer, bool applied)
 {
     struct sandbox_state *state = &s->state[layer];
     *state = (struct sandbox_state){.outcome = applied ? SANDBOX_APPLIED : SANDBOX_REFUSED};
-    if (!applied)
-        snprintf(state->why, sizeof state->why, "%s", strerror(errno));
+    if (applied)
+        return;
+    state->error = errno;
+    snprintf(state->why, sizeof state->why, "%s", strerror(errno));
 }
 
 static bool wanted(struct sandbox *s, enum sandbox_layer layer)
@@ -86,9 +89,13 @@ static bool wanted(struct sandbox *s, enum sandbox_layer layer)
     return false;
 }
 
-/* In the air-gap profile what isolates must be in force. */
+/* In the air-gap profile what isolates must be in force; and nowhere is it left out because memory
+ * is short just now. */
 static bool judge(const struct sandbox *s, enum sandbox_layer layer, struct err *e)
 {
+    if (s->state[layer].outcome == SANDBOX_REFUSED && s->state[layer].error == ENOMEM)
+        return fail(e, ERR_LIMIT, "not enough memory for the sandbox of the role %s",
+                    roles[s->role].name);
     if (!s->airgap || s->state[layer].outcome != SANDBOX_REFUSED)
         return true;
     return fail(e, ERR_DENIED,
@@ -122,11 +129,11 @@ static void leave_user(struct sandbox *s)
     note(s, SANDBOX_USER, geteuid() == 0 && sandbox_own_user(s->role));
 }
 
-/* For ps. A command keeps its name. */
+/* For ps. Commands keep their name. */
 static void name_process(enum sandbox_role role)
 {
     char name[16];
-    if (role == SANDBOX_COMMAND)
+    if (role == SANDBOX_COMMAND || role == SANDBOX_IMPORT)
         return;
     snprintf(name, sizeof name, "moat:%s", roles[role].name);
     os_name_process(name);

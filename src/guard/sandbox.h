@@ -11,9 +11,10 @@
  * it is `local`, Unix sockets alone.
  *
  * What the machine refuses (a container, an unprivileged user, an old kernel) is in `state`, with
- * why; in the air-gap profile a missing network, files or calls layer is ERR_DENIED instead. A call
- * outside the list fails with EPERM, one of those that lead out ends the process; in the air-gap
- * profile every call outside the list does. Instrumented builds (ASan) have no layer: their
+ * why; in the air-gap profile a missing network, files or calls layer is ERR_DENIED instead. Memory
+ * that is short is no such refusal: no role goes on without a layer because of it (ERR_LIMIT). A
+ * call outside the list fails with EPERM, one of those that lead out ends the process; in the
+ * air-gap profile every call outside the list does. Instrumented builds (ASan) have no layer: their
  * run-time needs what these forbid. */
 #ifndef MOAT_GUARD_SANDBOX_H
 #define MOAT_GUARD_SANDBOX_H
@@ -31,6 +32,7 @@ enum sandbox_role {
     SANDBOX_STARTER, /* starts fetch roles for the keeper, and does nothing else */
     SANDBOX_FETCH,
     SANDBOX_COMMAND, /* moat run, bench and the like, in one process */
+    SANDBOX_IMPORT,  /* moat import, pull, create, pack: writes the store, has files fetched */
     SANDBOX_ROLES
 };
 
@@ -50,6 +52,7 @@ enum sandbox_outcome { SANDBOX_NOT_MEANT, SANDBOX_APPLIED, SANDBOX_REFUSED };
 struct sandbox_state {
     enum sandbox_outcome outcome;
     char why[SANDBOX_WHY]; /* of what was refused */
+    int error;             /* the same, as errno */
 };
 
 struct sandbox {

@@ -15,10 +15,11 @@
 #define STARTER    CALLS_STARTER
 #define FETCH      CALLS_FETCH
 #define COMMAND    CALLS_COMMAND
+#define IMPORT     CALLS_IMPORT
 #define SEALED     CALLS_SEALED
 #define ALL        (2 * SEALED - 1)
 #define PARENTS    (SUPERVISOR | KEEPER | STARTER)
-#define OPENERS    (SUPERVISOR | ENGINE | KEEPER | AUDITOR | STARTER | FETCH | COMMAND)
+#define OPENERS    (SUPERVISOR | ENGINE | KEEPER | AUDITOR | STARTER | FETCH | COMMAND | IMPORT)
 
 const struct sandbox_row sandbox_rows[] = {
     /* what is open already, memory, time, this process itself */
@@ -32,7 +33,7 @@ const struct sandbox_row sandbox_rows[] = {
     {OPENERS,
      "openat open stat lstat statx access faccessat faccessat2 readlink readlinkat getcwd "
      "getdents64 fstatfs statfs fsync fdatasync ftruncate fallocate flock umask pipe pipe2"},
-    {SUPERVISOR | ENGINE | KEEPER | AUDITOR | COMMAND,
+    {SUPERVISOR | ENGINE | KEEPER | AUDITOR | COMMAND | IMPORT,
      "mkdir mkdirat unlink unlinkat rename renameat renameat2 link linkat fchmod fchmodat chmod "
      "rmdir memfd_create utimensat copy_file_range sendfile"},
     /* the loop of the front, and of the library that fetches */
@@ -45,6 +46,7 @@ const struct sandbox_row sandbox_rows[] = {
     {SUPERVISOR,
      "sched_setscheduler setpriority"}, /* an engine in the background, before its own */
     {COMMAND, "select pselect6 socketpair"},
+    {IMPORT, "select pselect6 sched_setaffinity"}, /* a pause; threads that pack */
     /* who has children */
     {PARENTS, "fork vfork wait4 waitid kill tgkill tkill"},
     {STARTER, "execve"},

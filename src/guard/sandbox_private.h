@@ -16,6 +16,7 @@ enum {
     CALLS_STARTER = 1u << SANDBOX_STARTER,
     CALLS_FETCH = 1u << SANDBOX_FETCH,
     CALLS_COMMAND = 1u << SANDBOX_COMMAND,
+    CALLS_IMPORT = 1u << SANDBOX_IMPORT,
     CALLS_SEALED = 1u << SANDBOX_ROLES
 };
 
@@ -24,6 +25,9 @@ bool sandbox_files(const struct sandbox *s);   /* Landlock */
 bool sandbox_rights(unsigned kept);            /* kept: capabilities, 1 << CAP_x */
 bool sandbox_own_user(enum sandbox_role role); /* leaves root for a user that owns nothing */
 bool sandbox_calls(const struct sandbox *s, bool sealed);
+/* The filter that this loads. */
+struct program;
+void sandbox_make_calls(const struct sandbox *s, bool sealed, struct program *p);
 
 /* The calls of these roles by name, one text of names a row. */
 struct sandbox_row {

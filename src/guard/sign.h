@@ -32,6 +32,7 @@
 #define SIGN_CATALOG "application/vnd.moat.catalog+json"
 #define SIGN_BUNDLE  "application/vnd.moat.bundle+json"
 #define SIGN_POLICY  "application/vnd.moat.policy+json"
+#define SIGN_RELEASE "application/vnd.moat.release+text" /* guard/release */
 
 #define SIGN_SUFFIX ".sig"
 

@@ -154,9 +154,9 @@ static void begin_call(struct ask_answer *w, struct str name)
         w->calls = json_array();
     if (!w->call_id.n)
         make_call_id(&w->call_id);
-    json_array_append_new(w->calls,
-                          json_pack("{ss% ss% ss}", "id", buf_c(&w->call_id), w->call_id.n, "name",
-                                    name.p, name.n, "arguments", ""));
+    json_t *call = json_pack("{ss% ss% ss}", "id", buf_c(&w->call_id), w->call_id.n, "name", name.p,
+                             name.n, "arguments", "");
+    w->lost |= w->call_id.bad || json_array_append_new(w->calls, call) != 0;
     buf_reset(&w->call_id);
     buf_reset(&w->arguments);
 }
@@ -170,9 +170,10 @@ const json_t *ask_call(const struct ask_answer *w)
 static void end_call(struct ask_answer *w, bool cut, struct str text)
 {
     json_t *call = (json_t *)(uintptr_t)ask_call(w);
-    json_object_set_new(call, "arguments", json_stringn(buf_c(&w->arguments), w->arguments.n));
-    json_object_set_new(call, "cut", json_boolean(cut));
+    json_t *all = json_stringn(buf_c(&w->arguments), w->arguments.n);
     buf_str(&w->cut, text);
+    w->lost |= w->arguments.bad || w->cut.bad || json_object_set_new(call, "arguments", all) != 0 ||
+               json_object_set_new(call, "cut", json_boolean(cut)) != 0;
 }
 
 /* Keeps what belongs to a call. */
@@ -204,7 +205,8 @@ void ask_part(struct ask_answer *w, enum job_part part, struct str text, json_t 
     if (!w->logprobs && logprobs)
         w->logprobs = json_incref(logprobs);
     else if (logprobs)
-        json_array_extend(w->logprobs, logprobs);
+        w->lost |= json_array_extend(w->logprobs, logprobs) != 0;
+    w->lost |= w->text.bad || w->reasoning.bad;
 }
 
 bool ask_cut(const struct ask_answer *w)
@@ -283,9 +285,23 @@ static void count(struct ask *a)
         count_answer(&a->x->server->stats, a->series, &a->v[i]);
 }
 
+/* An answer with a hole is none. */
+static bool is_whole(struct ask_answer *w)
+{
+    struct problem p = {0};
+    if (!w->lost)
+        return true;
+    fail(&p.err, ERR_LIMIT, "the server is short of memory");
+    p.status = 503;
+    ask_failed(w, &p);
+    return false;
+}
+
 void ask_ended(struct ask_answer *w)
 {
     struct ask *a = w->ask;
+    if (!is_whole(w))
+        return;
     a->n_ended++;
     if ((a->stream || a->parts) && a->words->end)
         a->words->end(w);

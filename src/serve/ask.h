@@ -41,6 +41,7 @@ struct ask_answer {
     char finish[16]; /* struct job_done's: "end", "stop", "length", ...; "": not yet */
     char stop[64];   /* the stop sequence that ended it, cut to fit; "" for none */
     size_t said;     /* bytes already told to a client that streams */
+    bool lost;       /* memory ended: what is kept here is not all of it */
     struct audit_answer audit;
 };
 

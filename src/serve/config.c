@@ -36,6 +36,9 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     ROW(airgap, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
         N_("the air-gap profile: nothing is fetched, and it does not start where the system "
            "refuses a part of the sandbox (default false)")),
+    ROW(attest_seconds, CONFIG_ALL, CONFIG_U32, 1, 86400, "N",
+        N_("in the air-gap profile, how often every way out of the sandbox is tried anew (default "
+           "3600); any that leads out ends the service")),
     ROW(tls_client_ca, CONFIG_ALL, CONFIG_PATH, 0, 0, "FILE",
         N_("the authority that signs clients' certificates (PEM): clients may show one, whose "
            "subject is a key (moat key add --subject)")),
@@ -153,6 +156,7 @@ void config_init(struct config *c)
                          .queue = 64,
                          .max_connections = 1024,
                          .airgap = !fetch_is_built_in(),
+                         .attest_seconds = 3600,
                          .max_body = LIMIT_HTTP_BODY,
                          .max_bodies = 256u << 20,
                          .keep_responses = 64u << 20,
@@ -532,4 +536,12 @@ bool config_load(struct config *c, const char *path, struct err *e)
         given = usual;
     }
     return (!given[0] || read_file(c, given, e)) && read_environment(c, e);
+}
+
+json_t *config_to_json(const struct config *c)
+{
+    json_t *j = json_object();
+    for (int i = 0; i < CONFIG_KEYS; i++)
+        json_object_set_new(j, config_keys[i].key, config_value(c, &config_keys[i]));
+    return j;
 }

@@ -44,7 +44,7 @@ struct config_key {
 };
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
-enum { CONFIG_KEYS = 37, CONFIG_PATH_BYTES = 1024 };
+enum { CONFIG_KEYS = 38, CONFIG_PATH_BYTES = 1024 };
 
 struct config_list {
     char *v[LISTEN_MAX]; /* owned */
@@ -55,7 +55,7 @@ struct config {
     struct config_list listen, allow_host, allow_origin;
     uint64_t memory, max_body, max_bodies, max_unread, limit_rate, quota, keep_responses, spill;
     uint32_t threads, parallel, queue, max_connections, max_per_address, request_seconds,
-        load_seconds, stall_seconds;
+        load_seconds, stall_seconds, attest_seconds;
     uint32_t head_seconds, body_seconds, write_seconds, idle_seconds;
     char tls_certificate[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES],
         tls_client_ca[CONFIG_PATH_BYTES];
@@ -91,8 +91,9 @@ struct config_own {
  * struct config_own, whose texts point into `of`. */
 bool config_model(const json_t *of, const char *name, struct settings *s, struct config_own *own,
                   struct err *e) MUST_USE;
-/* The value as JSON; the caller owns it. */
+/* The value as JSON; the caller owns it. All of them, by key. */
 json_t *config_value(const struct config *c, const struct config_key *key);
+json_t *config_to_json(const struct config *c);
 const char *config_source_name(enum config_source s); /* gettext id */
 
 #endif

@@ -216,11 +216,36 @@ static bool start(struct conn *c, const struct listener_handle *l)
     return true;
 }
 
-void conn_accept(struct server *s, const struct listener_handle *l)
+static void on_turned_away(uv_handle_t *handle)
+{
+    struct listener_handle *l = handle->data;
+    bool again = l->again && !l->server->draining;
+    l->turning_away = l->again = false;
+    if (again)
+        conn_accept(l->server, l);
+}
+
+/* A listener whose client nobody takes hears no other: so it is taken, and closed. */
+static void turn_away(struct listener_handle *l)
+{
+    uv_loop_t *loop = &l->server->loop;
+    l->again = l->turning_away;
+    if (l->turning_away ||
+        (l->local ? uv_pipe_init(loop, &l->spare.pipe, 0) : uv_tcp_init(loop, &l->spare.tcp)) != 0)
+        return;
+    l->spare.handle.data = l;
+    l->turning_away = true;
+    (void)uv_accept(&l->io.stream, &l->spare.stream);
+    uv_close(&l->spare.handle, on_turned_away);
+}
+
+void conn_accept(struct server *s, struct listener_handle *l)
 {
     struct conn *c = mem_new(1, sizeof *c, NULL);
-    if (!c)
+    if (!c) {
+        turn_away(l);
         return;
+    }
     c->server = s;
     c->local = l->local;
     c->keyed = l->tls || (s->config.require_key && !l->local);
@@ -230,5 +255,6 @@ void conn_accept(struct server *s, const struct listener_handle *l)
     if (!start(c, l)) {
         http_clear(&c->http);
         mem_free(c);
+        turn_away(l);
     }
 }

@@ -94,8 +94,8 @@ struct conn {
     uint64_t whole_ns; /* since when what waits is all of its answer; 0: it is not, or nothing */
 };
 
-/* Takes a client that waits at the listener. */
-void conn_accept(struct server *s, const struct listener_handle *l);
+/* Takes a client that waits at the listener; one for whom there is no memory is closed. */
+void conn_accept(struct server *s, struct listener_handle *l);
 
 /* No more of a body that is streamed, until whoever takes it has caught up. */
 void conn_halt(struct conn *c, bool on);

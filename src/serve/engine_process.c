@@ -3,6 +3,7 @@
 #include "serve/engine_process.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
@@ -203,12 +204,21 @@ static bool work(const struct served *model, const struct config *config, int li
     return ok;
 }
 
+/* The front has fallen, and its engines end with it: that says nothing against the model. */
+static bool front_is_gone(int line)
+{
+    struct pollfd p = {.fd = line, .events = POLLIN};
+    return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
+}
+
 int engine_process(const struct served *model, const struct config *config, int line)
 {
     struct err e = {0};
     if (config->background)
         os_background();
     if (work(model, config, line, &e))
+        return 0;
+    if (front_is_gone(line))
         return 0;
     log_event("engine-failed", "%s: %s", model->id, e.msg);
     say_why(line, &e);

@@ -3,6 +3,7 @@
 #include "serve/isolate.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,7 +68,7 @@ void isolate_init(struct isolate *i, enum sandbox_role role, bool airgap)
     const char **read = i->sandbox.read, **write = i->sandbox.write;
     if (role <= SANDBOX_AUDITOR && role != SANDBOX_FRONT)
         find_store(i);
-    if (role == SANDBOX_SUPERVISOR || role == SANDBOX_STARTER || role == SANDBOX_COMMAND)
+    if (role == SANDBOX_SUPERVISOR || role == SANDBOX_STARTER || role >= SANDBOX_COMMAND)
         add(read, "/");
     if ((role == SANDBOX_SUPERVISOR || role == SANDBOX_AUDITOR) && i->store[0] &&
         snprintf(i->log, sizeof i->log, "%s/" AUDIT_FOLDER, i->store) < (int)sizeof i->log)
@@ -86,6 +87,22 @@ void isolate_init(struct isolate *i, enum sandbox_role role, bool airgap)
         add(read, "/etc/ssl/openssl.cnf");
         add(read, "/usr/lib/ssl/openssl.cnf");
     }
+}
+
+void isolate_store(struct isolate *i)
+{
+    struct store s;
+    struct err ignored;
+    if (store_open(&s, true, &ignored))
+        add(i->sandbox.write, store_path(&s, i->store, "%s", ""));
+}
+
+void isolate_audit(struct isolate *i)
+{
+    struct store s;
+    struct err ignored;
+    if (store_open(&s, false, &ignored) && audit_exists(store_path(&s, i->log, AUDIT_FOLDER)))
+        add(i->sandbox.write, i->log);
 }
 
 void isolate_packs(struct isolate *i)
@@ -131,20 +148,20 @@ static void ignore_terminal(void)
     signal(SIGHUP, SIG_IGN);
 }
 
-static _Noreturn void be_starter(int line)
+static _Noreturn void be_starter(int line, bool logs)
 {
     struct isolate i;
     struct err e = {0};
     ignore_terminal();
     isolate_init(&i, SANDBOX_STARTER, false);
-    if (enter(&i, &e))
+    if (logs ? enter(&i, &e) : sandbox_enter(&i.sandbox, &e))
         child_starter(line, FETCH_ROLE);
-    else
+    else if (logs)
         log_event("starter-failed", "%s", e.msg);
     _exit(err_exit_status(e.code));
 }
 
-static bool start_starter(struct err *e)
+bool isolate_starter(bool logs, struct err *e)
 {
     int line[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line) != 0)
@@ -153,7 +170,7 @@ static bool start_starter(struct err *e)
     pid_t pid = fork();
     if (pid == 0) {
         close(line[1]);
-        be_starter(line[0]);
+        be_starter(line[0], logs);
     }
     close(line[0]);
     if (pid < 0) {
@@ -164,27 +181,73 @@ static bool start_starter(struct err *e)
     return true;
 }
 
-static _Noreturn void be_attest(bool airgap)
+/* Without a folder to test in nothing is known: that ends the service of an air gap only. */
+static bool try_all_ways(bool airgap, struct err *e)
 {
     struct isolate roles[SANDBOX_ROLES];
     struct attest a = {.quick = true};
-    struct err e = {0};
-    ignore_terminal();
-    os_name_process("moat:attest");
     for (int r = 0; r < SANDBOX_ROLES; r++) {
         isolate_init(&roles[r], (enum sandbox_role)r, airgap);
         a.roles[r] = roles[r].sandbox;
     }
-    bool ok = attest_run(&a, &e) && attest_verdict(&a, &e);
+    bool ok = attest_run(&a, e) && attest_verdict(&a, e);
     log_event(ok ? "attest" : "attest-failed",
-              "%s%s%u channels x %u roles, %u reached, %u not applied", e.msg, e.msg[0] ? ": " : "",
-              a.n_channels, a.n_roles, a.n_reached, a.n_refused);
-    /* Without a folder to test in nothing is known: that ends the service of an air gap only. */
-    bool lives = ok || (!airgap && e.code != ERR_DENIED);
+              "%s%s%u channels x %u roles, %u reached, %u not applied", ok ? "" : e->msg,
+              ok ? "" : ": ", a.n_channels, a.n_roles, a.n_reached, a.n_refused);
+    return ok || (!airgap && e->code != ERR_DENIED);
+}
+
+/* Nothing comes on the line but its end, which is that of the supervisor. */
+static bool supervisor_ends_within(int line, uint32_t seconds)
+{
+    struct pollfd p = {line, POLLIN, 0};
+    int n;
+    while ((n = poll(&p, 1, (int)(seconds * 1000u))) < 0 && errno == EINTR)
+        ;
+    return n != 0;
+}
+
+/* It is outside of all sandboxes, as it must be to see what comes out of them, and reads nothing.
+ */
+static _Noreturn void be_attest(const struct config *c, int line)
+{
+    struct err e = {0};
+    ignore_terminal();
+    signal(SIGTERM, SIG_IGN); /* where all of a service are told */
+    os_name_process("moat:attest");
+    bool lives = try_all_ways(c->airgap, &e), goes_on = true;
+    while (lives && goes_on) {
+        (void)!write(line, "", 1); /* for the record */
+        goes_on = c->airgap && !supervisor_ends_within(line, c->attest_seconds);
+        lives = !goes_on || try_all_ways(true, &e);
+    }
     _exit(lives ? 0 : err_exit_status(e.code));
 }
 
-bool isolate_helpers(const struct config *c, int *attest, struct err *e)
+static bool start_attest(const struct config *c, struct isolate_attest *a, struct err *e)
+{
+    int line[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) != 0)
+        return fail(e, ERR_INTERNAL, "cannot make a line between two processes: %s",
+                    strerror(errno));
+    a->pid = fork();
+    if (a->pid == 0) {
+        close(line[1]);
+        be_attest(c, line[0]);
+    }
+    close(line[0]);
+    a->line = line[1];
+    return a->pid > 0 || fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
+}
+
+void isolate_attest_close(struct isolate_attest *a)
+{
+    if (a->line >= 0)
+        close(a->line);
+    a->line = -1;
+}
+
+bool isolate_helpers(const struct config *c, struct isolate_attest *attest, struct err *e)
 {
     if (!c->airgap && !fetch_is_built_in())
         return fail(e, ERR_USAGE, "this is the air-gap build of moat: airgap cannot be false");
@@ -196,15 +259,10 @@ bool isolate_helpers(const struct config *c, int *attest, struct err *e)
         return fail(e, ERR_USAGE,
                     "the air-gap profile keeps nothing of conversations on disk; remove spill from "
                     "the configuration");
-    if (!c->airgap && !start_starter(e))
+    if (!c->airgap && !isolate_starter(true, e))
         return false;
-    *attest = 0;
-    if (!sandbox_is_built_in()) /* there is nothing to try */
-        return true;
-    *attest = fork();
-    if (*attest == 0)
-        be_attest(c->airgap);
-    return *attest > 0 || fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
+    *attest = (struct isolate_attest){.line = -1};
+    return !sandbox_is_built_in() || start_attest(c, attest, e); /* else there is nothing to try */
 }
 
 /* --- roles --------------------------------------------------------------------------------------

@@ -24,12 +24,26 @@ void isolate_init(struct isolate *i, enum sandbox_role role, bool airgap);
 /* Also the packed weights of the store and the hashes kept for a policy; the folder of a file that
  * will be written. */
 void isolate_packs(struct isolate *i);
+void isolate_store(struct isolate *i); /* and all of the store */
+void isolate_audit(struct isolate *i); /* and the audit log, where one was begun */
 void isolate_file(struct isolate *i, const char *path);
 void isolate_terminal(struct isolate *i); /* and the terminal */
 
-/* Before anything is opened. *attest is the process of the test (its exit status is 0 or of
- * ERR_DENIED); there is no starter in the air-gap profile. */
-bool isolate_helpers(const struct config *c, int *attest, struct err *e) MUST_USE;
+/* Forks the starter: from now on this process has fetch roles started by it. Refused layers go into
+ * the log, or nowhere. Without it such a call says that it failed. */
+bool isolate_starter(bool logs, struct err *e) MUST_USE;
+/* The process that tries every way out of the sandboxes: once, or in the air-gap profile every
+ * attest_seconds, until `line` is closed; each time that nothing was reached a byte comes on it.
+ * Its exit status is 0, or says that something was reached; in the air-gap profile it ends for no
+ * other reason. */
+struct isolate_attest {
+    int pid, line; /* 0 and -1: there is none */
+};
+
+void isolate_attest_close(struct isolate_attest *a); /* the line */
+
+/* Before anything is opened; there is no starter in the air-gap profile. */
+bool isolate_helpers(const struct config *c, struct isolate_attest *attest, struct err *e) MUST_USE;
 /* Each in its own process, which has one thread; what was refused is logged. `witness` is the file
  * that the audit log is witnessed in, or "". */
 bool isolate_supervisor(const struct listeners *l, const struct config *c, const char *witness,

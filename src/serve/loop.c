@@ -2,8 +2,10 @@
 /* serve/loop: see loop.h. */
 #include "serve/loop.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -13,14 +15,33 @@
 #include "serve/isolate.h"
 #include "serve/loading.h"
 #include "serve/log.h"
+#include "serve/watchers.h"
 
 /* --- listeners ----------------------------------------------------------------------------------
  */
 
+/* The kernel gives no client though one is there (no memory of its own): libuv asks again at once,
+ * for ever, and nobody else is served. So there is a pause, and an end. */
+static void cannot_accept(struct listener_handle *l, int why)
+{
+    if (++l->failed < LOOP_ACCEPT_TRIES) {
+        poll(NULL, 0, (int)LOOP_ACCEPT_MS);
+        return;
+    }
+    log_event("accept-failed", "no connection can be taken for %u s: %s",
+              LOOP_ACCEPT_TRIES * LOOP_ACCEPT_MS / 1000u, uv_strerror(why));
+    _exit(err_exit_status(ERR_IO));
+}
+
 static void on_client(uv_stream_t *stream, int status)
 {
-    const struct listener_handle *l = stream->data;
-    if (status == 0 && !l->server->draining)
+    struct listener_handle *l = stream->data;
+    if (status != 0) {
+        cannot_accept(l, status);
+        return;
+    }
+    l->failed = 0;
+    if (!l->server->draining)
         conn_accept(l->server, l);
 }
 
@@ -158,6 +179,16 @@ static void take_config(struct server *s, struct str text)
     json_decref(j);
 }
 
+/* A descriptor that was not taken, for lack of memory, would be taken for the next one: so this
+ * front ends, and the supervisor starts another, which gets them all anew. */
+static void check_taken(struct server *s, int pending)
+{
+    if (pending > 0 && uv_pipe_pending_count(&s->control) < pending)
+        return;
+    log_event("front-failed", "a line to another process could not be taken");
+    _exit(0);
+}
+
 static void take_model(struct server *s, uint32_t i, struct str text)
 {
     struct err e = {0};
@@ -172,9 +203,11 @@ static void take_model(struct server *s, uint32_t i, struct str text)
 
 static void take_control(struct server *s, const struct control *m, struct str payload)
 {
+    int pending = uv_pipe_pending_count(&s->control);
     switch ((enum control_kind)m->kind) {
     case CONTROL_ENGINE:
         take_engine(s, m);
+        check_taken(s, pending);
         break;
     case CONTROL_CONFIG:
         take_config(s, payload);
@@ -185,6 +218,7 @@ static void take_control(struct server *s, const struct control *m, struct str p
     case CONTROL_KEEPER:
         if (uv_pipe_pending_count(&s->control) > 0)
             keeper_line_attach(&s->keeper, (int)m->pid, &s->control);
+        check_taken(s, pending);
         break;
     case CONTROL_MODEL:
         take_model(s, m->model, payload);
@@ -192,6 +226,7 @@ static void take_control(struct server *s, const struct control *m, struct str p
     case CONTROL_AUDITOR:
         if (uv_pipe_pending_count(&s->control) > 0)
             audit_line_attach(&s->audit, (int)m->pid, &s->control);
+        check_taken(s, pending);
         break;
     case CONTROL_KILL_ENGINE:
     case CONTROL_LOAD:
@@ -267,7 +302,9 @@ int front_main(const struct listeners *l, int control_fd, int ledger_fd,
     uv_prepare_t prepare;
     struct server *s = mem_new(1, sizeof *s, &e);
     signal(SIGPIPE, SIG_IGN);
+    os_name_process("moat:front");
     os_allow_files(); /* a connection has a socket, and perhaps a file */
+    watchers_begin();
     if (!s || !config_copy(&s->config, config, &e) || uv_loop_init(&s->loop) != 0) {
         log_event("front-failed", "%s", e.msg);
         mem_free(s);
@@ -276,11 +313,15 @@ int front_main(const struct listeners *l, int control_fd, int ledger_fd,
     buf_init(&s->control_in, 2 * CONTROL_MOST);
     s->start_ns = os_now_ns();
     s->routes = routes;
+    bool ok = watchers_reserve(&s->loop, control_fd, 2 * config->max_connections + LOOP_OTHERS) ||
+              fail(&e, ERR_LIMIT, "it may open too few files");
+    ok = ok && (buf_reserve(&s->control_in, 2 * CONTROL_MOST) || /* none of them may be lost */
+                fail(&e, ERR_LIMIT, "the server is short of memory"));
     shed_init(s);
     uv_idle_init(&s->loop, &s->turns);
     s->turns.data = s;
     ledger_init(&s->ledger, &s->loop, ledger_fd);
-    bool ok = give_access(s, access, &e);
+    ok = ok && give_access(s, access, &e);
     ok = ok &&
          (start(s, l, control_fd, models, &prepare) || fail(&e, ERR_INTERNAL, "cannot listen"));
     ok = ok && isolate_front(&s->config, &e);

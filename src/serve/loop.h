@@ -24,15 +24,21 @@
 #include "serve/stats.h"
 #include "serve/tally.h"
 
+#define LOOP_OTHERS       512u /* descriptors that are no connections */
+#define LOOP_ACCEPT_MS    10u
+#define LOOP_ACCEPT_TRIES 200u
+
 struct listener_handle {
     struct server *server;
     bool local, tls;
-    union {
+    union listener_io {
         uv_handle_t handle;
         uv_stream_t stream;
         uv_tcp_t tcp;
         uv_pipe_t pipe;
-    } io;
+    } io, spare;              /* spare: takes a client for whom there is no memory, and is closed */
+    bool turning_away, again; /* the spare is in use; and another waits for it */
+    uint32_t failed;          /* to take a client, one time after another */
 };
 
 struct server {

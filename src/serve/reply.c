@@ -119,11 +119,15 @@ void reply_json(struct exchange *x, int status, json_t *j)
     buf_init(&text, REPLY_BYTES);
     bool ok = j ? json_write(j, JSON_COMPACT | JSON_REAL_PRECISION(9), &text, &e)
                 : fail(&e, ERR_LIMIT, "the server is short of memory");
+    json_start_over();
     json_decref(j);
     if (ok)
         reply_body(x, status, "application/json", buf_view(&text));
-    else
+    else if (text.bad && text.n > REPLY_BYTES / 4)
         reply_body(x, 500, "application/json", STR("{\"error\":\"the answer is too large\"}"));
+    else
+        reply_body(x, 503, "application/json",
+                   STR("{\"error\":\"the server is short of memory; try again\"}"));
     buf_clear(&text);
 }
 
@@ -165,7 +169,10 @@ void reply_start(struct exchange *x, const char *type)
                                   .chunked = x->chunked,
                                   .until_close = !x->chunked,
                                   .close = !x->keep});
-    conn_write(x->conn, buf_view(&out));
+    if (out.bad)
+        conn_break(x->conn);
+    else
+        conn_write(x->conn, buf_view(&out));
     buf_clear(&out);
 }
 
@@ -248,6 +255,7 @@ json_t *reply_problem_object(enum dialect d, const struct problem *p, const char
 {
     int status = problem_status(p);
     const char *code = p->code ? p->code : err_name(p->err.code);
+    json_start_over(); /* what was to be said before this is not */
     switch (d) {
     case DIALECT_OPENAI:
         return json_pack("{s{ss ss ss? ss ss}}", "error", "message", p->err.msg, "type",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "serve/conn.h"
 
 #define EVENT_BYTES (64u << 20)
 
@@ -18,6 +19,8 @@ static void send_value(struct exchange *x, json_t *j, const char *before, const 
     buf_cstr(&text, after);
     if (ok && !text.bad)
         reply_part(x, buf_view(&text));
+    else
+        conn_break(x->conn); /* rather than a stream with a hole */
     json_decref(j);
     buf_clear(&text);
 }

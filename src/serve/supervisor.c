@@ -20,42 +20,12 @@
 #include "serve/auditor.h"
 #include "serve/control.h"
 #include "serve/engine_process.h"
-#include "serve/isolate.h"
 #include "serve/keeper.h"
 #include "serve/log.h"
 #include "serve/loop.h"
 #include "serve/packet.h"
+#include "serve/supervisor_private.h"
 #include "serve/witness.h"
-
-struct engine {
-    pid_t pid;   /* 0: none now */
-    bool wanted; /* one is to be there */
-    bool fatal;  /* where it cannot be, the server ends */
-    uint64_t started_ns, due_ns;
-    unsigned falls; /* soon after each other */
-};
-
-struct supervisor {
-    struct supervisor_params *p;
-    struct listeners listeners;
-    struct engine engines[SERVED_MAX];
-    struct engine keeper, auditor, teller;
-    int audit[2]; /* the auditor's lines: the front's end of its own, kept for the next front, and
-                     ours; -1: none now */
-    pid_t front;
-    int attest; /* tries all sandboxes, once */
-    int line;   /* to the front; -1: none now */
-    struct ledger_book book;
-    char witness[AUDIT_PATH]; /* the file that the audit log is witnessed in, or "" */
-    char token[AUDIT_PATH];   /* of the other machines that witness it */
-    bool tells;               /* there are some */
-    int telling;              /* the teller's line; -1: none now */
-    uint64_t front_due_ns, drain_ns, keys_due_ns, store_due_ns;
-    bool draining, done;
-    int status;
-    int pipe[2]; /* signals */
-    sigset_t before;
-};
 
 enum { TELLER_TRIES = 150 }; /* of 20 ms: other machines are not waited for longer at the end */
 
@@ -122,6 +92,7 @@ static void become_child(struct supervisor *s, bool starts)
     ledger_book_close(&s->book);
     close(s->pipe[0]);
     close(s->pipe[1]);
+    isolate_attest_close(&s->attest);
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -164,14 +135,14 @@ static bool start_front(struct supervisor *s, struct err *e)
         close(line[0]);
         return fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
     }
-    s->front = pid;
+    s->front.pid = pid;
+    s->front.started_ns = os_now_ns();
     s->line = line[0];
     return true;
 }
 
-/* An act of the server itself; lost only where the auditor is, who says so. */
-static void record(const struct supervisor *s, const char *what, const struct served *m,
-                   const char *outcome)
+void supervisor_record(const struct supervisor *s, const char *what, const struct served *m,
+                       const char *outcome)
 {
     struct err e;
     json_t *j = json_pack("{s{ss ss ss ss* ss* ss*}}", "record", "act", "server", "phase", "note",
@@ -199,7 +170,7 @@ static bool start_engine(struct supervisor *s, uint32_t i, struct err *e)
     close(line[1]);
     g->pid = pid > 0 ? pid : 0;
     g->started_ns = os_now_ns();
-    record(s, "load", s->p->models->v[i], NULL);
+    supervisor_record(s, "load", s->p->models->v[i], NULL);
     struct control m = {.kind = CONTROL_ENGINE, .model = i, .pid = (uint32_t)g->pid};
     bool ok = pid > 0 ? control_send(s->line, &m, STR(""), line[0], e)
                       : fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
@@ -311,10 +282,23 @@ static void stop(struct supervisor *s, int status)
 
 static uint64_t pause_ns(struct engine *g)
 {
-    bool soon = os_now_ns() - g->started_ns < 5000000000u;
+    bool soon = os_now_ns() - g->started_ns < SUPERVISOR_SOON_S * 1000000000ull;
     g->falls = soon ? g->falls + 1 : 0;
     uint64_t ms = g->falls ? 50ull << (g->falls < 6 ? g->falls : 6) : 0;
     return (ms < SUPERVISOR_PAUSE_MS ? ms : SUPERVISOR_PAUSE_MS) * 1000000u;
+}
+
+/* Nothing can be answered without it, so one that never stays up is no matter for patience. */
+static bool gives_up(struct supervisor *s, const struct engine *g, const char *name)
+{
+    if (g->falls < SUPERVISOR_FALLS)
+        return false;
+    log_event("given-up",
+              "%s: it has fallen %u times, each within %u s of its start; what this machine gives "
+              "it (memory, files, the kernel) is too little, or moat has a bug",
+              name, g->falls, SUPERVISOR_SOON_S);
+    stop(s, err_exit_status(ERR_INTERNAL));
+    return true;
 }
 
 /* The name of the error that a role ended with. */
@@ -334,12 +318,12 @@ static void engine_fell(struct supervisor *s, uint32_t i, int status)
     if (s->draining || s->done)
         return;
     if (!g->wanted) {
-        record(s, "unload", s->p->models->v[i], NULL);
+        supervisor_record(s, "unload", s->p->models->v[i], NULL);
         log_event("engine-unloaded", "%s", id);
         return;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) != 0) { /* it has said why, and would again */
-        record(s, "load", s->p->models->v[i], outcome_of(WEXITSTATUS(status)));
+        supervisor_record(s, "load", s->p->models->v[i], outcome_of(WEXITSTATUS(status)));
         log_event("engine-ended", "%s: exit status %d", id, WEXITSTATUS(status));
         g->wanted = false;
         if (g->fatal)
@@ -347,7 +331,7 @@ static void engine_fell(struct supervisor *s, uint32_t i, int status)
         return;
     }
     g->due_ns = os_now_ns() + pause_ns(g);
-    record(s, "load", s->p->models->v[i], "fell");
+    supervisor_record(s, "load", s->p->models->v[i], "fell");
     log_event("engine-fell", "%s: signal %d; starting another", id,
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
@@ -397,18 +381,21 @@ static void teller_fell(struct supervisor *s, int status)
 
 static void front_fell(struct supervisor *s, int status)
 {
-    s->front = 0;
+    s->front.pid = 0;
     close_line(s);
     if (s->done)
         return;
     if (s->draining || (WIFEXITED(status) && WEXITSTATUS(status) != 0)) {
+        if (!s->draining)
+            log_event("front-ended", "exit status %d", WEXITSTATUS(status));
         stop(s, s->draining ? 0 : WEXITSTATUS(status));
         return;
     }
-    record(s, "front", NULL, "fell"); /* what it had begun has no end of its own */
-    log_event("front-fell", "signal %d; starting another",
-              WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-    s->front_due_ns = os_now_ns();
+    supervisor_record(s, "front", NULL, "fell"); /* what it had begun has no end of its own */
+    s->front.due_ns = os_now_ns() + pause_ns(&s->front);
+    if (!gives_up(s, &s->front, "front"))
+        log_event("front-fell", "signal %d; starting another",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
 static void obey(struct supervisor *s, const struct control *m)
@@ -437,17 +424,34 @@ static void take_control(struct supervisor *s)
         close_line(s); /* its end is told by SIGCHLD */
 }
 
+static void attest_ended(struct supervisor *s, int status)
+{
+    bool said = WIFEXITED(status) && status != 0;
+    if (status != 0)
+        supervisor_record(s, "attest", NULL, said ? outcome_of(WEXITSTATUS(status)) : "fell");
+    if (status != 0 || s->p->config->airgap)
+        stop(s, said ? WEXITSTATUS(status) : err_exit_status(ERR_DENIED));
+}
+
+/* Nothing got out, once more. */
+static void take_attest(struct supervisor *s)
+{
+    char byte;
+    if (recv(s->attest.line, &byte, 1, MSG_DONTWAIT) == 1)
+        supervisor_record(s, "attest", NULL, outcome_of(0));
+    else
+        isolate_attest_close(&s->attest); /* it has ended, which SIGCHLD tells */
+}
+
 static void reap(struct supervisor *s)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-        if (pid == s->attest)
-            record(s, "attest", NULL, WIFEXITED(status) ? outcome_of(WEXITSTATUS(status)) : "fell");
-        if (pid == s->attest && status != 0)
-            stop(s, WIFEXITED(status) ? WEXITSTATUS(status) : err_exit_status(ERR_DENIED));
+        if (pid == s->attest.pid)
+            attest_ended(s, status);
         if (s->line >= 0)
             take_control(s); /* was its end wanted? That was said before it was told to end */
-        if (pid == s->front)
+        if (pid == s->front.pid)
             front_fell(s, status);
         if (pid == s->keeper.pid)
             keeper_fell(s, status);
@@ -493,7 +497,9 @@ static int start_due(struct supervisor *s)
     uint64_t now = os_now_ns(), least = UINT64_MAX;
     if (s->draining)
         return 200;
-    if (!s->front && (!start_front(s, &e) || (s->auditor.pid && !tell_auditor(s, &e)))) {
+    if (!s->front.pid && s->front.due_ns > now)
+        return (int)((s->front.due_ns - now) / 1000000u) + 1;
+    if (!s->front.pid && (!start_front(s, &e) || (s->auditor.pid && !tell_auditor(s, &e)))) {
         log_event("start-failed", "%s", e.msg);
         return 500;
     }
@@ -503,7 +509,7 @@ static int start_due(struct supervisor *s)
     for (uint32_t i = 0; i < s->p->models->n + keeps; i++) {
         bool keeper = i == s->p->models->n;
         struct engine *g = keeper ? &s->keeper : &s->engines[i];
-        if (g->pid || !s->front || (!keeper && !g->wanted))
+        if (g->pid || !s->front.pid || (!keeper && !g->wanted))
             continue;
         if (g->due_ns > now) {
             least = g->due_ns - now < least ? g->due_ns - now : least;
@@ -526,8 +532,8 @@ static void kill_all(struct supervisor *s, int signo)
             kill(s->engines[i].pid, signo);
     if (s->keeper.pid)
         kill(s->keeper.pid, signo);
-    if (s->front)
-        kill(s->front, signo);
+    if (s->front.pid)
+        kill(s->front.pid, signo);
 }
 
 static void begin_drain(struct supervisor *s)
@@ -544,108 +550,6 @@ static void begin_drain(struct supervisor *s)
         stop(s, 0);
 }
 
-static json_t *config_json(const struct config *c)
-{
-    json_t *j = json_object();
-    for (int i = 0; i < CONFIG_KEYS; i++)
-        json_object_set_new(j, config_keys[i].key, config_value(c, &config_keys[i]));
-    return j;
-}
-
-static bool send_config(struct supervisor *s, struct err *e)
-{
-    struct buf text;
-    buf_init(&text, CONTROL_MOST);
-    json_t *j = json_pack("{so so}", "config", config_json(s->p->config), "access",
-                          access_to_json(s->p->access));
-    bool ok =
-        j && json_write(j, JSON_COMPACT, &text, e) && s->line >= 0 &&
-        control_send(s->line, &(struct control){.kind = CONTROL_CONFIG}, buf_view(&text), -1, e);
-    json_decref(j);
-    buf_clear(&text);
-    return ok;
-}
-
-/* Whatever else is broken: a key that was revoked must not live on. */
-static void reload_keys(struct supervisor *s)
-{
-    struct err e = {0};
-    record(s, "keys", NULL, NULL);
-    if (!access_load_keys(s->p->access, &e) || !send_config(s, &e))
-        log_event("reload-failed", "%s", e.msg);
-}
-
-/* moat key has changed the keys: nobody need tell us. */
-static void watch_keys(struct supervisor *s)
-{
-    uint64_t now = os_now_ns();
-    if (now < s->keys_due_ns)
-        return;
-    s->keys_due_ns = now + SUPERVISOR_KEYS_MS * 1000000ull;
-    if (access_keys_changed(s->p->access))
-        reload_keys(s);
-}
-
-static void tell_model(void *arg, uint32_t i)
-{
-    struct supervisor *s = arg;
-    struct control m = {.kind = CONTROL_MODEL, .model = i};
-    struct buf text;
-    struct err e = {0};
-    json_t *j = served_to_json(s->p->models->v[i]);
-    buf_init(&text, CONTROL_MOST);
-    /* Without a front: the next one is born with the list. */
-    if (s->line >= 0 && (!j || !json_write(j, JSON_COMPACT, &text, &e) ||
-                         !control_send(s->line, &m, buf_view(&text), -1, &e)))
-        log_event("tell-failed", "%s: %s", s->p->models->v[i]->id, e.msg);
-    json_decref(j);
-    buf_clear(&text);
-}
-
-/* moat pull has brought a model, or moat rm taken one away. */
-static void watch_store(struct supervisor *s)
-{
-    uint64_t now = os_now_ns();
-    if (now < s->store_due_ns || s->draining)
-        return;
-    s->store_due_ns = now + SUPERVISOR_STORE_MS * 1000000ull;
-    served_store_look(&s->p->store, s->p->models, tell_model, s);
-}
-
-/* It has the configuration it was started with: another is for another keeper. What it was fetching
- * goes on with the next request. */
-static void replace_keeper(struct supervisor *s, const struct config *old)
-{
-    const struct config *c = s->p->config;
-    if (s->keeper.pid && (c->quota != old->quota || strcmp(c->upstream_hf, old->upstream_hf) != 0 ||
-                          strcmp(c->upstream_registry, old->upstream_registry) != 0))
-        kill(s->keeper.pid, SIGTERM);
-}
-
-static void reload(struct supervisor *s)
-{
-    struct config fresh;
-    struct access access = {0};
-    struct err e = {0};
-    config_init(&fresh);
-    if (!s->p->reload(&fresh, s->p->reload_arg, &e) || !access_load(&access, &fresh, &e)) {
-        log_event("reload-failed", "%s", e.msg);
-        record(s, "reload", NULL, err_name(e.code));
-        config_clear(&fresh);
-        reload_keys(s);
-        return;
-    }
-    struct config old = *s->p->config;
-    record(s, "reload", NULL, NULL);
-    *s->p->config = fresh;
-    replace_keeper(s, &old);
-    config_clear(&old);
-    access_clear(s->p->access);
-    *s->p->access = access;
-    if (!send_config(s, &e))
-        log_event("reload-failed", "%s", e.msg);
-}
-
 static void take_signals(struct supervisor *s)
 {
     unsigned char signo;
@@ -653,7 +557,7 @@ static void take_signals(struct supervisor *s)
         if (signo == SIGCHLD)
             reap(s);
         else if (signo == SIGHUP)
-            reload(s);
+            supervisor_reload(s);
         else
             begin_drain(s);
     }
@@ -679,15 +583,18 @@ static void watch(struct supervisor *s)
         int wait = start_due(s);
         int most = (int)(s->p->store.add ? SUPERVISOR_STORE_MS : SUPERVISOR_KEYS_MS);
         wait = wait < 0 || wait > most ? most : wait;
-        struct pollfd p[] = {{s->pipe[0], POLLIN, 0}, {s->line, POLLIN, 0}};
-        poll(p, s->line >= 0 ? 2 : 1, wait);
-        watch_keys(s);
-        watch_store(s);
+        struct pollfd p[] = {
+            {s->pipe[0], POLLIN, 0}, {s->line, POLLIN, 0}, {s->attest.line, POLLIN, 0}};
+        poll(p, 3, wait); /* -1 is none */
+        supervisor_watch_keys(s);
+        supervisor_watch_store(s);
         ledger_book_keep(&s->book, &s->p->access->keys, false);
         if (p[0].revents)
             take_signals(s);
         if (s->line >= 0 && p[1].revents)
             take_control(s);
+        if (p[2].revents)
+            take_attest(s);
         if (s->draining && os_now_ns() - s->drain_ns > SUPERVISOR_DRAIN_S * 1000000000ull)
             stop(s, 0);
     }
@@ -698,7 +605,7 @@ static void end_children(struct supervisor *s)
     kill_all(s, SIGTERM);
     close_line(s);
     for (int tries = 0; tries < 200; tries++) {
-        bool left = s->front || s->keeper.pid;
+        bool left = s->front.pid || s->keeper.pid;
         reap(s);
         for (uint32_t i = 0; i < s->p->models->n; i++)
             left |= s->engines[i].pid != 0;
@@ -744,7 +651,7 @@ static bool expect_audit(struct supervisor *s, struct err *e)
 static void end_recorders(struct supervisor *s)
 {
     int status;
-    record(s, "end", NULL, NULL);
+    supervisor_record(s, "end", NULL, NULL);
     close_audit(s);
     if (s->auditor.pid)
         waitpid(s->auditor.pid, &status, 0);
@@ -764,8 +671,13 @@ static void end_recorders(struct supervisor *s)
 
 bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
 {
-    struct supervisor s = {
-        .p = p, .line = -1, .book.line = -1, .telling = -1, .pipe = {-1, -1}, .audit = {-1, -1}};
+    struct supervisor s = {.p = p,
+                           .line = -1,
+                           .telling = -1,
+                           .book.line = -1,
+                           .pipe = {-1, -1},
+                           .audit = {-1, -1},
+                           .attest.line = -1};
     for (uint32_t i = 0; i < p->models->n; i++)
         s.engines[i].wanted = s.engines[i].fatal = p->models->v[i]->at_start;
     bool ok = expect_audit(&s, e) && isolate_helpers(p->config, &s.attest, e) &&
@@ -782,6 +694,7 @@ bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
     for (int i = 0; i < N_CAUGHT; i++)
         signal(caught[i], SIG_DFL);
     signal_fd = -1;
+    isolate_attest_close(&s.attest);
     ledger_book_close(&s.book);
     listen_close(&s.listeners);
     for (int i = 0; i < 2; i++)

@@ -7,12 +7,12 @@
  * process reads nothing from outside but its configuration. A model is wanted from the start, or
  * when the front says so, until the front says otherwise (serve/engines). An engine that dies of a
  * signal is started again at once (after a pause that grows to SUPERVISOR_PAUSE_MS when it dies
- * again soon), and the front gets its new line; one that ends with an error of its own (a corrupt
- * file, too little memory) has said why: it is not wanted any more or, where it was from the start,
- * ends the server with its status. SIGTERM and SIGINT drain: no new connection, what runs is
- * finished (a second signal, or SUPERVISOR_DRAIN_S, ends that too). SIGHUP reads the configuration,
- * the keys and the certificate again; what is broken changes nothing (a broken certificate does not
- * keep a revoked key alive).
+ * again soon), and the front gets its new line; so is a front, but not for ever (SUPERVISOR_FALLS);
+ * one that ends with an error of its own (a corrupt file, too little memory) has said why: it is
+ * not wanted any more or, where it was from the start, ends the server with its status. SIGTERM and
+ * SIGINT drain: no new connection, what runs is finished (a second signal, or SUPERVISOR_DRAIN_S,
+ * ends that too). SIGHUP reads the configuration, the keys and the certificate again; what is
+ * broken changes nothing (a broken certificate does not keep a revoked key alive).
  */
 #ifndef MOAT_SERVE_SUPERVISOR_H
 #define MOAT_SERVE_SUPERVISOR_H
@@ -22,6 +22,8 @@
 #include "serve/served_store.h"
 
 #define SUPERVISOR_PAUSE_MS 1500u
+#define SUPERVISOR_SOON_S   5u /* after its start: who falls by then falls soon */
+#define SUPERVISOR_FALLS    8u /* of the front, each soon: it ends the server */
 #define SUPERVISOR_DRAIN_S  30u
 #define SUPERVISOR_KEYS_MS  2000u /* after which a changed list of keys is noticed */
 #define SUPERVISOR_STORE_MS 500u  /* and a model that has come to the store */

@@ -91,7 +91,7 @@ json_t *toolcall_json(struct str text)
         return NULL;
     buf_init(&copy, LIMIT_TOOLCALL_BYTES * 8u);
     simplify(text, &copy);
-    json_t *j = copy.bad ? NULL : json_loadb(buf_c(&copy), copy.n, JSON_DECODE_ANY, NULL);
+    json_t *j = copy.bad ? NULL : json_parse_loose(buf_view(&copy), "", NULL);
     buf_clear(&copy);
     return j;
 }

@@ -43,15 +43,43 @@ static void bad_documents(void **state)
         {{"{} x", 4}, "line 1"},
         {{"{}{}", 4}, "line 1"},
         {{"\n\n[1,]", 6}, "line 3, column 4"},
-        {{"{\"a\":1,\"a\":2}", 13}, "duplicate"},
-        {{"{'a':1}", 7}, "line 1"},
-        {{"\"\xff\"", 3}, "decode byte"},
+        {{"{\"a\":1,\"a\":2}", 13}, "column 8: this key is a duplicate"},
+        {{"{'a':1}", 7}, "double quotes"},
+        {{"{\"a\" 1}", 7}, "a : is expected"},
+        {{"{\"a\":1 \"b\":2}", 13}, "a , or }"},
+        {{"[1 2]", 5}, "a , or ]"},
+        {{"[1}", 3}, "a , or ]"},
+        {{"{\"a\":1,}", 8}, "a key"},
+        {{"{\"a\":}", 6}, "a value is expected"},
+        {{"\"\xff\"", 3}, "UTF-8"},
+        {{"\"\xed\xa0\x80\"", 5}, "UTF-8"},
+        {{"\"\xc0\x80\"", 4}, "UTF-8"},
+        {{"\xc3\xa9", 2}, "a value is expected"},
         {{"\"a\0b\"", 5}, "control"},
-        {{"1e999", 5}, "overflow"},
-        {{"99999999999999999999", 20}, "big"},
-        {{"\"\\ud800\"", 8}, "Unicode"},
-        {{"\"abc", 4}, "line 1"},
-        {{"\"abc\\", 5}, "line 1"},
+        {{"\"a\nb\"", 5}, "control"},
+        {{"1e999", 5}, "too large"},
+        {{"01", 2}, "ends before"},
+        {{"-", 1}, "a digit"},
+        {{"+1", 2}, "a value"},
+        {{".5", 2}, "a value"},
+        {{"1.", 2}, "a digit"},
+        {{"1e+", 3}, "a digit"},
+        {{"NaN", 3}, "a value"},
+        {{"tru", 3}, "a value"},
+        {{"nulls", 5}, "ends before"},
+        {{"99999999999999999999", 20}, "64 bits"},
+        {{"9223372036854775808", 19}, "64 bits"},
+        {{"-9223372036854775809", 20}, "64 bits"},
+        {{"\"\\ud800\"", 8}, "surrogate"},
+        {{"\"\\udc00\"", 8}, "surrogate"},
+        {{"\"\\ud800\\u0041\"", 14}, "surrogate"},
+        {{"\"\\u0000\"", 8}, "u0000"},
+        {{"\"\\u00g0\"", 8}, "hexadecimal"},
+        {{"\"\\x41\"", 6}, "escape"},
+        {{"\"\\\0\"", 4}, "escape"},
+        {{"\"abc", 4}, "line 1, column 5: a text has no end"},
+        {{"\"abc\\", 5}, "escape"},
+        {{"[\"\xc3\xa9\xc3\xa9\", x]", 10}, "column 8"}, /* of characters */
         {{"[1] // no", 9}, "line 1"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -62,6 +90,27 @@ static void bad_documents(void **state)
         if (!strstr(e.msg, rows[i].words))
             fail_msg("%s\n", e.msg);
     }
+}
+
+static void what_is_read(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    static const char text[] =
+        " {\"a\\n\\u00e9\\ud83d\\ude00\" : [-9223372036854775808, 9223372036854775807,"
+        "-0, 0.1, 1E2, -1.5e-3, \"\", \"\xe2\x82\xac\", true, false, null], \"\": {}, "
+        "\"k\\t\": {\"l\\t\": \"m\\\\\"} } ";
+    json_t *ours = json_parse(str_of(text), "here", &e);
+    json_t *theirs = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(ours);
+    assert_non_null(theirs);
+    assert_true(json_equal(ours, theirs));
+    assert_int_equal(json_array_size(json_object_get(ours, "a\n\xc3\xa9\xf0\x9f\x98\x80")), 11);
+    json_decref(ours);
+    json_decref(theirs);
+    ours = json_parse_loose(STR("{\"a\": 1, \"a\": 2}"), "here", &e);
+    assert_int_equal(json_integer_value(json_object_get(ours, "a")), 2);
+    json_decref(ours);
 }
 
 static json_t *nested(size_t depth, char open, char close, struct err *e)
@@ -142,10 +191,10 @@ static void test_values(void **state)
     (void)state;
     struct err e = {0};
     struct buf text;
-    buf_init(&text, LIMIT_JSON_VALUES + 16u);
+    buf_init(&text, 5 * (LIMIT_JSON_VALUES + 16u));
     buf_byte(&text, '[');
     for (uint32_t i = 0; i < LIMIT_JSON_VALUES; i++)
-        buf_byte(&text, ',');
+        buf_cstr(&text, "null,");
     assert_null(json_parse(buf_view(&text), "t", &e));
     assert_int_equal(e.code, ERR_LIMIT);
     assert_non_null(strstr(e.msg, "values"));
@@ -181,10 +230,10 @@ static void whole_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_documents),   cmocka_unit_test(bad_documents),
-        cmocka_unit_test(depth_is_limited), cmocka_unit_test(files_and_their_limit),
-        cmocka_unit_test(writing),          cmocka_unit_test(test_values),
-        cmocka_unit_test(whole_files),
+        cmocka_unit_test(good_documents),        cmocka_unit_test(bad_documents),
+        cmocka_unit_test(what_is_read),          cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(files_and_their_limit), cmocka_unit_test(writing),
+        cmocka_unit_test(test_values),           cmocka_unit_test(whole_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,7 +104,7 @@ static void fractions(void **state)
                                       "1e999", "1.e", "1-2", "--1.", ".",   "e5",    "-1e999"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(str_to_f64(str_of(bad[i]), &v));
-    char lengthy[80];
+    char lengthy[1100];
     memset(lengthy, '1', sizeof lengthy);
     assert_false(str_to_f64((struct str){lengthy, sizeof lengthy}, &v));
     assert_false(str_to_f64(STR("1\0"), &v));

@@ -5,6 +5,8 @@
  * with the oracle about which are valid, refuse the others with one clear line, and stay under
  * 100 ms and 64 MiB each.
  *
+ * With MOAT_CORPUS also every pair of fields, every bit, and damages put together by chance.
+ *
  *     test_corpus --dump FOLDER     writes the files instead, for corpus.check.py */
 #include <fcntl.h>
 #include <stdio.h>
@@ -372,6 +374,58 @@ static void each_name_for_another(struct base *s)
         }
 }
 
+static void try_pair(struct base *s, const struct field *a, const struct field *b)
+{
+    uint64_t was = get(s->b.p, a);
+    for (size_t v = 0; v < N_BOUNDARIES; v++) {
+        put(s->b.p, a, boundaries[v]);
+        for (size_t w = 0; w < N_BOUNDARIES; w++)
+            try_value(s, b, boundaries[w], "pair of boundary values");
+    }
+    put(s->b.p, a, was);
+}
+
+static void each_pair_of_fields(struct base *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t j = i + 2; j < s->n; j++) /* the next was tried with it */
+            try_pair(s, &s->f[i], &s->f[j]);
+}
+
+static void each_bit(struct base *s)
+{
+    for (size_t i = 0; i < 8 * s->b.n; i++) {
+        s->b.p[i / 8] = (char)(s->b.p[i / 8] ^ (1 << i % 8));
+        try_file(s->b.p, s->b.n, "bit", i / 8);
+        s->b.p[i / 8] = (char)(s->b.p[i / 8] ^ (1 << i % 8));
+    }
+}
+
+static uint32_t dice(uint32_t *seed, size_t n)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (uint32_t)((uint64_t)(*seed >> 8) * n >> 24);
+}
+
+/* Two to five damages at once: values, bytes, a cut. */
+static void many_at_once(struct base *s)
+{
+    char copy[8192];
+    uint32_t seed = 20261128;
+    must(s->b.n < sizeof copy);
+    for (size_t i = 0; i < 20000; i++) {
+        size_t n = dice(&seed, 4) ? s->b.n : dice(&seed, s->b.n);
+        memcpy(copy, s->b.p, s->b.n);
+        for (uint32_t k = 2 + dice(&seed, 4); k > 0; k--) {
+            if (dice(&seed, 2))
+                put(copy, &s->f[dice(&seed, s->n)], boundaries[dice(&seed, N_BOUNDARIES)]);
+            else
+                copy[dice(&seed, s->b.n)] = (char)dice(&seed, 256);
+        }
+        try_file(copy, n, "many at once", i);
+    }
+}
+
 /* --- tests ------------------------------------------------------------------------------------ */
 
 static void sweep(void (*what)(struct base *))
@@ -416,6 +470,9 @@ SWEEP(each_truncation)
 SWEEP(each_byte_changed)
 SWEEP(each_byte_lost_and_doubled)
 SWEEP(each_name_for_another)
+SWEEP(each_pair_of_fields)
+SWEEP(each_bit)
+SWEEP(many_at_once)
 
 static void none_was_slow_or_large(void **state)
 {
@@ -431,6 +488,12 @@ static void none_was_slow_or_large(void **state)
     assert_true(run.slowest_ms < MAX_MS);
     if (!getenv("MOAT_SANITIZED"))
         assert_true(u.ru_maxrss < MAX_MIB * 1024);
+}
+
+static void they_are_many(void **state)
+{
+    (void)state;
+    assert_true(run.refused >= 100000);
 }
 
 /* No single file can take more: beyond this, allocation fails, and that is no clear refusal. */
@@ -453,6 +516,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(each_name_for_another_test),
         cmocka_unit_test(none_was_slow_or_large),
     };
+    const struct CMUnitTest more[] = {
+        cmocka_unit_test(each_pair_of_fields_test), cmocka_unit_test(each_bit_test),
+        cmocka_unit_test(many_at_once_test),        cmocka_unit_test(they_are_many),
+        cmocka_unit_test(none_was_slow_or_large),
+    };
     run.fd = memfd_create("corpus", MFD_CLOEXEC);
     snprintf(run.path, sizeof run.path, "/proc/self/fd/%d", run.fd);
     if (argc == 3 && strcmp(argv[1], "--dump") == 0) {
@@ -463,5 +531,6 @@ int main(int argc, char **argv)
         return 0;
     }
     limit_memory();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed || !getenv("MOAT_CORPUS") ? failed : cmocka_run_group_tests(more, NULL, NULL);
 }

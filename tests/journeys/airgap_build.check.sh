@@ -16,7 +16,7 @@ check "none of them dials or looks up a name" not grep -qxE 'connect|send(to|mms
 readelf -d $moat >"$tmp/out"
 check "libcurl is not loaded" not grep -q curl "$tmp/out"
 try $moat attest
-check "nothing is reached, of seven roles" said "31 channels x 7 roles, 0 reached"
+check "nothing is reached, of eight roles" said "31 channels x 8 roles, 0 reached"
 try $moat pull http://127.0.0.1:1/m.gguf --name a:b
 check "it fetches nothing, and says so" [ $status = 5 ]
 try $moat ps
