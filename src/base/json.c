@@ -2,11 +2,11 @@
 /* base/json: see json.h. */
 #include "base/json.h"
 
-#include "base/limits.h"
-#include "base/os.h"
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
+#include "base/os.h"
 
 static void *allocate(size_t n)
 {
@@ -66,8 +66,7 @@ bool json_write_file(const json_t *j, const char *path, size_t max, unsigned mod
     struct buf text;
     buf_init(&text, max);
     bool ok = j ? json_write(j, JSON_INDENT(1), &text, e) : fail(e, ERR_LIMIT, "not enough memory");
-    buf_byte(&text, '\
-');
+    buf_byte(&text, '\n');
     ok = ok && buf_ok(&text, path, e) && os_atomic_open(&f, path, e);
     f.mode = mode;
     ok = ok && os_atomic_write(&f, text.p, text.n, e) && os_atomic_commit(&f, e);
@@ -80,8 +79,6 @@ bool json_print(const json_t *j, FILE *to, struct err *e)
 {
     if (!is_whole(e))
         return false;
-    bool ok = json_dumpf(j, to, JSON_COMPACT) == 0 && putc('\
-',
-                                                           to) != EOF;
+    bool ok = json_dumpf(j, to, JSON_COMPACT) == 0 && putc('\n', to) != EOF;
     return is_whole(e) && (ok || fail(e, ERR_IO, "cannot write the result"));
 }
