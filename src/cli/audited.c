@@ -30,9 +30,10 @@ static enum recorded how_recorded(const char *command)
     static const char *const never[] = {"list",   "show",       "verify",   "doctor",
                                         "config", "completion", "serve",    "mirror",
                                         "audit",  "tokenize",   "template", "grammar"},
-                             *const whole[] = {"pull",    "import", "create", "export", "push",
-                                               "catalog", "cp",     "rm",     "gc",     "pack",
-                                               "bundle",  "key",    "sign",   "policy"};
+                             *const whole[] = {"pull",     "import", "create", "export", "push",
+                                               "catalog",  "cp",     "rm",     "gc",     "pack",
+                                               "bundle",   "key",    "sign",   "policy", "convert",
+                                               "quantize", "imatrix"};
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
         if (strcmp(command, never[i]) == 0)
             return NOT;
