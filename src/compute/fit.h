@@ -27,6 +27,7 @@ struct fit_range {
     float lo, hi;
     const float *values; /* NULL: whole numbers */
     uint32_t n_values, n_tries;
+    uint32_t n_plain; /* so many of them where there are no weights; 0: all */
     float tries[FIT_TRIES];
 };
 
@@ -57,12 +58,12 @@ struct fit_kernels {
     void (*near_scale_min)(const struct fit_groups *g, const struct fit_range *r, const float *unit,
                            const float *m_unit, float top, float *s, float *m);
     /* x' = d q - m (m NULL: 0): the nearest codes, lo..hi or indices of values, and their sums
-     * (NULL: not wanted; q counts there by its value). */
+     * (NULL: either is not wanted; q counts there by its value). */
     void (*round)(const struct fit_groups *g, const struct fit_range *r, const float *d,
                   const float *m, int8_t *q, const struct fit_sums *sums);
     /* out[e] = sum over dimensions of y times the entry. y [dims], out [n] */
     void (*grid_sums)(const struct fit_grid *g, const float *y, float *out);
-    /* The entry whose s (s a - 2 b) is least, the first of several, and that. a, b [n] */
+    /* The entry whose s a - b is least, the first of several, and that. a, b [n] */
     float (*grid_best)(const float *b, const float *a, uint32_t n, float s, uint32_t *entry);
 };
 

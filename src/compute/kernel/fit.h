@@ -19,7 +19,6 @@
 #define INLINE static inline __attribute__((always_inline))
 #define MAGIC  12582912.0f /* 1.5 * 2^23: adding and taking it off rounds to whole numbers */
 #define TINY   1e-30f      /* a scale below has no inverse worth having */
-#define ROUNDS 2           /* of fitting again after the best try */
 
 typedef float vf __attribute__((vector_size(4 * LANES)));
 typedef int32_t vi __attribute__((vector_size(4 * LANES)));
@@ -149,6 +148,17 @@ INLINE vf nearest(const struct fit_code *c, vf y)
     return v;
 }
 
+/* Tries, and rounds of fitting again after the best of them: weights make more worth while. */
+INLINE uint32_t tries_of(const struct fit_range *r, bool weighted)
+{
+    return weighted || !r->n_plain ? r->n_tries : r->n_plain;
+}
+
+INLINE int rounds_of(bool weighted)
+{
+    return weighted ? 4 : 2;
+}
+
 /* --- one scale -------------------------------------------------------------------------------- */
 
 struct two_sums {
@@ -187,9 +197,9 @@ INLINE vf scale_lanes(const struct fit_lanes *v, uint32_t k, bool weighted,
                       const struct fit_range *r, const struct fit_code *c)
 {
     vf top = vf_inverse(largest_of(v, k)), best = vf_all(0), d = vf_all(0);
-    for (uint32_t t = 0; t < r->n_tries; t++)
+    for (uint32_t t = 0; t < tries_of(r, weighted); t++)
         keep_better(sums_of(v, k, weighted, c, top * r->tries[t]), &best, &d);
-    for (int i = 0; i < ROUNDS; i++)
+    for (int i = 0; i < rounds_of(weighted); i++)
         keep_better(sums_of(v, k, weighted, c, vf_inverse(d)), &best, &d);
     return d;
 }
@@ -277,10 +287,13 @@ INLINE struct line line_lanes(const struct fit_lanes *v, uint32_t k, bool weight
     if (below)
         min = vf_pick(min > 0, vf_all(0), min);
     best.gain = vf_all(-1e30f);
-    vf width = vf_inverse(max - min);
-    for (uint32_t t = 0; t < r->n_tries; t++)
-        try_line(v, k, weighted, below, hi, min, width * r->tries[t], &s, &best);
-    for (int i = 0; i < ROUNDS; i++)
+    vf width = max - min, inverse = vf_inverse(width);
+    for (int inset = 0; inset < (weighted ? 4 : 1); inset++) { /* the ends may matter little */
+        vf from = min + width * (0.03f * (float)inset);
+        for (uint32_t t = 0; t < tries_of(r, weighted); t++)
+            try_line(v, k, weighted, below, hi, from, inverse * r->tries[t], &s, &best);
+    }
+    for (int i = 0; i < rounds_of(weighted); i++)
         try_line(v, k, weighted, below, hi, best.o, vf_inverse(best.d), &s, &best);
     return best;
 }
@@ -421,9 +434,10 @@ INLINE void round_lanes(const struct fit_lanes *v, uint32_t k, uint32_t n, bool 
             s->w += weighted ? v->w[j + i] : vf_all(1);
             s->wx += weighted ? v->w[j + i] * v->x[j + i] : v->x[j + i];
             add_line(s, v, j + i, weighted, code);
-            codes[i] = c->values ? index_of(c, y) : code;
+            codes[i] = q && c->values ? index_of(c, y) : code;
         }
-        put_codes(q + j, k, n, codes);
+        if (q)
+            put_codes(q + j, k, n, codes);
     }
 }
 
@@ -437,7 +451,7 @@ static void fit_round(const struct fit_groups *g, const struct fit_range *r, con
         struct line_sums s = {0};
         load_lanes(g, at, &v);
         round_lanes(&v, g->k, n, g->w, &c, across(d + at, 1, n),
-                    m ? across(m + at, 1, n) : vf_all(0), q + (size_t)at * g->k, &s);
+                    m ? across(m + at, 1, n) : vf_all(0), q ? q + (size_t)at * g->k : NULL, &s);
         if (!sums)
             continue;
         put_lanes(sums->w + at, n, s.w);
@@ -467,7 +481,7 @@ static float fit_grid_best(const float *b, const float *a, uint32_t n, float s, 
     for (uint32_t l = 0; l < LANES; l++)
         here[l] = (int32_t)l;
     for (uint32_t e = 0; e < n; e += LANES, here += (int32_t)LANES) {
-        vf v = s * (s * vf_load(a + e) - 2.0f * vf_load(b + e));
+        vf v = s * vf_load(a + e) - vf_load(b + e);
         vi better = v < best;
         best = vf_pick(better, v, best);
         at = (better & here) | (~better & at);

@@ -15,7 +15,7 @@ struct book {
     uint32_t n_shifts;
 };
 
-/* The sums of the runs of one group over all entries. */
+/* The sums of the runs of one group over all entries: b twice that of weight, value and entry. */
 struct group {
     uint32_t n_runs;
     float b[GRID_SHIFTS][RUNS][GRID_ENTRIES], a[GRID_SHIFTS][RUNS][GRID_ENTRIES];
@@ -76,7 +76,7 @@ static void load_group(const struct fit_kernels *f, const struct grid_plan *p, c
     for (uint32_t r = 0; r < g->n_runs; r++, y += p->dims) {
         float wy[DIMS];
         for (uint32_t j = 0; j < p->dims; j++)
-            wy[j] = w ? w[r * p->dims + j] * y[j] : y[j];
+            wy[j] = 2 * (w ? w[r * p->dims + j] * y[j] : y[j]);
         for (uint32_t s = 0; s < k->n_shifts; s++) {
             f->grid_sums(&k->grid[s], wy, g->b[s][r]);
             if (w)
@@ -98,7 +98,7 @@ static float choose_runs(const struct fit_kernels *f, const struct grid_plan *p,
     float error = 0;
     for (uint32_t r = first; r < last; r++) {
         uint32_t entry;
-        error += f->grid_best(g->b[s][r], a_of(k, g, s, r), p->n, scale, &entry);
+        error += scale * f->grid_best(g->b[s][r], a_of(k, g, s, r), p->n, scale, &entry);
         c->entry[r] = (uint16_t)entry;
         c->down[r] = s;
     }
@@ -125,7 +125,7 @@ static void choose(const struct fit_kernels *f, const struct grid_plan *p, const
         c->error += error;
     }
     for (uint32_t r = 0; r < g->n_runs; r++) {
-        c->b += g->b[c->down[r]][r][c->entry[r]];
+        c->b += 0.5f * g->b[c->down[r]][r][c->entry[r]];
         c->a += a_of(k, g, c->down[r], r)[c->entry[r]];
     }
 }
@@ -157,21 +157,20 @@ static float level_of(const struct grid_plan *p, float i)
     return p->level + p->step * i;
 }
 
-/* The level near the scale under which the error is least. */
+/* The level below the scale or that above it: under which the error is less. */
 static void settle(const struct fit_kernels *f, const struct grid_plan *p, const struct book *k,
                    const struct group *g, float d, float scale, uint8_t *level, struct choice *best)
 {
-    float top = (float)p->n_levels - 1, near = d > 0 ? (scale / d - p->level) / p->step : 0;
-    int from = near > 0 ? (int)rintf(fminf(near, top)) : 0;
-    bool any = false;
-    for (int i = from - 1; i <= from + 1; i++) {
+    float top = (float)p->n_levels - 1, at = d > 0 ? (scale / d - p->level) / p->step : 0;
+    int below = at > 0 ? (int)fminf(at, top) : 0;
+    *level = (uint8_t)below;
+    choose(f, p, k, g, d * level_of(p, (float)below), best);
+    if ((float)below < top && at > 0) {
         struct choice c;
-        float at = i < 0 ? 0 : (float)i > top ? top : (float)i;
-        choose(f, p, k, g, d * level_of(p, at), &c);
-        if (!any || c.error < best->error) {
+        choose(f, p, k, g, d * level_of(p, (float)below + 1), &c);
+        if (c.error < best->error) {
             *best = c;
-            *level = (uint8_t)at;
-            any = true;
+            *level = (uint8_t)(below + 1);
         }
     }
 }

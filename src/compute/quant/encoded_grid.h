@@ -11,7 +11,7 @@
 
 #include "compute/quant/encoded.h"
 
-enum { GRID_ENTRIES = 2048, GRID_RUNS = 64 /* of a block */, GRID_SHIFTS = 2, GRID_TRIES = 5 };
+enum { GRID_ENTRIES = 2048, GRID_RUNS = 64 /* of a block */, GRID_SHIFTS = 2, GRID_TRIES = 2 };
 
 enum grid_signs {              /* how the sign of a weight is kept */
                   GRID_SIGNED, /* the entries have signs */

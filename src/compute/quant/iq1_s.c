@@ -37,7 +37,7 @@ static const struct grid_plan plan = {
     .shift = 0.125f,
     .shift_runs = 4,
     .largest = 1,
-    .tries = {1.1f, 1.4f, 1.7f, 2.1f, 2.6f},
+    .tries = {1.4f, 2.0f},
 };
 
 void iq1_s_encode(const struct fit_kernels *f, const float *x, const float *w, void *blocks,

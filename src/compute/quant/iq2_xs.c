@@ -34,7 +34,7 @@ static const struct grid_plan plan = {
     .shift = 0,
     .shift_runs = 0,
     .largest = 43,
-    .tries = {0.8f, 0.95f, 1.1f, 1.25f, 1.4f},
+    .tries = {1.0f, 1.25f},
 };
 
 void iq2_xs_encode(const struct fit_kernels *f, const float *x, const float *w, void *blocks,

@@ -33,7 +33,7 @@ static const struct grid_plan plan = {
     .shift = 0,
     .shift_runs = 0,
     .largest = 15,
-    .tries = {0.9f, 1.0f, 1.1f, 1.2f, 1.3f},
+    .tries = {1.0f, 1.2f},
 };
 
 void iq3_s_encode(const struct fit_kernels *f, const float *x, const float *w, void *blocks,

@@ -41,12 +41,11 @@ static int clamp_exponent(int e)
     return e < 0 ? 0 : e > 254 ? 254 : e;
 }
 
-/* The power of two that the largest weight asks for, and its neighbours: where the error is least.
+/* The power of two that the largest weight asks for, or the next: where the error is less.
  */
 static void choose_exponents(const struct fit_kernels *f, const struct fit_groups *g, int *e)
 {
     float best[ENCODE_BLOCKS], d[ENCODE_BLOCKS], s[5][ENCODE_BLOCKS];
-    int8_t q[ENCODE_PART];
     int first[ENCODE_BLOCKS];
     struct fit_sums sums = {s[0], s[1], s[2], s[3], s[4]};
     for (uint32_t i = 0; i < g->n; i++) {
@@ -55,13 +54,13 @@ static void choose_exponents(const struct fit_kernels *f, const struct fit_group
             most = fmaxf(most, fabsf(g->x[32 * i + j]));
         first[i] = most > 0 ? ilogbf(most / 12) + 128 : 0;
     }
-    for (int step = -1; step <= 2; step++) {
+    for (int step = 0; step < 2; step++) {
         for (uint32_t i = 0; i < g->n; i++)
             d[i] = scale_of(clamp_exponent(first[i] + step));
-        f->round(g, &range, d, NULL, q, &sums);
+        f->round(g, &range, d, NULL, NULL, &sums);
         for (uint32_t i = 0; i < g->n; i++) {
             float error = d[i] * d[i] * s[3][i] - 2 * d[i] * s[4][i];
-            if (step > -1 && !(error < best[i]))
+            if (step > 0 && !(error < best[i]))
                 continue;
             best[i] = error;
             e[i] = clamp_exponent(first[i] + step);

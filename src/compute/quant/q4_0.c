@@ -18,7 +18,12 @@ void q4_0_decode(const void *restrict blocks, float *restrict out, uint64_t n)
 }
 
 static const struct encode_plan plan = {
-    .range = {.lo = -8, .hi = 7, .n_tries = 2, .tries = {-8.0f, 7.4f}},
+    .range = {.lo = -8,
+              .hi = 7,
+              .n_tries = 12,
+              .n_plain = 2,
+              .tries = {-8.0f, 7.4f, -8.8f, -8.4f, -7.6f, -9.4f, -10.0f, 8.0f, 8.6f, 7.0f, -11.0f,
+                        9.4f}},
     .k = 32,
     .per = 1,
     .s_lo = 0,

@@ -18,7 +18,11 @@ void q4_1_decode(const void *restrict blocks, float *restrict out, uint64_t n)
 }
 
 static const struct encode_plan plan = {
-    .range = {.lo = 0, .hi = 15, .n_tries = 1, .tries = {15.0f}},
+    .range = {.lo = 0,
+              .hi = 15,
+              .n_tries = 9,
+              .n_plain = 1,
+              .tries = {15.0f, 14.4f, 15.6f, 16.2f, 16.8f, 17.6f, 18.6f, 20.0f, 13.8f}},
     .k = 32,
     .per = 1,
     .s_lo = 0,

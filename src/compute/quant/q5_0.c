@@ -19,7 +19,11 @@ void q5_0_decode(const void *restrict blocks, float *restrict out, uint64_t n)
 }
 
 static const struct encode_plan plan = {
-    .range = {.lo = -16, .hi = 15, .n_tries = 1, .tries = {-16.0f}},
+    .range = {.lo = -16,
+              .hi = 15,
+              .n_tries = 9,
+              .n_plain = 1,
+              .tries = {-16.0f, -16.6f, -17.4f, -18.4f, -20.0f, 15.4f, 16.4f, 17.6f, -15.4f}},
     .k = 32,
     .per = 1,
     .s_lo = 0,

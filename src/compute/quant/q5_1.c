@@ -19,7 +19,11 @@ void q5_1_decode(const void *restrict blocks, float *restrict out, uint64_t n)
 }
 
 static const struct encode_plan plan = {
-    .range = {.lo = 0, .hi = 31, .n_tries = 1, .tries = {31.0f}},
+    .range = {.lo = 0,
+              .hi = 31,
+              .n_tries = 7,
+              .n_plain = 1,
+              .tries = {31.0f, 31.8f, 32.8f, 34.0f, 36.0f, 39.0f, 30.4f}},
     .k = 32,
     .per = 1,
     .s_lo = 0,

@@ -31,10 +31,7 @@ void tq1_0_decode(const void *restrict blocks, float *restrict out, uint64_t n)
 }
 
 static const struct encode_plan plan = {
-    .range = {.lo = -1,
-              .hi = 1,
-              .n_tries = 11,
-              .tries = {1.0f, 1.15f, 1.35f, 1.6f, 1.9f, 2.3f, 2.8f, 3.4f, 4.2f, 5.2f, 6.5f}},
+    .range = {.lo = -1, .hi = 1, .n_tries = 5, .tries = {1.0f, 1.6f, 2.3f, 3.2f, 4.6f}},
     .k = 256,
     .per = 1,
     .s_lo = 0,
