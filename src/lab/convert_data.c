@@ -71,6 +71,8 @@ static bool flush(struct pour *w, struct err *e)
     return gguf_put(w->out, half, 2ull * n, e);
 }
 
+#define FORGET (8u << 20) /* bytes of a tensor after which their pages are given back */
+
 static bool tell(struct conversion *c, uint64_t bytes, struct err *e)
 {
     c->done += bytes;
@@ -83,6 +85,7 @@ static bool pour(struct pour *w, uint64_t from, uint64_t n, struct err *e)
 {
     const struct safetensor *t = w->p->from;
     float plus = w->c->family->norm_less_one && w->p->step == STEP_NORM ? 1.0f : 0.0f;
+    uint64_t size = safetensor_type_bytes(t->type), kept = from;
     while (n) {
         uint64_t room = CONVERT_VALUES - w->n, part = n < room ? n : room;
         float *x = w->c->values + w->n;
@@ -92,9 +95,12 @@ static bool pour(struct pour *w, uint64_t from, uint64_t n, struct err *e)
         w->n += (uint32_t)part;
         from += part;
         n -= part;
-        if (w->n == CONVERT_VALUES &&
-            (!flush(w, e) || !tell(w->c, CONVERT_VALUES * safetensor_type_bytes(t->type), e)))
+        if (w->n == CONVERT_VALUES && (!flush(w, e) || !tell(w->c, CONVERT_VALUES * size, e)))
             return false;
+        if ((from - kept) * size >= FORGET) {
+            os_map_forget(t->data + kept * size, (from - kept) * size);
+            kept = from;
+        }
     }
     return true;
 }

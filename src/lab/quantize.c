@@ -215,6 +215,7 @@ static bool encode_tensor(struct job *j, const struct plan *p, struct gguf_sink 
             return fail(e, ERR_CORRUPT,
                         "tensor %.*s holds values that are not finite; the model is damaged",
                         STR_ARG(t->name));
+        os_map_forget(t->data + j->first * t->row_bytes, j->n_rows * t->row_bytes);
         if (!gguf_put(out, j->out, j->n_rows * j->out_row, e) ||
             !tell(j, j->n_rows * t->row_bytes, e))
             return false;
