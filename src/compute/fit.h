@@ -36,7 +36,7 @@ struct fit_sums {
     float *w, *wx, *wq, *wqq, *wxq; /* [n] each */
 };
 
-/* A codebook: n entries of `dims` values each, n a multiple of 16, a dimension after the other. */
+/* A codebook: n entries of `dims` values each, n a multiple of 64, a dimension after the other. */
 struct fit_grid {
     const float *values; /* [dims][n] */
     uint32_t n, dims;
@@ -61,8 +61,10 @@ struct fit_kernels {
      * (NULL: either is not wanted; q counts there by its value). */
     void (*round)(const struct fit_groups *g, const struct fit_range *r, const float *d,
                   const float *m, int8_t *q, const struct fit_sums *sums);
-    /* out[e] = sum over dimensions of y times the entry. y [dims], out [n] */
-    void (*grid_sums)(const struct fit_grid *g, const float *y, float *out);
+    /* out[r][e] = sum over dimensions of y[r] times entry e, for r < runs (1, 2 or a multiple of
+     * 4). y [runs][dims], out [runs][stride] */
+    void (*grid_sums)(const struct fit_grid *g, const float *y, uint32_t runs, float *out,
+                      uint32_t stride);
     /* The entry whose s a - b is least, the first of several, and that. a, b [n] */
     float (*grid_best)(const float *b, const float *a, uint32_t n, float s, uint32_t *entry);
 };

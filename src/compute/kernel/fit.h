@@ -464,34 +464,78 @@ static void fit_round(const struct fit_groups *g, const struct fit_range *r, con
 
 /* --- codebooks -------------------------------------------------------------------------------- */
 
-static void fit_grid_sums(const struct fit_grid *g, const float *y, float *out)
+/* So many runs share a pass over the codebook. */
+INLINE void grid_pass(const struct fit_grid *g, const float *y, uint32_t runs, float *out,
+                      uint32_t stride)
 {
     for (uint32_t e = 0; e < g->n; e += LANES) {
-        vf sum = vf_all(0);
-        for (uint32_t k = 0; k < g->dims; k++)
-            sum += vf_load(g->values + (size_t)k * g->n + e) * y[k];
-        put_lanes(out + e, LANES, sum);
+        vf sum[4] = {0};
+        for (uint32_t k = 0; k < g->dims; k++) {
+            vf v = vf_load(g->values + (size_t)k * g->n + e);
+            for (uint32_t r = 0; r < runs; r++)
+                sum[r] += v * y[r * g->dims + k];
+        }
+        for (uint32_t r = 0; r < runs; r++)
+            put_lanes(out + (size_t)r * stride + e, LANES, sum[r]);
     }
 }
 
+static void fit_grid_sums(const struct fit_grid *g, const float *y, uint32_t runs, float *out,
+                          uint32_t stride)
+{
+    if (runs == 1)
+        grid_pass(g, y, 1, out, stride);
+    else if (runs == 2)
+        grid_pass(g, y, 2, out, stride);
+    else
+        for (uint32_t r = 0; r < runs; r += 4)
+            grid_pass(g, y + r * g->dims, 4, out + (size_t)r * stride, stride);
+}
+
+/* The less of two values, the first of equal ones. */
+INLINE void keep_less(vf v, vi where, vf *best, vi *at)
+{
+    vi better = (v < *best) | ((v == *best) & (where < *at));
+    *best = vf_pick(better, v, *best);
+    *at = (better & where) | (~better & *at);
+}
+
+/* Lanes s apart are compared: at the end all are in the first. */
+#define FOLD(s, one, two)                                                                          \
+    keep_less(__builtin_shufflevector(best[0], best[0], LIST two),                                 \
+              __builtin_shufflevector(at[0], at[0], LIST two), &best[0], &at[0]);
+
+static const int32_t lanes[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                  16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+                                  32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+                                  48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+
+/* Four vectors side by side: one after the other they would wait for each other. */
 static float fit_grid_best(const float *b, const float *a, uint32_t n, float s, uint32_t *entry)
 {
-    vf best = vf_all(INFINITY);
-    vi at = {0}, here;
-    for (uint32_t l = 0; l < LANES; l++)
-        here[l] = (int32_t)l;
-    for (uint32_t e = 0; e < n; e += LANES, here += (int32_t)LANES) {
-        vf v = s * vf_load(a + e) - vf_load(b + e);
-        vi better = v < best;
-        best = vf_pick(better, v, best);
-        at = (better & here) | (~better & at);
+    enum { SIDE = 4 };
+    vf best[SIDE];
+    vi at[SIDE] = {0}, here = {0};
+    for (uint32_t u = 0; u < SIDE; u++)
+        best[u] = vf_all(INFINITY);
+    for (uint32_t e = 0; e < n; e += SIDE * LANES, here += 1)
+        for (uint32_t u = 0; u < SIDE; u++) {
+            uint32_t from = e + u * LANES;
+            vf v = s * vf_load(a + from) - vf_load(b + from);
+            vi better = v < best[u];
+            best[u] = vf_pick(better, v, best[u]);
+            at[u] = (better & here) | (~better & at[u]);
+        }
+    for (uint32_t u = 0; u < SIDE; u++) {
+        vi lane;
+        memcpy(&lane, lanes + u * LANES, sizeof lane);
+        at[u] = at[u] * (int32_t)(SIDE * LANES) + lane;
     }
-    uint32_t first = 0;
-    for (uint32_t l = 1; l < LANES; l++)
-        if (best[l] < best[first] || (best[l] == best[first] && at[l] < at[first]))
-            first = l;
-    *entry = (uint32_t)at[first];
-    return best[first];
+    for (uint32_t u = 1; u < SIDE; u++)
+        keep_less(best[u], at[u], &best[0], &at[0]);
+    EXCHANGES(FOLD)
+    *entry = (uint32_t)at[0][0];
+    return best[0][0];
 }
 
 #define FIT_TABLE(name)                                                                            \

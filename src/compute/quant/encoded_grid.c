@@ -9,16 +9,19 @@ enum { DIMS = 8, RUNS = 8 /* of a group */ };
 /* The codebook as the searches want it, moved up and down: values, squares, and the sums of those
  * where all weights matter alike. */
 struct book {
-    float values[GRID_SHIFTS][DIMS * GRID_ENTRIES], squares[GRID_SHIFTS][DIMS * GRID_ENTRIES];
+    float values[DIMS * GRID_ENTRIES]; /* moved up */
+    float squares[GRID_SHIFTS][DIMS * GRID_ENTRIES];
     float plain[GRID_SHIFTS][GRID_ENTRIES];
-    struct fit_grid grid[GRID_SHIFTS], square_grid[GRID_SHIFTS];
+    struct fit_grid grid, square_grid[GRID_SHIFTS];
     uint32_t n_shifts;
 };
 
-/* The sums of the runs of one group over all entries: b twice that of weight, value and entry. */
+/* The sums of the runs of one group over all entries: b twice that of weight, value and entry moved
+ * up, which less `lower` is that of the entry moved down; a that of weight and square. */
 struct group {
     uint32_t n_runs;
-    float b[GRID_SHIFTS][RUNS][GRID_ENTRIES], a[GRID_SHIFTS][RUNS][GRID_ENTRIES];
+    float b[RUNS][GRID_ENTRIES], lower[RUNS];
+    float a[GRID_SHIFTS][RUNS][GRID_ENTRIES];
     bool weighted;
 };
 
@@ -38,13 +41,14 @@ static void make_book(const struct fit_kernels *f, const struct grid_plan *p, st
         for (uint32_t i = 0; i < p->n * p->dims; i++) {
             float v = p->signs == GRID_SIGNED ? (float)(int8_t)p->entries[i] : (float)p->entries[i];
             uint32_t at = i % p->dims * p->n + i / p->dims;
-            k->values[s][at] = v + shift;
+            if (s == 0)
+                k->values[at] = v + shift;
             k->squares[s][at] = (v + shift) * (v + shift);
         }
-        k->grid[s] = (struct fit_grid){k->values[s], p->n, p->dims};
         k->square_grid[s] = (struct fit_grid){k->squares[s], p->n, p->dims};
-        f->grid_sums(&k->square_grid[s], ones, k->plain[s]);
+        f->grid_sums(&k->square_grid[s], ones, 1, k->plain[s], GRID_ENTRIES);
     }
+    k->grid = (struct fit_grid){k->values, p->n, p->dims};
 }
 
 /* Signs of eight weights; where an odd number is negative and must not be, the one that matters
@@ -73,16 +77,17 @@ static void load_group(const struct fit_kernels *f, const struct grid_plan *p, c
 {
     g->n_runs = p->group / p->dims;
     g->weighted = w != NULL;
-    for (uint32_t r = 0; r < g->n_runs; r++, y += p->dims) {
-        float wy[DIMS];
-        for (uint32_t j = 0; j < p->dims; j++)
-            wy[j] = 2 * (w ? w[r * p->dims + j] * y[j] : y[j]);
-        for (uint32_t s = 0; s < k->n_shifts; s++) {
-            f->grid_sums(&k->grid[s], wy, g->b[s][r]);
-            if (w)
-                f->grid_sums(&k->square_grid[s], w + r * p->dims, g->a[s][r]);
+    float wy[RUNS * DIMS] = {0};
+    for (uint32_t r = 0; r < g->n_runs; r++) {
+        g->lower[r] = 0;
+        for (uint32_t j = r * p->dims; j < (r + 1) * p->dims; j++) {
+            wy[j] = 2 * (w ? w[j] * y[j] : y[j]);
+            g->lower[r] += 2 * p->shift * wy[j];
         }
     }
+    f->grid_sums(&k->grid, wy, g->n_runs, g->b[0], GRID_ENTRIES);
+    for (uint32_t s = 0; w && s < k->n_shifts; s++)
+        f->grid_sums(&k->square_grid[s], w, g->n_runs, g->a[s][0], GRID_ENTRIES);
 }
 
 static const float *a_of(const struct book *k, const struct group *g, uint32_t s, uint32_t r)
@@ -98,7 +103,8 @@ static float choose_runs(const struct fit_kernels *f, const struct grid_plan *p,
     float error = 0;
     for (uint32_t r = first; r < last; r++) {
         uint32_t entry;
-        error += scale * f->grid_best(g->b[s][r], a_of(k, g, s, r), p->n, scale, &entry);
+        error += scale * f->grid_best(g->b[r], a_of(k, g, s, r), p->n, scale, &entry);
+        error += s ? scale * g->lower[r] : 0;
         c->entry[r] = (uint16_t)entry;
         c->down[r] = s;
     }
@@ -125,7 +131,7 @@ static void choose(const struct fit_kernels *f, const struct grid_plan *p, const
         c->error += error;
     }
     for (uint32_t r = 0; r < g->n_runs; r++) {
-        c->b += 0.5f * g->b[c->down[r]][r][c->entry[r]];
+        c->b += 0.5f * (g->b[r][c->entry[r]] - (c->down[r] ? g->lower[r] : 0));
         c->a += a_of(k, g, c->down[r], r)[c->entry[r]];
     }
 }
