@@ -35,22 +35,28 @@ struct sizes {
     float eps;
 };
 
+/* Zeros in s have no default: config.json must say them. */
 static bool read_sizes(struct conversion *c, const char *eps_key, struct sizes *s, struct err *e)
 {
     const json_t *o = c->hf.text;
-    static const char *const needed[] = {"num_hidden_layers", "max_position_embeddings",
-                                         "hidden_size", "intermediate_size", "num_attention_heads"};
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (!hf_required(o, needed[i], e))
+    const struct {
+        const char *key;
+        uint32_t most, *out;
+    } rows[] = {{"num_hidden_layers", LIMIT_LAYERS, &s->n_layer},
+                {"max_position_embeddings", LIMIT_CONTEXT, &s->n_ctx},
+                {"hidden_size", LIMIT_WIDTH, &s->d_model},
+                {"intermediate_size", LIMIT_WIDTH, &s->d_ff},
+                {"num_attention_heads", LIMIT_HEADS, &s->n_head}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if ((*rows[i].out == 0 && !hf_required(o, rows[i].key, e)) ||
+            !hf_u32(o, rows[i].key, 1, rows[i].most, rows[i].out, e))
             return false;
-    if (!hf_required(o, eps_key, e) || !hf_u32(o, needed[0], 1, LIMIT_LAYERS, &s->n_layer, e) ||
-        !hf_u32(o, needed[1], 1, LIMIT_CONTEXT, &s->n_ctx, e) ||
-        !hf_u32(o, needed[2], 1, LIMIT_WIDTH, &s->d_model, e) ||
-        !hf_u32(o, needed[3], 1, LIMIT_WIDTH, &s->d_ff, e) ||
-        !hf_u32(o, needed[4], 1, LIMIT_HEADS, &s->n_head, e) || !hf_f32(o, eps_key, &s->eps, e))
+    if ((!(s->eps > 0) && !hf_required(o, eps_key, e)) || !hf_f32(o, eps_key, &s->eps, e))
         return false;
-    s->n_head_kv = s->n_head;
-    s->d_head = s->d_model / s->n_head;
+    if (s->n_head_kv == 0)
+        s->n_head_kv = s->n_head;
+    if (s->d_head == 0)
+        s->d_head = s->d_model / s->n_head;
     if (!hf_u32(o, "num_key_value_heads", 1, LIMIT_HEADS, &s->n_head_kv, e) ||
         !hf_u32(o, "head_dim", 1, LIMIT_WIDTH, &s->d_head, e))
         return false;
@@ -169,7 +175,7 @@ static bool put_pattern(struct conversion *c, uint32_t n_layer, struct err *e)
 
 static bool put_query_scale(struct conversion *c, const struct sizes *s, struct err *e)
 {
-    float width = (float)s->d_head;
+    float width = 256; /* where nothing is said */
     if (!hf_f32(c->hf.text, "query_pre_attn_scalar", &width, e))
         return false;
     if (!(width > 0))
@@ -181,8 +187,9 @@ static bool put_query_scale(struct conversion *c, const struct sizes *s, struct 
 
 bool convert_keys_gemma3(struct conversion *c, struct err *e)
 {
-    struct sizes s = {0};
-    uint32_t window = 0;
+    /* what the files of the models with pictures leave out */
+    struct sizes s = {.n_ctx = 131072, .n_head = 8, .n_head_kv = 4, .d_head = 256, .eps = 1e-6f};
+    uint32_t window = 4096;
     bool both_ways = false;
     float soft = 0;
     if (!read_sizes(c, "rms_norm_eps", &s, e) ||

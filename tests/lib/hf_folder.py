@@ -75,6 +75,8 @@ def config(f):
     original = f.get(arch + ".rope.scaling.original_context_length")
     if original:
         c["original_max_position_embeddings"] = original
+    if arch == "gemma3":
+        c["query_pre_attn_scalar"] = c["head_dim"]
     if arch == "phi3":
         lists = {t.name: array.array("f", t.data).tolist() for t in f.tensors if t.name.startswith("rope_factors")}
         c["rope_scaling"] = {"type": "longrope", "long_factor": lists["rope_factors_long.weight"], "short_factor": lists["rope_factors_short.weight"],
