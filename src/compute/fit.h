@@ -26,6 +26,7 @@ struct fit_groups {
 struct fit_range {
     float lo, hi;
     const float *values; /* NULL: whole numbers */
+    bool mirrored;       /* of `round` only: values from 0 on may be negative, code n_values + i */
     uint32_t n_values, n_tries;
     uint32_t n_plain; /* so many of them where there are no weights; 0: all */
     float tries[FIT_TRIES];

@@ -122,13 +122,15 @@ INLINE void put_lanes(float *out, uint32_t n, vf v)
 struct fit_code {
     vf lo, hi;
     const float *values;
+    bool mirrored;
     float step[FIT_VALUES], limit[FIT_VALUES];
     uint32_t n;
 };
 
 INLINE struct fit_code code_of(const struct fit_range *r)
 {
-    struct fit_code c = {.lo = vf_all(r->lo), .hi = vf_all(r->hi), .values = r->values};
+    struct fit_code c = {
+        .lo = vf_all(r->lo), .hi = vf_all(r->hi), .values = r->values, .mirrored = r->mirrored};
     for (uint32_t i = 1; r->values && i < r->n_values; i++) {
         c.step[i] = r->values[i] - r->values[i - 1];
         c.limit[i] = 0.5f * (r->values[i] + r->values[i - 1]);
@@ -142,10 +144,10 @@ INLINE vf nearest(const struct fit_code *c, vf y)
 {
     if (!c->values)
         return vf_between((y + MAGIC) - MAGIC, c->lo, c->hi);
-    vf v = vf_all(c->values[0]);
+    vf v = vf_all(c->values[0]), size = c->mirrored ? vf_abs(y) : y;
     for (uint32_t i = 1; i < c->n; i++)
-        v += (vf)((vi)vf_all(c->step[i]) & (y > vf_all(c->limit[i])));
-    return v;
+        v += (vf)((vi)vf_all(c->step[i]) & (size > vf_all(c->limit[i])));
+    return c->mirrored ? (vf)((vi)v | ((vi)y & INT32_MIN)) : v;
 }
 
 /* Tries, and rounds of fitting again after the best of them: weights make more worth while. */
@@ -209,6 +211,7 @@ static void fit_scale(const struct fit_groups *g, const struct fit_range *r, flo
     struct fit_code plain = code_of(r), c = plain;
     struct fit_lanes v;
     plain.values = NULL;
+    c.mirrored = plain.mirrored = false;
     for (uint32_t at = 0; at < g->n; at += LANES) {
         load_lanes(g, at, &v);
         vf out = r->values ? scale_lanes(&v, g->k, g->w, r, &c)
@@ -345,6 +348,7 @@ static void fit_near_scale(const struct fit_groups *g, const struct fit_range *r
     struct fit_lanes v;
     vf lo = vf_all(s_lo), hi = vf_all(s_hi);
     plain.values = NULL;
+    c.mirrored = plain.mirrored = false;
     for (uint32_t at = 0; at < g->n; at += LANES) {
         uint32_t n = lanes_from(g, at);
         vf u = across(unit + at, 1, n), old = across(s + at, 1, n);
@@ -405,10 +409,11 @@ static void fit_near_scale_min(const struct fit_groups *g, const struct fit_rang
 
 INLINE vf index_of(const struct fit_code *c, vf y)
 {
-    vf n = vf_all(0);
+    vf n = vf_all(0), size = c->mirrored ? vf_abs(y) : y;
     for (uint32_t i = 1; i < c->n; i++)
-        n += (vf)((vi)vf_all(1) & (y > vf_all(c->limit[i])));
-    return n;
+        n += (vf)((vi)vf_all(1) & (size > vf_all(c->limit[i])));
+    vf more = (vf)((vi)vf_all((float)c->n) & (y < 0) & (n > 0));
+    return c->mirrored ? n + more : n;
 }
 
 typedef int8_t vb __attribute__((vector_size(LANES)));

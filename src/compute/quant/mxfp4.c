@@ -25,11 +25,10 @@ void mxfp4_decode(const void *restrict blocks, float *restrict out, uint64_t n)
     }
 }
 
-/* The values in rising order, and the code of each; zero has two. */
-static const float sorted[15] = {-12, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12};
-static const uint8_t codes[15] = {15, 14, 13, 12, 11, 10, 9, 0, 1, 2, 3, 4, 5, 6, 7};
+/* The first half of mxfp4_values; the second is the same, negative. */
+static const float sizes[8] = {0, 1, 2, 3, 4, 6, 8, 12};
 
-static const struct fit_range range = {.values = sorted, .n_values = 15};
+static const struct fit_range range = {.values = sizes, .n_values = 8, .mirrored = true};
 
 static float scale_of(int e)
 {
@@ -83,6 +82,6 @@ void mxfp4_encode(const struct fit_kernels *f, const float *x, const float *w, v
     for (uint32_t i = 0; i < g.n; i++, b++) {
         b->e = (uint8_t)e[i];
         for (uint32_t j = 0; j < 16; j++)
-            b->qs[j] = (uint8_t)(codes[q[32 * i + j]] | codes[q[32 * i + j + 16]] << 4);
+            b->qs[j] = (uint8_t)(q[32 * i + j] | q[32 * i + j + 16] << 4);
     }
 }
