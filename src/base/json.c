@@ -36,25 +36,40 @@ static bool check_shape(struct str text, const char *where, struct err *e)
     return true;
 }
 
-json_t *json_parse(struct str text, const char *where, struct err *e)
+static json_t *parse(struct str text, const char *where, size_t flags, struct err *e)
 {
     if (!check_shape(text, where, e))
         return NULL;
     json_error_t why;
-    json_t *j = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    json_t *j = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | flags, &why);
     if (!j)
         fail(e, ERR_USAGE, "%s: not valid JSON: line %d, column %d: %s", where, why.line,
              why.column, why.text);
     return j;
 }
 
-json_t *json_read_file(const char *path, size_t max, struct err *e)
+json_t *json_parse(struct str text, const char *where, struct err *e)
+{
+    return parse(text, where, 0, e);
+}
+
+static json_t *read_file(const char *path, size_t max, size_t flags, struct err *e)
 {
     struct buf text;
     buf_init(&text, max);
-    json_t *j = buf_read_file(&text, path, e) ? json_parse(buf_view(&text), path, e) : NULL;
+    json_t *j = buf_read_file(&text, path, e) ? parse(buf_view(&text), path, flags, e) : NULL;
     buf_clear(&text);
     return j;
+}
+
+json_t *json_read_file(const char *path, size_t max, struct err *e)
+{
+    return read_file(path, max, 0, e);
+}
+
+json_t *json_read_file_reals(const char *path, size_t max, struct err *e)
+{
+    return read_file(path, max, JSON_DECODE_INT_AS_REAL, e);
 }
 
 static int add_to_buf(const char *p, size_t n, void *buf)

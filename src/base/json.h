@@ -11,6 +11,8 @@
 
 json_t *json_parse(struct str text, const char *where, struct err *e) MUST_USE;
 json_t *json_read_file(const char *path, size_t max, struct err *e) MUST_USE;
+/* All numbers as reals: for files in which whole ones may be beyond 64 bits. */
+json_t *json_read_file_reals(const char *path, size_t max, struct err *e) MUST_USE;
 bool json_write(const json_t *j, size_t flags, struct buf *out, struct err *e) MUST_USE;
 
 #endif

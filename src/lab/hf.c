@@ -25,7 +25,9 @@ bool hf_read_text(const struct hf *m, const char *file, uint64_t max, struct buf
     return !*there || buf_read_file(out, path, e);
 }
 
-bool hf_read_json(const struct hf *m, const char *file, json_t **out, struct err *e)
+static bool read_json(const struct hf *m, const char *file,
+                      json_t *read(const char *path, size_t max, struct err *e), json_t **out,
+                      struct err *e)
 {
     char path[4096];
     *out = NULL;
@@ -33,8 +35,19 @@ bool hf_read_json(const struct hf *m, const char *file, json_t **out, struct err
         return false;
     if (access(path, F_OK) != 0)
         return true;
-    *out = json_read_file(path, LIMIT_JSON_BYTES, e);
+    *out = read(path, LIMIT_JSON_BYTES, e);
     return *out != NULL;
+}
+
+bool hf_read_json(const struct hf *m, const char *file, json_t **out, struct err *e)
+{
+    return read_json(m, file, json_read_file, out, e);
+}
+
+/* Its model_max_length is 10^30 where nobody knows. */
+static bool read_tokenizer_config(struct hf *m, struct err *e)
+{
+    return read_json(m, "tokenizer_config.json", json_read_file_reals, &m->tokenizer_config, e);
 }
 
 bool hf_open(struct hf *m, const char *folder, struct err *e)
@@ -46,8 +59,7 @@ bool hf_open(struct hf *m, const char *folder, struct err *e)
                     "%s has no config.json with a JSON object; name the folder of a model in the "
                     "form that Hugging Face tools save",
                     folder)) &&
-              hf_read_json(m, "tokenizer.json", &m->tokenizer, e) &&
-              hf_read_json(m, "tokenizer_config.json", &m->tokenizer_config, e) &&
+              hf_read_json(m, "tokenizer.json", &m->tokenizer, e) && read_tokenizer_config(m, e) &&
               hf_read_json(m, "generation_config.json", &m->generation, e) &&
               (m->weights = safetensors_open(folder, e));
     if (!ok) {

@@ -15,7 +15,7 @@ struct hf {
     json_t *config;           /* config.json */
     const json_t *text;       /* its "text_config" where it has one, else itself: borrowed */
     json_t *tokenizer;        /* tokenizer.json, or NULL */
-    json_t *tokenizer_config; /* tokenizer_config.json, or NULL */
+    json_t *tokenizer_config; /* tokenizer_config.json (all numbers real), or NULL */
     json_t *generation;       /* generation_config.json, or NULL */
     struct safetensors *weights;
 };
