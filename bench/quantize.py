@@ -4,7 +4,7 @@
 
 usage: bench/quantize.py errors MODEL.gguf [TYPE...]       squared error of each format on MODEL's matrices, speed of both, one thread
        bench/quantize.py perplexity MODEL.gguf [TYPE...]   the files that both make, read by moat; --chunks N windows of 512; --imatrix FILE
-       bench/quantize.py retrieval MINILM.gguf [TYPE...]   359 passages of manuals (Lua, libuv) against the code of their functions: MRR
+       bench/quantize.py retrieval MINILM.gguf [TYPE...]   passages of manuals (Lua, libuv) against the code of their functions: MRR; --texts N
 MODEL is F32, F16 or BF16; `moat quantize X.gguf Y.gguf --type F32 --requantize` makes one of any. Needs numpy and gguf, and for the peer
 llama-cpp-python: run it with the Python of the peers (bench/RESULTS.md). Prints Markdown rows.
 """
@@ -27,6 +27,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MOAT = os.environ.get("MOAT", os.path.join(ROOT, "build", "moat"))
 TOOL = os.path.join(os.path.dirname(MOAT), "tests", "compute", "test_quant_encode")
 SHARED = os.environ.get("MOAT_SHARED", os.path.join(os.path.dirname(ROOT), "shared"))
+CHARACTERS = 400  # of a text: what the shortest context here holds of code
 FORMATS = "Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS MXFP4 TQ1_0 TQ2_0 IQ3_S IQ3_XXS IQ2_S IQ2_XS IQ2_XXS IQ1_M IQ1_S".split()
 MIXES = "Q8_0 Q6_K Q5_K_M Q4_K_M Q4_K_S IQ4_XS Q4_0 Q3_K_M Q2_K".split()
 FILE_TYPE = {"Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q2_K": 10, "Q3_K_S": 11, "Q3_K_M": 12, "Q3_K_L": 13, "Q4_K_S": 14, "Q4_K_M": 15,
@@ -150,7 +151,7 @@ def mixes(model, names, chunks, imatrix, threads):
 
 
 def embed(model, texts):
-    lines = "\n".join(" ".join(t.split())[:1200] for t in texts)
+    lines = "\n".join(" ".join(t.split())[:CHARACTERS] for t in texts)
     out = run(MOAT, "embed", model, "--json", input=lines.encode())
     return np.array([json.loads(line)["embedding"] for line in out.decode().splitlines()])
 
@@ -161,9 +162,9 @@ def reciprocal_rank(model, queries, documents):
     return float((1 / (1 + (scores > right).sum(1))).mean())
 
 
-def retrieval(model, names):
+def retrieval(model, names, most):
     with gzip.open(os.path.join(SHARED, "data", "apidoc", "c-apidoc-manual.jsonl.gz"), "rt") as f:
-        rows = [json.loads(line) for line in f]
+        rows = [json.loads(line) for line in f][:most]
     queries, documents = [r["reference"] for r in rows], [f'{r["declaration"]} {r["code"]}' for r in rows]
     whole, size = reciprocal_rank(model, queries, documents), os.path.getsize(model)
     print(f"| type | MiB | of the size | MRR | loss |\n|---|---|---|---|---|\n| as it is | {size / 2**20:.1f} | 100 % | {whole:.4f} | |")
@@ -182,6 +183,7 @@ def main():
     p.add_argument("types", nargs="*")
     p.add_argument("--chunks", default=8, type=int)
     p.add_argument("--weights", default=2 << 20, type=int)
+    p.add_argument("--texts", default=359, type=int)
     p.add_argument("--imatrix")
     p.add_argument("--threads", default=os.cpu_count(), type=int)
     a = p.parse_args()
@@ -190,7 +192,7 @@ def main():
     elif a.what == "perplexity":
         mixes(a.model, a.types or MIXES, a.chunks, a.imatrix, a.threads)
     else:
-        retrieval(a.model, a.types or ["Q8_0", "Q4_K_M", "Q4_0", "IQ4_NL"])
+        retrieval(a.model, a.types or ["Q8_0", "Q4_K_M", "Q4_0", "IQ4_NL"], a.texts)
 
 
 if __name__ == "__main__":
