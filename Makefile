@@ -45,7 +45,7 @@ LIBS = $(PKG_LIBS) -lm -lpthread
 SRC := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 # The kernels of one architecture are left out of the others.
 ARCH := $(or $(firstword $(subst -, ,$(CROSS))),$(shell uname -m))
-KERNELS_x86_64 := avx2 avxvnni avx512 avx512bf16 avx512bf16_attend avx512bf16_decode amx amx_attend
+KERNELS_x86_64 := avx2 avxvnni avx512 avx512bf16 avx512bf16_attend avx512bf16_decode amx amx_attend fit_avx2 fit_avx512
 KERNELS_aarch64 := neon dotprod i8mm
 FOREIGN := $(filter-out $(KERNELS_$(ARCH)),$(KERNELS_x86_64) $(KERNELS_aarch64))
 SRC := $(filter-out $(FOREIGN:%=src/compute/kernel/%.c),$(SRC))
@@ -72,6 +72,9 @@ $(BUILD)/obj/compute/kernel/avxvnni.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-p
 $(BUILD)/obj/compute/kernel/avx512.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
 $(BUILD)/obj/compute/kernel/avx512bf16.o $(BUILD)/obj/compute/kernel/avx512bf16_attend.o $(BUILD)/obj/compute/kernel/avx512bf16_decode.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16
 $(BUILD)/obj/compute/kernel/amx.o $(BUILD)/obj/compute/kernel/amx_attend.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16 -mamx-tile -mamx-bf16
+# what an encoder writes does not depend on where it ran: nothing is fused
+$(BUILD)/obj/compute/kernel/fit_avx2.o: ISA_FLAGS = -O3 -ffp-contract=off -Wno-psabi -mavx2
+$(BUILD)/obj/compute/kernel/fit_avx512.o: ISA_FLAGS = -O3 -ffp-contract=off -Wno-psabi -mavx2 -mavx512f -mavx512bw -mavx512vl -mavx512dq
 $(BUILD)/obj/compute/kernel/neon.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -Wno-pass-failed
 $(BUILD)/obj/compute/kernel/dotprod.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -Wno-pass-failed -march=armv8.2-a+dotprod
 $(BUILD)/obj/compute/kernel/i8mm.o: ISA_FLAGS = -O3 -ffp-contract=fast -Wno-psabi -Wno-pass-failed -march=armv8.2-a+dotprod+i8mm

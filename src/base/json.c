@@ -27,13 +27,25 @@ void json_start_over(void)
     (void)mem_was_short();
 }
 
-json_t *json_read_file(const char *path, size_t max, struct err *e)
+typedef json_t *parse_fn(struct str text, const char *where, struct err *e);
+
+static json_t *read_file(const char *path, size_t max, parse_fn *parse, struct err *e)
 {
     struct buf text;
     buf_init(&text, max);
-    json_t *j = buf_read_file(&text, path, e) ? json_parse(buf_view(&text), path, e) : NULL;
+    json_t *j = buf_read_file(&text, path, e) ? parse(buf_view(&text), path, e) : NULL;
     buf_clear(&text);
     return j;
+}
+
+json_t *json_read_file(const char *path, size_t max, struct err *e)
+{
+    return read_file(path, max, json_parse, e);
+}
+
+json_t *json_read_file_reals(const char *path, size_t max, struct err *e)
+{
+    return read_file(path, max, json_parse_reals, e);
 }
 
 static int add_to_buf(const char *p, size_t n, void *buf)

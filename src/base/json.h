@@ -14,6 +14,9 @@ json_t *json_parse(struct str text, const char *where, struct err *e) MUST_USE;
 /* The same, but where a key stands twice the last one counts. */
 json_t *json_parse_loose(struct str text, const char *where, struct err *e) MUST_USE;
 json_t *json_read_file(const char *path, size_t max, struct err *e) MUST_USE;
+/* All numbers as reals: for files in which whole ones may be beyond 64 bits. */
+json_t *json_parse_reals(struct str text, const char *where, struct err *e) MUST_USE;
+json_t *json_read_file_reals(const char *path, size_t max, struct err *e) MUST_USE;
 /* Whoever makes a document need not look whether each of its values, and each buffer for them, was
  * made: where memory ended since the last one was written (mem_was_short), what is there may be a
  * part of it, and writing fails (ERR_LIMIT). Who starts anew after such a failure, with the

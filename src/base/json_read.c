@@ -18,6 +18,7 @@ struct reader {
     size_t at, values;
     const char *where;
     bool loose;         /* a key may stand twice */
+    bool reals;         /* all numbers become reals */
     struct buf scratch; /* texts with escapes */
     struct err *e;
 };
@@ -237,7 +238,7 @@ static json_t *make_number(struct reader *r, struct str text, bool real)
 static json_t *read_number(struct reader *r)
 {
     size_t from = r->at;
-    bool real = false;
+    bool real = r->reals;
     if (peek(r) == '-')
         r->at++;
     if (peek(r) == '0')
@@ -360,10 +361,9 @@ static json_t *read_value(struct reader *r, unsigned depth)
 }
 
 /* Memory that was short for this document leaves nothing behind that is to be written. */
-static json_t *read_document(struct str text, const char *where, bool loose, struct err *e)
+static json_t *read_document(struct reader r)
 {
-    struct reader r = {.text = text, .where = where, .loose = loose, .e = e};
-    buf_init(&r.scratch, text.n);
+    buf_init(&r.scratch, r.text.n);
     json_t *j = read_value(&r, 0);
     if (j && peek_past_space(&r) >= 0) {
         bad(&r, N_("the document ends before this"));
@@ -378,10 +378,15 @@ static json_t *read_document(struct str text, const char *where, bool loose, str
 
 json_t *json_parse(struct str text, const char *where, struct err *e)
 {
-    return read_document(text, where, false, e);
+    return read_document((struct reader){.text = text, .where = where, .e = e});
 }
 
 json_t *json_parse_loose(struct str text, const char *where, struct err *e)
 {
-    return read_document(text, where, true, e);
+    return read_document((struct reader){.text = text, .where = where, .loose = true, .e = e});
+}
+
+json_t *json_parse_reals(struct str text, const char *where, struct err *e)
+{
+    return read_document((struct reader){.text = text, .where = where, .reals = true, .e = e});
 }

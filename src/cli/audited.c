@@ -51,6 +51,8 @@ static const struct {
     {"bundle", ARGS, NULL, NOT},      {"key", ARGS, NULL, NOT},
     {"sign", ARGS, NULL, NOT},        {"policy", ARGS, NULL, NOT},
     {"stop", ARGS, NULL, NOT},        {"attest", ARGS, NULL, NOT},
+    {"convert", ARGS, NULL, NOT},     {"quantize", ARGS, NULL, NOT},
+    {"imatrix", ARGS, NULL, NOT},
 };
 
 static bool has_word(int argc, char **argv, const char *word)

@@ -19,6 +19,8 @@ extern const struct command cmd_completion;
 
 extern const struct command cmd_config;
 
+extern const struct command cmd_convert;
+
 extern const struct command cmd_cp;
 
 extern const struct command cmd_create;
@@ -32,6 +34,8 @@ extern const struct command cmd_export;
 extern const struct command cmd_gc;
 
 extern const struct command cmd_grammar;
+
+extern const struct command cmd_imatrix;
 
 extern const struct command cmd_import;
 
@@ -55,6 +59,8 @@ extern const struct command cmd_ps;
 extern const struct command cmd_pull;
 
 extern const struct command cmd_push;
+
+extern const struct command cmd_quantize;
 
 extern const struct command cmd_rm;
 

@@ -72,6 +72,13 @@ static const struct row {
     {NULL, &cmd_grammar},
     {NULL, &cmd_template},
 
+    {N_("Making models"), NULL},
+    {NULL, &cmd_convert},
+
+    {NULL, &cmd_quantize},
+
+    {NULL, &cmd_imatrix},
+
     {N_("This program"), NULL},
     {NULL, &cmd_doctor},
 

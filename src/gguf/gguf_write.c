@@ -181,13 +181,16 @@ void gguf_write_tensor(struct gguf_writer *w, const char *name, enum dtype type,
 
 /* --- output ----------------------------------------------------------------------------------- */
 
-struct sink {
+struct gguf_sink {
     struct buf *buf;             /* one of the two */
     struct os_atomic_file *file; /* is set */
+    gguf_make_fn *make;          /* of data that are not there yet, or NULL */
+    void *arg;
+    uint64_t put; /* bytes of the tensor that is being made */
     struct err *e;
 };
 
-static bool out(struct sink *s, const void *p, uint64_t n)
+static bool out(struct gguf_sink *s, const void *p, uint64_t n)
 {
     if (s->file)
         return os_atomic_write(s->file, p, (size_t)n, s->e);
@@ -195,7 +198,7 @@ static bool out(struct sink *s, const void *p, uint64_t n)
     return buf_ok(s->buf, "GGUF file", s->e);
 }
 
-static bool out_zeros(struct sink *s, uint64_t n)
+static bool out_zeros(struct gguf_sink *s, uint64_t n)
 {
     for (uint64_t part; n; n -= part) {
         part = n < sizeof zeros ? n : sizeof zeros;
@@ -205,7 +208,26 @@ static bool out_zeros(struct sink *s, uint64_t n)
     return true;
 }
 
-static bool write_to(struct gguf_writer *w, struct sink *s)
+bool gguf_put(struct gguf_sink *s, const void *p, uint64_t n, struct err *e)
+{
+    s->e = e;
+    s->put += n;
+    return out(s, p, n);
+}
+
+static bool out_tensor(struct gguf_sink *s, const struct gguf_write_data *d, uint64_t i)
+{
+    if (d->data)
+        return out(s, d->data, d->n_bytes);
+    must(s->make);
+    s->put = 0;
+    if (!s->make(s->arg, i, s, s->e))
+        return false;
+    must(s->put == d->n_bytes);
+    return true;
+}
+
+static bool write_to(struct gguf_writer *w, struct gguf_sink *s)
 {
     struct buf head;
     buf_init(&head, 24);
@@ -218,7 +240,7 @@ static bool write_to(struct gguf_writer *w, struct sink *s)
               out(s, buf_c(&w->kv), w->kv.n) && out(s, buf_c(&w->infos), w->infos.n) &&
               out_zeros(s, padding(at, w->alignment));
     for (uint64_t i = 0; ok && i < w->n_tensors; i++)
-        ok = out(s, w->datas[i].data, w->datas[i].n_bytes) &&
+        ok = out_tensor(s, &w->datas[i], i) &&
              out_zeros(s, padding(w->datas[i].n_bytes, w->alignment));
     buf_clear(&head);
     return ok;
@@ -236,15 +258,27 @@ static bool check(const struct gguf_writer *w, struct err *e)
 
 bool gguf_write_bytes(struct gguf_writer *w, struct buf *bytes, struct err *e)
 {
-    return check(w, e) && write_to(w, &(struct sink){.buf = bytes, .e = e});
+    return check(w, e) && write_to(w, &(struct gguf_sink){.buf = bytes, .e = e});
+}
+
+bool gguf_write_made(struct gguf_writer *w, const char *path, gguf_make_fn *make, void *arg,
+                     struct err *e)
+{
+    struct os_atomic_file f;
+    struct gguf_sink sink = {.file = &f, .make = make, .arg = arg, .e = e};
+    if (!check(w, e) || !os_atomic_open(&f, path, e))
+        return false;
+    bool ok = write_to(w, &sink) && os_atomic_commit(&f, e);
+    os_atomic_close(&f);
+    return ok;
 }
 
 bool gguf_write_file(struct gguf_writer *w, const char *path, struct err *e)
 {
-    struct os_atomic_file f;
-    if (!check(w, e) || !os_atomic_open(&f, path, e))
-        return false;
-    bool ok = write_to(w, &(struct sink){.file = &f, .e = e}) && os_atomic_commit(&f, e);
-    os_atomic_close(&f);
-    return ok;
+    return gguf_write_made(w, path, NULL, NULL, e);
+}
+
+uint64_t gguf_write_size(const struct gguf_writer *w)
+{
+    return 24 + w->kv.n + w->infos.n + w->data_bytes;
 }

@@ -38,12 +38,22 @@ void gguf_write_array(struct gguf_writer *w, const char *key, enum gguf_type ele
                       uint64_t n);
 /* Copies an entry read from another file. */
 void gguf_write_kv(struct gguf_writer *w, const struct gguf_kv *kv);
-/* ne [n_dim], row length first. */
+/* ne [n_dim], row length first. data NULL: to be made by gguf_write_made. */
 void gguf_write_tensor(struct gguf_writer *w, const char *name, enum dtype type, uint32_t n_dim,
                        const uint64_t *ne, const void *data);
 
 /* The whole file into out. */
 bool gguf_write_bytes(struct gguf_writer *w, struct buf *out, struct err *e) MUST_USE;
 bool gguf_write_file(struct gguf_writer *w, const char *path, struct err *e) MUST_USE;
+
+/* The same file where data are made one tensor after the other while it is written: for each that
+ * has none, in order, make(arg, i, out) is called and hands over all its bytes, in as many pieces
+ * as it likes, through gguf_put. */
+struct gguf_sink;
+typedef bool gguf_make_fn(void *arg, uint64_t tensor, struct gguf_sink *out, struct err *e);
+bool gguf_put(struct gguf_sink *out, const void *p, uint64_t n, struct err *e) MUST_USE;
+bool gguf_write_made(struct gguf_writer *w, const char *path, gguf_make_fn *make, void *arg,
+                     struct err *e) MUST_USE;
+uint64_t gguf_write_size(const struct gguf_writer *w); /* bytes of the file, but for padding */
 
 #endif

@@ -51,6 +51,10 @@ def wheel(name, members):
             z.writestr(member, content)
 
 
+def empty_safetensors(name):
+    data(name, struct.pack("<Q", 2) + b"{}")
+
+
 def twice():
     f = model()
     f.kv.append(list(f.kv[0]))
@@ -149,6 +153,16 @@ CASES = [
     ("importing a wheel without a model", lambda: wheel("pkg-1.0-py3-none-any.whl", {"pkg/__init__.py": ""}), ["import", "pkg-1.0-py3-none-any.whl", "--name", "a:b"]),
     ("verifying a bundle without a key", None, ["bundle", "verify", "site.moat"]),
     ("a bundle that is none", sound, ["bundle", "verify", "model.gguf", "--key", "ed25519:Yl8Aow3ONYB09V/4tvd+K4EOAeOfr2IISixX+s/Quz8="]),
+    ("converting what is no model", lambda: os.mkdir("folder"), ["convert", "folder", "-o", "out.gguf"]),
+    ("converting a family not known", lambda: (os.mkdir("folder"), text("folder/config.json", '{"model_type": "mamba"}'), empty_safetensors("folder/model.safetensors")),
+     ["convert", "folder", "-o", "out.gguf"]),
+    ("converting to a type that is none", None, ["convert", "folder", "-o", "out.gguf", "--type", "q4_0"]),
+    ("quantising without a type", sound, ["quantize", "model.gguf", "out.gguf"]),
+    ("quantising to a type nearly known", sound, ["quantize", "model.gguf", "out.gguf", "--type", "Q4_KM"]),
+    ("quantising twice", sound, ["quantize", "model.gguf", "out.gguf", "--type", "Q4_K_M"]),
+    ("quantising to one bit without an importance matrix", sound, ["quantize", "model.gguf", "out.gguf", "--type", "IQ1_S"]),
+    ("an importance matrix that is none", sound, ["quantize", "model.gguf", "out.gguf", "--type", "Q4_K_M", "--imatrix", "model.gguf"]),
+    ("measuring importance on too short a text", lambda: (sound(), text("t.txt", "short")), ["imatrix", "model.gguf", "t.txt", "-o", "out.gguf", "--threads", "1"]),
     ("examining a machine that is not there", None, ["doctor", "--root", "nowhere"]),
     ("a remedy that is none", None, ["doctor", "--fix", "--only", "magic"]),
     ("asking a server that is not there", None, ["ps", "--at", "http://127.0.0.1:1"]),

@@ -59,6 +59,17 @@ static inline void k_scales(const uint8_t packed[12], uint8_t s[8], uint8_t m[8]
     }
 }
 
+/* The other way; whole numbers from 0 to 63. */
+static inline void put_k_scales(uint8_t packed[12], const float *s, const float *m)
+{
+    for (int i = 0; i < 4; i++) {
+        int s1 = (int)s[i + 4], m1 = (int)m[i + 4];
+        packed[i] = (uint8_t)((int)s[i] | s1 >> 4 << 6);
+        packed[i + 4] = (uint8_t)((int)m[i] | m1 >> 4 << 6);
+        packed[i + 8] = (uint8_t)((s1 & 15) | (m1 & 15) << 4);
+    }
+}
+
 static inline uint8_t nibble(const uint8_t *p, int i)
 {
     return (p[i / 2] >> (i % 2 * 4)) & 15;

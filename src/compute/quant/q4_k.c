@@ -3,6 +3,7 @@
 #include "compute/quant.h"
 #include "compute/quant/bits.h"
 #include "compute/quant/blocks.h"
+#include "compute/quant/encoded.h"
 
 void q4_k_decode(const void *restrict blocks, float *restrict out, uint64_t n)
 {
@@ -21,5 +22,35 @@ void q4_k_decode(const void *restrict blocks, float *restrict out, uint64_t n)
                 w[j + 32] = scale1 * (float)(qs[j] >> 4) - min1;
             }
         }
+    }
+}
+
+static const struct encode_plan plan = {
+    .range = {.lo = 0,
+              .hi = 15,
+              .n_tries = 13,
+              .tries = {13.6f, 13.8f, 14.0f, 14.2f, 14.4f, 14.6f, 14.8f, 15.0f, 15.2f, 15.4f, 15.6f,
+                        15.8f, 16.0f}},
+    .k = 32,
+    .per = 8,
+    .s_lo = 0,
+    .s_hi = 63,
+    .reach = 1,
+};
+
+void q4_k_encode(const struct fit_kernels *f, const float *x, const float *w, void *blocks,
+                 uint32_t n)
+{
+    struct q4_k *b = blocks;
+    struct encoded e;
+    encode_block_lines(f, &plan, x, w, n, &e);
+    for (uint32_t i = 0; i < n / 256; i++, b++) {
+        const int8_t *q = e.q + 256 * i;
+        b->d = e.d[i];
+        b->m = e.m[i];
+        put_k_scales(b->scales, e.s + 8 * i, e.min + 8 * i);
+        for (int s = 0; s < 8; s += 2, q += 64)
+            for (int j = 0; j < 32; j++)
+                b->qs[16 * s + j] = (uint8_t)((q[j] & 15) | (q[j + 32] & 15) << 4);
     }
 }

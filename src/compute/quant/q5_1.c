@@ -3,6 +3,7 @@
 #include "compute/quant.h"
 #include "compute/quant/bits.h"
 #include "compute/quant/blocks.h"
+#include "compute/quant/encoded.h"
 
 void q5_1_decode(const void *restrict blocks, float *restrict out, uint64_t n)
 {
@@ -14,5 +15,35 @@ void q5_1_decode(const void *restrict blocks, float *restrict out, uint64_t n)
             out[j] = d * (float)((b->qs[j] & 15) + (qh & bit_mask[j] ? 16 : 0)) + m;
             out[j + 16] = d * (float)((b->qs[j] >> 4) + (qh & bit_mask[j + 16] ? 16 : 0)) + m;
         }
+    }
+}
+
+static const struct encode_plan plan = {
+    .range = {.lo = 0,
+              .hi = 31,
+              .n_tries = 7,
+              .n_plain = 1,
+              .tries = {31.0f, 31.8f, 32.8f, 34.0f, 36.0f, 39.0f, 30.4f}},
+    .k = 32,
+    .per = 1,
+    .s_lo = 0,
+    .s_hi = 0,
+    .reach = 0,
+};
+
+void q5_1_encode(const struct fit_kernels *f, const float *x, const float *w, void *blocks,
+                 uint32_t n)
+{
+    struct q5_1 *b = blocks;
+    struct encoded e;
+    encode_lines(f, &plan, x, w, n, &e);
+    for (uint32_t i = 0; i < n / 32; i++, b++) {
+        const int8_t *q = e.q + 32 * i;
+        b->d = e.d[i];
+        b->m = e.m[i];
+        b->qh = 0;
+        for (int j = 0; j < 32; j++)
+            b->qh |= q[j] & 16 ? bit_mask[j] : 0;
+        put_nibbles(b->qs, q, 0);
     }
 }

@@ -3,6 +3,7 @@
 #include "compute/quant.h"
 #include "compute/quant/bits.h"
 #include "compute/quant/blocks.h"
+#include "compute/quant/encoded.h"
 
 void q5_k_decode(const void *restrict blocks, float *restrict out, uint64_t n)
 {
@@ -22,5 +23,38 @@ void q5_k_decode(const void *restrict blocks, float *restrict out, uint64_t n)
                 w[j + 32] = scale1 * (float)(qs[j] >> 4 | (high & 2) << 3) - min1;
             }
         }
+    }
+}
+
+static const struct encode_plan plan = {
+    .range = {.lo = 0,
+              .hi = 31,
+              .n_tries = 13,
+              .tries = {29.6f, 29.8f, 30.0f, 30.2f, 30.4f, 30.6f, 30.8f, 31.0f, 31.2f, 31.4f, 31.6f,
+                        31.8f, 32.0f}},
+    .k = 32,
+    .per = 8,
+    .s_lo = 0,
+    .s_hi = 63,
+    .reach = 1,
+};
+
+void q5_k_encode(const struct fit_kernels *f, const float *x, const float *w, void *blocks,
+                 uint32_t n)
+{
+    struct q5_k *b = blocks;
+    struct encoded e;
+    encode_block_lines(f, &plan, x, w, n, &e);
+    for (uint32_t i = 0; i < n / 256; i++, b++) {
+        const int8_t *q = e.q + 256 * i;
+        b->d = e.d[i];
+        b->m = e.m[i];
+        put_k_scales(b->scales, e.s + 8 * i, e.min + 8 * i);
+        memset(b->qh, 0, sizeof b->qh);
+        for (int j = 0; j < 256; j++)
+            b->qh[j % 32] |= (uint8_t)((q[j] >> 4 & 1) << j / 32);
+        for (int s = 0; s < 8; s += 2, q += 64)
+            for (int j = 0; j < 32; j++)
+                b->qs[16 * s + j] = (uint8_t)((q[j] & 15) | (q[j + 32] & 15) << 4);
     }
 }
