@@ -59,8 +59,8 @@ struct matmul {
     bool add;          /* add to y instead of replacing it */
 };
 
-/* GATE_GELU is its tanh form, GATE_GELU_ERF the exact one. */
-enum gating { GATE_SILU, GATE_GELU, GATE_GELU_ERF, GATE_CLAMPED };
+/* GATE_GELU is its tanh form, GATE_GELU_ERF the exact one; GATE_RELU2 is max(x, 0)^2. */
+enum gating { GATE_SILU, GATE_GELU, GATE_GELU_ERF, GATE_RELU2, GATE_CLAMPED };
 
 /* out[t][r] = act(gate) * up, in BF16 tiles: two multiplications of the same x and what becomes the
  * input of the next. `y` and `add` of both are not used. */

@@ -117,6 +117,14 @@ void block_keep_wanted(struct task *t, const struct layer *l, float *a, uint32_t
     task_barrier(t);
 }
 
+void block_keep_too(struct task *t, float *a, uint32_t width, uint32_t stride)
+{
+    if (t->n_tok == t->f->batch.n)
+        return;
+    keep_rows(t, a, width, stride);
+    task_barrier(t);
+}
+
 void block_add_normed(struct task *t, const float *o, struct norm norm, float *x)
 {
     const struct hparams *h = &t->f->m->h;
@@ -201,23 +209,40 @@ void block_products(struct task *t, const struct product *p, uint32_t n)
     task_barrier(t);
 }
 
+/* A head of q or k by itself, weight [d_head]: as the architecture's other norms are. */
+static void norm_head(const struct task *t, float *head, const float *weight)
+{
+    const struct hparams *h = &t->f->m->h;
+    if (h->arch->layer_norm) {
+        float mean = (float)row_mean(head, h->d_head);
+        for (uint32_t i = 0; i < h->d_head; i++)
+            head[i] -= mean;
+    }
+    t->f->kernels->norm(head, weight, h->norm_eps, head, h->d_head);
+}
+
 void norm_and_rotate(struct task *t, const struct layer *l, uint32_t row, float *x, uint32_t n_head,
                      const float *norm)
 {
     const struct hparams *h = &t->f->m->h;
+    const struct arch *arch = h->arch;
     const float *angles = t->f->act.angles[l->rope == &t->f->m->rope_local];
     float *all = x + (size_t)row * n_head * h->d_head;
-    if (norm && h->arch->norm_whole_qk) {
+    if (norm && arch->qk_norm == QK_NORM_WHOLE) {
         t->f->kernels->norm(all, norm, h->norm_eps, all, n_head * h->d_head);
         norm = NULL;
     }
     for (uint32_t j = 0; j < n_head; j++) {
         float *head = all + (size_t)j * h->d_head;
-        if (norm)
-            t->f->kernels->norm(head, norm, h->norm_eps, head, h->d_head);
+        const float *weight =
+            norm && arch->qk_norm == QK_NORM_OWN ? norm + (size_t)j * h->d_head : norm;
+        if (weight && arch->qk_norm != QK_NORM_ROTATED)
+            norm_head(t, head, weight);
         if (l->rope)
             (l->rope->neox ? rope_neox : rope_norm)(head, angles + (size_t)row * h->n_rot,
                                                     h->n_rot);
+        if (weight && arch->qk_norm == QK_NORM_ROTATED)
+            norm_head(t, head, weight);
     }
 }
 
@@ -302,7 +327,8 @@ static void gate_and_up(struct task *t, const struct layer *l, enum gating act,
     const struct mat *first = gated ? &l->w_gate : &l->w_up;
     uint32_t d_ff = l->w_up.rows, rows = task_chunk_rows(t, first, task_form(t, first)), c;
     const struct block_pieces mid = block_pieces(t, a->g, t->in.n, d_ff, down);
-    bool tiles = gated && mid.forms == 1u << ACT_BF16 && down->w->rows % MATMUL_ROWS == 0;
+    bool tiles =
+        gated && mid.forms == 1u << ACT_BF16 && down->w->rows % MATMUL_ROWS == 0;
     struct gated_matmul both = {.up = matmul_of(t, &up), .act = act, .out = &mid.in};
     if (gated)
         both.gate = matmul_of(t, &gate);
@@ -340,5 +366,6 @@ void block_ffn_normed(struct task *t, const struct layer *l, enum gating act, fl
 void block_ffn_or_experts(struct task *t, const struct layer *l, enum gating act, const float *x,
                           float *y, bool add)
 {
-    (t->f->m->h.n_expert ? block_experts : block_ffn)(t, l, act, x, y, add);
+    const bool experts = hparams_has_experts(&t->f->m->h, l->index);
+    (experts ? block_experts : block_ffn)(t, l, act, x, y, add);
 }

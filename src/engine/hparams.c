@@ -131,8 +131,14 @@ static bool read_sizes(struct hparams *h, const struct gguf *g, struct err *e)
     if (!read_layers(h, g, e) ||
         !hparams_u32(g, h, "context_length", 1, LIMIT_CONTEXT, &h->n_ctx_train, e) ||
         !hparams_u32(g, h, "embedding_length", 1, LIMIT_WIDTH, &h->d_model, e) ||
-        !hparams_u32(g, h, "feed_forward_length", 0, LIMIT_WIDTH, &h->d_ff, e) ||
-        !read_heads(g, h, "attention.head_count", &h->n_head, e))
+        !hparams_u32(g, h, "feed_forward_length", 0, LIMIT_WIDTH, &h->d_ff, e))
+        return false;
+    if (h->arch->attention_free) {
+        h->n_head = h->n_head_kv = 1;
+        h->d_head = h->d_head_v = h->d_model;
+        return true;
+    }
+    if (!read_heads(g, h, "attention.head_count", &h->n_head, e))
         return false;
     h->n_head_kv = h->n_head;
     h->d_head = h->d_head_v = h->d_model / h->n_head;
@@ -288,29 +294,6 @@ static bool read_experts(struct hparams *h, const struct gguf *g, struct err *e)
                     "the model chooses its %u experts from %u of %u groups, which "
                     "cannot be",
                     h->n_expert, h->n_group_used, h->n_group);
-    return true;
-}
-
-bool hparams_only_experts(struct hparams *h, const struct gguf *g, struct err *e)
-{
-    if (h->n_expert == 0)
-        return fail(e, ERR_CORRUPT, "the model has no %s.expert_count", h->arch->name);
-    h->d_ff_expert = h->d_ff / h->n_expert_used;
-    return hparams_u32(g, h, "expert_feed_forward_length", 1, LIMIT_WIDTH, &h->d_ff_expert, e);
-}
-
-bool hparams_expert_choice(struct hparams *h, const struct gguf *g, struct err *e)
-{
-    uint32_t gating = h->expert_gating;
-    if (!hparams_u32(g, h, "leading_dense_block_count", 0, LIMIT_LAYERS, &h->n_dense, e) ||
-        !hparams_bool(g, h, "expert_weights_norm", &h->expert_norm, e) ||
-        !hparams_u32(g, h, "expert_gating_func", 0, UINT32_MAX, &gating, e))
-        return false;
-    if (gating > EXPERTS_SOFTMAX_CHOSEN)
-        return fail(e, ERR_UNSUPPORTED, "%s.expert_gating_func %u is not supported (1 to 3 are)",
-                    h->arch->name, gating);
-    if (gating)
-        h->expert_gating = (enum expert_gating)gating;
     return true;
 }
 

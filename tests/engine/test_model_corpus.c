@@ -250,17 +250,15 @@ static void none_was_slow_or_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAMILY("llama"),     FAMILY("llama-moe"),
-        FAMILY("qwen2"),     FAMILY("qwen3"),
-        FAMILY("qwen3moe"),  FAMILY("gemma3"),
-        FAMILY("gemma2"),    FAMILY("qwen2moe"),
-        FAMILY("granite"),   FAMILY("glm4-axes"),
-        FAMILY("cohere2"),   FAMILY("phi3"),
-        FAMILY("falcon"),    FAMILY("gpt2"),
-        FAMILY("deepseek2"), FAMILY("gpt-oss"),
-        FAMILY("lfm2"),      FAMILY("deepseek2-heads"),
-        FAMILY("lfm2moe"),   FAMILY("qwen3next"),
-        FAMILY("qwen35"),    cmocka_unit_test(none_was_slow_or_large),
+        FAMILY("llama"),     FAMILY("llama-moe"),    FAMILY("qwen2"),
+        FAMILY("qwen3"),     FAMILY("qwen3moe"),     FAMILY("gemma3"),
+        FAMILY("gemma2"),    FAMILY("qwen2moe"),     FAMILY("granite"),
+        FAMILY("glm4-axes"), FAMILY("cohere2"),      FAMILY("phi3"),
+        FAMILY("falcon"),    FAMILY("gpt2"),         FAMILY("deepseek2"),
+        FAMILY("gpt-oss"),   FAMILY("lfm2"),         FAMILY("deepseek2-heads"),
+        FAMILY("lfm2moe"),   FAMILY("qwen3next"),    FAMILY("qwen35"),
+        FAMILY("mamba2"),    FAMILY("falcon-h1"),    FAMILY("stablelm-12b"),
+        FAMILY("glm4moe"),   FAMILY("ernie4_5-moe"), cmocka_unit_test(none_was_slow_or_large),
     };
     run.fd = memfd_create("model", MFD_CLOEXEC);
     snprintf(run.path, sizeof run.path, "/proc/self/fd/%d", run.fd);
