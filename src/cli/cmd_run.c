@@ -19,6 +19,7 @@
 #include "cli/interrupt.h"
 #include "cli/isolate.h"
 #include "cli/lab_opts.h"
+#include "cli/lora_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
 #include "cli/pull_run.h"
@@ -41,6 +42,7 @@ static struct run_options {
     const char *tool_choice;
     const char *prompt; /* NULL: none given */
     const char *model, *draft;
+    struct lora_opts lora;
 } o;
 
 static bool take_num_gpu(void *out, struct str value, struct err *e)
@@ -92,6 +94,7 @@ static const struct opt own_options[] = {
     {"draft", 0, OPT_TEXT, &o.draft, "MODEL",
      N_("a smaller model of the same family, which guesses ahead; the answer stays the same"), 0, 0,
      NULL},
+    LORA_OPTION(&o.lora),
     PRECISION_OPTIONS(&o.precision),
     {0},
 };
@@ -261,9 +264,15 @@ static bool open_source(struct source *src, const char *model,
 static bool open_generator(struct session *s, struct err *e)
 {
     struct source main, draft;
-    if (!open_source(&main, o.model, open_model, e))
+    struct lora_files adapters;
+    if (!lora_opts_open(&o.lora, &adapters, e))
         return false;
+    if (!open_source(&main, o.model, open_model, e)) {
+        lora_files_close(&adapters);
+        return false;
+    }
     if (!open_source(&draft, o.draft, open_draft, e)) {
+        lora_files_close(&adapters);
         gguf_close(main.file);
         packs_done(&main.packs);
         return false;
@@ -273,7 +282,8 @@ static bool open_generator(struct session *s, struct err *e)
                                 .precision = o.precision,
                                 .pack = &main.packs.params,
                                 .grammar = o.grammar || o.schema || s->tools,
-                                .opening = s->opening};
+                                .opening = s->opening,
+                                .adapters = adapters};
     if (main.file->approval)
         s->approval = *main.file->approval;
     if (draft.file)

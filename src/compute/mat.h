@@ -21,6 +21,8 @@ enum mat_layout {
     MAT_R16,  /* 16 rows together; the last rows % 16 row-major */
 };
 
+struct lora_part; /* engine/lora.h */
+
 struct mat {
     const unsigned char
         *data; /* [n_expert][rows] rows of row_bytes; NULL: the model has no such weight */
@@ -28,8 +30,9 @@ struct mat {
     enum mat_layout layout;
     uint32_t rows, cols;
     uint64_t row_bytes;
-    uint32_t n_expert; /* 1 but for stacks of experts */
-    bool precise;      /* sums in F32 in every mode: a small error has large effects */
+    uint32_t n_expert;            /* 1 but for stacks of experts */
+    bool precise;                 /* sums in F32 in every mode: a small error has large effects */
+    const struct lora_part *lora; /* what adapters add, or NULL; kernels do not know of it */
 };
 
 /* Expert i of a stack, as a plain matrix. */

@@ -7,6 +7,7 @@
 
 #include "compute/ops.h"
 #include "engine/arch.h"
+#include "engine/lora.h"
 
 #define CHUNK_ROWS 64u  /* a decode chunk: small enough to share out, large enough to stream */
 #define PANEL_ROWS 256u /* a prefill chunk at most: one expanded panel */
@@ -114,6 +115,7 @@ void block_keep_wanted(struct task *t, const struct layer *l, float *a, uint32_t
     keep_rows(t, t->f->act.x, t->f->m->h.d_model, t->f->m->h.d_model);
     keep_rows(t, a, width, stride);
     t->n_tok = t->f->batch.n_out;
+    t->rows = t->f->batch.out;
     task_barrier(t);
 }
 
@@ -186,7 +188,9 @@ static void run_chunk(struct task *t, const struct product *p, uint32_t row, uin
 {
     struct matmul m = matmul_of(t, p);
     uint32_t left = p->w->rows - row;
-    t->f->kernels->matmul(&m, row, row + (left < rows ? left : rows), t->scratch);
+    uint32_t end = row + (left < rows ? left : rows);
+    t->f->kernels->matmul(&m, row, end, t->scratch);
+    lora_finish(t, p, row, end);
 }
 
 void block_products(struct task *t, const struct product *p, uint32_t n)
@@ -197,6 +201,7 @@ void block_products(struct task *t, const struct product *p, uint32_t n)
         rows[i] = task_chunk_rows(t, p[i].w, task_form(t, p[i].w));
         end[i] = total += (p[i].w->rows + rows[i] - 1) / rows[i];
     }
+    lora_begin(t, p, n);
     for (uint32_t i = 0; i < n; i++)
         task_count_mat(t, p[i].w, 1, t->in.n);
     while (t->in.n && task_next(t, total, &c)) {
@@ -324,14 +329,16 @@ static void gate_and_up(struct task *t, const struct layer *l, enum gating act,
     const bool gated = l->w_gate.data != NULL;
     const struct product up = {.w = &l->w_up, .bias = l->b_up, .y = gated ? a->u : a->g};
     const struct product gate = {.w = &l->w_gate, .bias = l->b_gate, .y = a->g};
+    const struct product in[] = {up, gate};
     const struct mat *first = gated ? &l->w_gate : &l->w_up;
     uint32_t d_ff = l->w_up.rows, rows = task_chunk_rows(t, first, task_form(t, first)), c;
     const struct block_pieces mid = block_pieces(t, a->g, t->in.n, d_ff, down);
     bool tiles =
-        gated && mid.forms == 1u << ACT_BF16 && down->w->rows % MATMUL_ROWS == 0;
+        gated && !t->f->adapted && mid.forms == 1u << ACT_BF16 && down->w->rows % MATMUL_ROWS == 0;
     struct gated_matmul both = {.up = matmul_of(t, &up), .act = act, .out = &mid.in};
     if (gated)
         both.gate = matmul_of(t, &gate);
+    lora_begin(t, in, gated ? 2 : 1);
     rows = tiles ? (rows / 2 + 31) & ~31u : rows; /* whole tiles of the next input */
     task_count_mat(t, &l->w_gate, 1, t->in.n);
     task_count_mat(t, &l->w_up, 1, t->in.n);

@@ -93,6 +93,10 @@ struct model {
     struct layer *layers;      /* [n_layer] */
     uint32_t n_kv_slots[3];    /* layers without and with a window, and recurrent ones */
     uint64_t weight_bytes;
+    /* engine/lora: how many there are, their bytes, the sums of ranks of a layer and the widest;
+     * the last of the widths is the output's */
+    uint32_t n_adapters, lora_width, *lora_widths; /* [n_layer + 1] */
+    uint64_t lora_bytes;
     struct arena arena;
 };
 

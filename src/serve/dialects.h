@@ -35,6 +35,8 @@ void llama_slots(struct exchange *x);
 void llama_health(struct exchange *x);
 void llama_ready(struct exchange *x);
 void llama_metrics(struct exchange *x);
+void llama_lora(struct exchange *x);
+void llama_lora_set(struct exchange *x);
 
 /* Ollama */
 void ollama_root(struct exchange *x);

@@ -28,6 +28,7 @@ static bool open_source(struct source *s, const struct served *model, bool draft
     if (s->g && pack_choose(&s->pack, s->g, e))
         return true;
     gguf_close(s->g);
+    s->g = NULL;
     return false;
 }
 
@@ -50,28 +51,54 @@ static void say_why(int line, const struct err *e)
     buf_clear(&out);
 }
 
+/* What an engine is made of. */
+struct sources {
+    struct source main, draft;
+    struct lora_files adapters;
+};
+
+static void close_sources(struct sources *s)
+{
+    gguf_close(s->main.g);
+    gguf_close(s->draft.g);
+    lora_files_close(&s->adapters);
+}
+
+static bool open_sources(struct sources *s, const struct served *model, struct err *e)
+{
+    *s = (struct sources){0};
+    bool ok = open_source(&s->main, model, false, e) &&
+              (!model->draft || open_source(&s->draft, model->draft, true, e));
+    for (uint32_t i = 0; ok && i < model->n_adapters; i++) {
+        struct gguf *g = served_open(model->adapters[i], false, e);
+        if (g)
+            s->adapters.v[s->adapters.n++] = (struct lora_file){g, model->adapter_scale[i]};
+        ok = g != NULL;
+    }
+    if (!ok)
+        close_sources(s);
+    return ok;
+}
+
 static bool work(const struct served *model, const struct config *config, int line, struct err *e)
 {
-    struct source main, draft = {0};
+    struct sources from;
     struct memplan plan;
     struct isolate isolate;
-    if (!isolate_engine(&isolate, model, config, e) || !open_source(&main, model, false, e))
+    if (!isolate_engine(&isolate, model, config, e) || !open_sources(&from, model, e))
         return false;
-    if (model->draft && !open_source(&draft, model->draft, true, e)) {
-        gguf_close(main.g);
-        return false;
-    }
     const struct engine_role role = {
-        .g = main.g,
+        .g = from.main.g,
         .settings = &model->settings,
         .load = {.memory = config->memory,
                  .threads = threads_of(config),
                  .kv = KV_F16,
-                 .pack = &main.pack.params,
-                 .draft = {draft.g, &draft.pack.params},
+                 .pack = &from.main.pack.params,
+                 .draft = {from.draft.g, &from.draft.pack.params},
                  .n_parallel = config->parallel,
                  .n_kept = ENGINE_KEPT,
-                 .opening = model->opening},
+                 .opening = model->opening,
+                 .adapters = from.adapters},
         .max_waiting = config->queue + config->parallel + WAITING_SPARE,
         .accounts = true,
         .in = line,

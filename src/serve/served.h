@@ -5,6 +5,7 @@
 
 #include <time.h>
 
+#include "base/limits.h"
 #include "gguf/gguf.h"
 #include "run/settings.h"
 #include "store/name.h"
@@ -21,8 +22,11 @@ struct served {
     struct settings settings; /* owned; what answers start from */
     json_t *opening;          /* owned; what conversations start with, or NULL */
     struct served *draft;     /* owned: a smaller model that guesses ahead for it; NULL: none */
-    int64_t keep_alive;       /* of its own: seconds, DURATION_EVER or DURATION_UNSET */
-    bool at_start;            /* it is loaded then, and the server ends where it cannot be */
+    struct served *adapters[LIMIT_ADAPTERS]; /* owned, [n_adapters] */
+    float adapter_scale[LIMIT_ADAPTERS];     /* of requests that do not say, at the start */
+    uint32_t n_adapters;
+    int64_t keep_alive; /* of its own: seconds, DURATION_EVER or DURATION_UNSET */
+    bool at_start;      /* it is loaded then, and the server ends where it cannot be */
 };
 
 struct served_list {
@@ -31,7 +35,8 @@ struct served_list {
 };
 
 /* Opens the file of a name or path and adds it. Settings of the model's manifest come first, then
- * those of the configuration ("models", may be NULL), by the id; there a draft model may stand. */
+ * those of the configuration ("models", may be NULL), by the id; there a draft model and adapters
+ * may stand. */
 bool served_add(struct served_list *l, const char *model, const json_t *settings_by_name,
                 struct err *e) MUST_USE;
 void served_clear(struct served_list *l);
