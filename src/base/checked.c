@@ -74,22 +74,13 @@ int checked_fd(const struct checked *c)
     return c->fd;
 }
 
-static bool read_all(const struct checked *c, unsigned char *to, uint64_t at, uint64_t n,
-                     struct err *e)
+static bool read_bytes(const struct checked *c, uint64_t at, uint64_t n, struct err *e)
 {
-    while (n) {
-        ssize_t got = pread(c->fd, to, n, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return fail(e, ERR_IO, "cannot read %s: %s", c->name, strerror(errno));
-        if (got == 0)
-            return fail(e, ERR_DENIED, "%s became shorter after it was opened", c->name);
-        to += got;
-        at += (uint64_t)got;
-        n -= (uint64_t)got;
-    }
-    return true;
+    if (os_read_at(c->fd, c->bytes + at, n, at) == n)
+        return true;
+    if (errno)
+        return fail(e, ERR_IO, "cannot read %s: %s", c->name, strerror(errno));
+    return fail(e, ERR_DENIED, "%s became shorter after it was opened", c->name);
 }
 
 static bool read_leaf(struct checked *c, uint64_t leaf, struct err *e)
@@ -97,7 +88,7 @@ static bool read_leaf(struct checked *c, uint64_t leaf, struct err *e)
     uint64_t at = leaf * HASH_LEAF_BYTES;
     uint64_t n = c->n - at < HASH_LEAF_BYTES ? c->n - at : HASH_LEAF_BYTES;
     struct hash got;
-    if (!read_all(c, c->bytes + at, at, n, e) || !hash_leaf(c->bytes + at, n, &got, e))
+    if (!read_bytes(c, at, n, e) || !hash_leaf(c->bytes + at, n, &got, e))
         return false;
     if (hash_eq(&got, &c->leaves[leaf]))
         return true;

@@ -166,6 +166,13 @@ void child_start_through(int line)
     starter_line = line;
 }
 
+void child_start_nothing(void)
+{
+    if (starter_line >= 0)
+        close(starter_line);
+    starter_line = -1;
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 
 static int start(struct child *c, const char *const argv[], const int *pipes, const int *fds,

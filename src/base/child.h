@@ -32,5 +32,7 @@ void child_end(struct child *c);
 void child_starter(int line, const char *word);
 /* From now on this process and those it forks start children through that line. It stays open. */
 void child_start_through(int line);
+/* Gives it up: this process starts nothing any more, by itself or by others. */
+void child_start_nothing(void);
 
 #endif

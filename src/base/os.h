@@ -47,6 +47,9 @@ struct os_file_id {
 };
 bool os_file_id(int fd, struct os_file_id *id, struct err *e) MUST_USE;
 
+/* Bytes read at an offset: n, or fewer where the file ends (errno is 0 then) or cannot be read. */
+uint64_t os_read_at(int fd, void *p, uint64_t n, uint64_t at);
+
 /* First line of a small file, such as those of /proc and /sys, without the newline; "" when it
  * cannot be read. Returns line. */
 const char *os_first_line(const char *path, char *line, size_t cap);

@@ -129,6 +129,22 @@ bool os_file_id(int fd, struct os_file_id *id, struct err *e)
     return true;
 }
 
+uint64_t os_read_at(int fd, void *p, uint64_t n, uint64_t at)
+{
+    uint64_t done = 0;
+    while (done < n) {
+        ssize_t got = pread(fd, (char *)p + done, n - done, (off_t)(at + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got == 0)
+            errno = 0;
+        if (got <= 0)
+            break;
+        done += (uint64_t)got;
+    }
+    return done;
+}
+
 void os_map_close(struct os_map *m)
 {
     if (m->n)

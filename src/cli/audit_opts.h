@@ -11,9 +11,10 @@ struct audit_opts {
     struct audit_settings settings; /* of init; auditors also of export, removers of verify */
     const char *witnesses[AUDIT_WITNESSES];
     uint32_t n_witnesses, last;
-    const char *identity, *key, *reason, *log, *dir;
-    char path[4096]; /* the folder of the log */
-    bool line, json, helped;
+    const char *identity, *key, *reason, *log, *dir, *token_file, *ca;
+    uint32_t quiet_s; /* of tail --follow; 0: for ever */
+    char path[4096];  /* the folder of the log */
+    bool line, follow, json, helped;
 };
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -12,6 +13,8 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "cli/audit_follow.h"
+#include "cli/audit_tell.h"
 #include "cli/opts.h"
 #include "cli/table.h"
 #include "cli/term.h"
@@ -46,10 +49,12 @@ static bool print_json(json_t *j, struct err *e)
     return ok;
 }
 
-static void options_of(const struct audit_opts *o, struct audit_options *out)
+/* The witnesses among them that are addresses have been asked. */
+static void options_of(const struct audit_opts *o, const struct audit_asked *asked,
+                       struct audit_options *out)
 {
-    *out = (struct audit_options){.witnesses = o->witnesses,
-                                  .n_witnesses = o->n_witnesses,
+    *out = (struct audit_options){.witnesses = asked->path,
+                                  .n_witnesses = asked->n,
                                   .log = o->log,
                                   .removers = o->settings.removers,
                                   .n_removers = o->settings.n_removers};
@@ -115,32 +120,47 @@ static void say_rest(const struct audit_report *r)
                r->removed_segments);
 }
 
-bool audit_show_verify(struct audit_opts *o, const char *word, struct err *e)
+static bool verify(const struct audit_opts *o, struct audit_report *r, struct err *e)
 {
     struct audit_options options;
+    struct audit_asked asked;
+    bool ok = audit_tell_ask(o, &asked, e);
+    options_of(o, &asked, &options);
+    ok = ok && audit_verify(o->path, &options, r, e);
+    audit_tell_forget(&asked);
+    return ok;
+}
+
+bool audit_show_verify(struct audit_opts *o, const char *word, struct err *e)
+{
     struct audit_report r;
     char log[2 * HASH_BYTES + 1];
-    options_of(o, &options);
-    if (!no_word(word, e) || !audit_verify(o->path, &options, &r, e))
+    if (!no_word(word, e) || !verify(o, &r, e))
         return false;
-    if (o->json)
-        return print_json(report_json(&r), e);
+    if (o->json) {
+        json_t *j = report_json(&r);
+        json_object_set_new(j, "sent", audit_tell_json(o->path));
+        return print_json(j, e);
+    }
     hash_hex(&r.log, log);
     printf(_("The audit log %s is whole: "), log);
     say_witness(&r);
     say_rest(&r);
+    audit_tell_say(o->path);
     return true;
 }
 
 /* --- records -------------------------------------------------------------------------------------
  */
 
+enum { TAIL_RECORDS = 10 };
+
 struct shown {
     const struct audit_opts *o;
     struct age *age; /* of an export */
     json_t *kept;    /* the last ones, a ring: array of objects */
     uint64_t n;
-    json_t *acts; /* of stats: {"act phase outcome": n} */
+    json_t *acts; /* of stats */
 };
 
 static json_t *entry_json(const struct audit_entry *entry, struct err *e)
@@ -190,8 +210,11 @@ static bool read_log(const struct audit_opts *o, struct shown *s, audit_entry_fn
     if (!o->identity)
         return fail(e, ERR_USAGE,
                     "the log is encrypted: give the secret key of an auditor with --identity FILE");
-    options_of(o, &reading.options);
-    bool ok = audit_identity_read(&id, o->identity, e) && audit_read(o->path, &reading, r, e);
+    struct audit_asked asked;
+    bool ok = audit_tell_ask(o, &asked, e);
+    options_of(o, &asked, &reading.options);
+    ok = ok && audit_identity_read(&id, o->identity, e) && audit_read(o->path, &reading, r, e);
+    audit_tell_forget(&asked);
     if (ok && reading.unread)
         fprintf(stderr, _("%" PRIu64 " records are encrypted to other auditors\n"), reading.unread);
     audit_identity_clear(&id);
@@ -212,7 +235,11 @@ static void who_cell(struct table *t, const json_t *j)
                *from = json_string_value(json_object_get(who, "from"));
     if (!who)
         user = json_string_value(json_object_get(j, "user"));
-    const char *name = key && *key ? key : user ? user : "";
+    const json_t *uid = json_object_get(who, "uid");
+    char number[32] = "";
+    if (json_is_integer(uid))
+        snprintf(number, sizeof number, "uid %" JSON_INTEGER_FORMAT, json_integer_value(uid));
+    const char *name = key && *key ? key : user ? user : number;
     table_fmt(t, "%s%s%s", name, from && *from && *name ? " " : "", from ? from : "");
 }
 
@@ -306,74 +333,166 @@ bool audit_show_export(struct audit_opts *o, const char *word, struct err *e)
     return ok;
 }
 
-/* --- tail and stats ------------------------------------------------------------------------------
+/* --- tail ----------------------------------------------------------------------------------------
  */
 
-bool audit_show_tail(struct audit_opts *o, const char *word, struct err *e)
+bool audit_show_entry(const struct audit_entry *entry, bool json, struct err *e)
 {
-    struct audit_options options;
-    struct audit_report r;
-    char line[AUDIT_LINE_BYTES], time[40];
-    options_of(o, &options);
-    if (!no_word(word, e) || !audit_verify(o->path, &options, &r, e))
-        return false;
-    audit_line(&r.last, &r.log, line);
-    if (o->json)
-        return print_json(json_pack("{ss sI ss ss}", "line", line, "records", (json_int_t)r.records,
-                                    "ended", iso(r.ended, time), "content",
-                                    audit_content_name(r.settings.content)),
-                          e);
-    puts(line);
-    if (!o->line)
-        printf(_("record %" PRIu64 ", %s\n"), r.records, iso(r.ended, time));
+    static const char *const names[] = {"act", "phase", "what", "model", "outcome", "id"};
+    char time[40];
+    json_t *j = entry_json(entry, e);
+    if (!j || json)
+        return j && print_json(j, e);
+    struct buf line;
+    buf_init(&line, 64u << 10);
+    printf("%" PRIu64 "  %s", entry->number,
+           iso((uint64_t)json_integer_value(json_object_get(j, "t")), time));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *text = json_string_value(json_object_get(j, names[i]));
+        buf_reset(&line);
+        term_clean(&line, str_of(text));
+        if (line.n)
+            printf("  %s", buf_c(&line));
+    }
+    putchar('\n');
+    buf_clear(&line);
+    json_decref(j);
     return true;
 }
 
+static bool print_end(const struct audit_opts *o, const struct audit_report *r, struct err *e)
+{
+    char line[AUDIT_LINE_BYTES], time[40];
+    audit_line(&r->last, &r->log, line);
+    if (o->json)
+        return print_json(json_pack("{ss sI ss ss}", "line", line, "records",
+                                    (json_int_t)r->records, "ended", iso(r->ended, time), "content",
+                                    audit_content_name(r->settings.content)),
+                          e);
+    puts(line);
+    if (!o->line)
+        printf(_("record %" PRIu64 ", %s\n"), r->records, iso(r->ended, time));
+    return true;
+}
+
+/* The last ones, and then whatever comes. */
+static bool follow(struct audit_opts *o, struct err *e)
+{
+    struct audit_report r;
+    struct shown s = {.o = o, .kept = json_array()};
+    bool ok;
+    o->last = o->last ? o->last : TAIL_RECORDS;
+    if (o->identity)
+        ok =
+            read_log(o, &s, on_entry, &r, e) && (o->json ? print_lines(&s, e) : print_table(&s, e));
+    else
+        ok = verify(o, &r, e) && print_end(o, &r, e);
+    json_decref(s.kept);
+    return ok && audit_follow_show(o, r.records, e);
+}
+
+bool audit_show_tail(struct audit_opts *o, const char *word, struct err *e)
+{
+    struct audit_report r;
+    if (!no_word(word, e))
+        return false;
+    return o->follow ? follow(o, e) : verify(o, &r, e) && print_end(o, &r, e);
+}
+
+/* --- stats ---------------------------------------------------------------------------------------
+ */
+
+static const char *const parts[] = {"act", "what", "phase", "outcome"};
+enum { N_PARTS = sizeof parts / sizeof *parts };
+
+/* s->acts: {"act what phase outcome": {"n", and each of them}}. */
 static bool count_entry(void *arg, const struct audit_entry *entry, struct err *e)
 {
     struct shown *s = arg;
     json_t *j = json_parse(entry->text, "record", e);
-    char name[256];
+    char name[256] = "";
+    size_t n = 0;
     if (!j)
         return false;
-    const char *part[] = {"act", "what", "phase", "outcome"};
-    size_t n = 0;
-    name[0] = '\0';
-    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
-        const char *text = json_string_value(json_object_get(j, part[i]));
+    for (size_t i = 0; i < N_PARTS; i++) {
+        const char *text = json_string_value(json_object_get(j, parts[i]));
         if (text)
             n += (size_t)snprintf(name + n, sizeof name - n, "%s%.40s", n ? " " : "", text);
     }
-    if (json_object_size(s->acts) < 4096 || json_object_get(s->acts, name))
-        json_object_set_new(s->acts, name,
-                            json_integer(1 + json_integer_value(json_object_get(s->acts, name))));
+    json_t *row = json_object_get(s->acts, name);
+    if (!row && json_object_size(s->acts) < 4096) {
+        row = json_object();
+        for (size_t i = 0; i < N_PARTS; i++)
+            json_object_set(row, parts[i], json_object_get(j, parts[i]));
+        json_object_set_new(s->acts, name, row);
+    }
+    if (row)
+        json_object_set_new(row, "n",
+                            json_integer(1 + json_integer_value(json_object_get(row, "n"))));
     s->n++;
     json_decref(j);
     return true;
+}
+
+static int by_count(const void *a, const void *b)
+{
+    const json_t *const *x = a, *const *y = b;
+    json_int_t n = json_integer_value(json_object_get(*x, "n")),
+               m = json_integer_value(json_object_get(*y, "n"));
+    return (m > n) - (m < n);
+}
+
+static bool print_counts(json_t *acts, struct err *e)
+{
+    struct table t;
+    size_t n = 0;
+    const char *name;
+    json_t *row;
+    const json_t **v = mem_new(json_object_size(acts) + 1, sizeof *v, e);
+    if (!v)
+        return false;
+    json_object_foreach(acts, name, row) v[n++] = row;
+    qsort(v, n, sizeof *v, by_count);
+    table_init(&t, "rllll");
+    for (const char *const *h = (const char *const[]){N_("COUNT"), N_("ACT"), N_("WHAT"),
+                                                      N_("PHASE"), N_("OUTCOME"), NULL};
+         *h; h++)
+        table_cell(&t, str_of(_(*h)));
+    for (size_t i = 0; i < n; i++) {
+        table_fmt(&t, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(v[i], "n")));
+        for (size_t k = 0; k < N_PARTS; k++)
+            cell_of(&t, v[i], parts[k]);
+    }
+    bool ok = table_print(&t, true, e);
+    table_clear(&t);
+    mem_free(v);
+    return ok;
+}
+
+static json_t *counts_json(json_t *acts)
+{
+    json_t *plain = json_object(), *row;
+    const char *name;
+    json_object_foreach(acts, name, row) json_object_set(plain, name, json_object_get(row, "n"));
+    return plain;
 }
 
 bool audit_show_stats(struct audit_opts *o, const char *word, struct err *e)
 {
     struct audit_report r;
     struct shown s = {.o = o, .acts = json_object()};
-    const char *name;
-    json_t *n;
+    char begun[40], ended[40];
     bool ok = no_word(word, e) && read_log(o, &s, count_entry, &r, e);
     if (ok && o->json) {
         json_t *all = report_json(&r);
-        json_object_set(all, "acts", s.acts);
+        json_object_set_new(all, "acts", counts_json(s.acts));
+        json_object_set_new(all, "sent", audit_tell_json(o->path));
         ok = print_json(all, e);
     } else if (ok) {
+        printf(_("from %s to %s: "), iso(r.begun, begun), iso(r.ended, ended));
         say_witness(&r);
-        json_object_foreach(s.acts, name, n)
-        {
-            printf("%8" JSON_INTEGER_FORMAT "  ", json_integer_value(n));
-            struct buf clean;
-            buf_init(&clean, 1024);
-            term_clean(&clean, str_of(name));
-            printf("%s\n", buf_c(&clean));
-            buf_clear(&clean);
-        }
+        audit_tell_say(o->path);
+        ok = print_counts(s.acts, e);
     }
     json_decref(s.acts);
     return ok;

@@ -13,33 +13,63 @@
 #define ARG_BYTES 4096u
 
 static struct {
-    struct audit *log; /* NULL: there is none */
+    struct audit *log; /* NULL: there is none, or a server's auditor has it */
+    bool serves;       /* likewise: the log is opened again at the end */
     char act[AUDIT_ID], answer[AUDIT_ID];
     const char *what;
 } now;
 
 enum recorded {
-    NOT,  /* it looks and changes nothing, or its processes see to it themselves */
-    NAME, /* its arguments may hold what a user says to a model */
-    ARGS  /* its arguments too, without passwords */
+    NOT,   /* it looks and changes nothing */
+    NAME,  /* its arguments may hold what a user says to a model */
+    ARGS,  /* its arguments too, without passwords */
+    SERVER /* likewise, but its processes have the log between its start and its end */
 };
 
-/* A command that is not named here may be anything: it is on record, without arguments. */
-static enum recorded how_recorded(const char *command)
+/* `word`: with that argument it is as it is otherwise not. A command that is not named here may be
+ * anything: it is on record, without arguments. docs/AUDIT-FORMAT.md lists them for auditors. */
+static const struct {
+    const char *command;
+    enum recorded how;
+    const char *word;
+    enum recorded then;
+} rows[] = {
+    {"list", NOT, NULL, NOT},         {"show", NOT, NULL, NOT},
+    {"verify", NOT, NULL, NOT},       {"config", NOT, NULL, NOT},
+    {"completion", NOT, NULL, NOT},   {"audit", NOT, NULL, NOT},
+    {"tokenize", NOT, NULL, NOT},     {"template", NOT, NULL, NOT},
+    {"grammar", NOT, NULL, NOT},      {"ps", NOT, NULL, NOT},
+    {"doctor", NOT, "--fix", ARGS},   {"doctor", NOT, "--undo", ARGS},
+    {"mirror", SERVER, "stats", NOT}, {"serve", SERVER, NULL, NOT},
+    {"pull", ARGS, NULL, NOT},        {"import", ARGS, NULL, NOT},
+    {"create", ARGS, NULL, NOT},      {"export", ARGS, NULL, NOT},
+    {"push", ARGS, NULL, NOT},        {"catalog", ARGS, NULL, NOT},
+    {"cp", ARGS, NULL, NOT},          {"rm", ARGS, NULL, NOT},
+    {"gc", ARGS, NULL, NOT},          {"pack", ARGS, NULL, NOT},
+    {"bundle", ARGS, NULL, NOT},      {"key", ARGS, NULL, NOT},
+    {"sign", ARGS, NULL, NOT},        {"policy", ARGS, NULL, NOT},
+    {"stop", ARGS, NULL, NOT},        {"attest", ARGS, NULL, NOT},
+};
+
+static bool has_word(int argc, char **argv, const char *word)
 {
-    static const char *const never[] = {"list",   "show",       "verify",   "doctor",
-                                        "config", "completion", "serve",    "mirror",
-                                        "audit",  "tokenize",   "template", "grammar"},
-                             *const whole[] = {"pull",    "import", "create", "export", "push",
-                                               "catalog", "cp",     "rm",     "gc",     "pack",
-                                               "bundle",  "key",    "sign",   "policy"};
-    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-        if (strcmp(command, never[i]) == 0)
-            return NOT;
-    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
-        if (strcmp(command, whole[i]) == 0)
-            return ARGS;
-    return NAME;
+    for (int i = 1; word && i < argc; i++)
+        if (strcmp(argv[i], word) == 0)
+            return true;
+    return false;
+}
+
+static enum recorded how_recorded(const char *command, int argc, char **argv)
+{
+    enum recorded how = NAME;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strcmp(command, rows[i].command) != 0)
+            continue;
+        if (has_word(argc, argv, rows[i].word))
+            return rows[i].then;
+        how = rows[i].how;
+    }
+    return how;
 }
 
 /* The log of this store; true with now.log == NULL where there is none. */
@@ -81,28 +111,45 @@ static bool only_asks_for_help(int argc, char **argv)
     return false;
 }
 
-bool audited_begin(int argc, char **argv, struct err *e)
+static bool record_begin(enum recorded how, int argc, char **argv, struct err *e)
 {
-    enum recorded how = how_recorded(argv[0]);
-    if (how == NOT || only_asks_for_help(argc, argv))
-        return true;
-    now.what = argv[0];
-    if (!open_log(argv[0], e))
-        return false;
-    if (!now.log)
-        return true;
     if (!audit_act_id(now.act, e))
         return false;
     json_t *j = audit_act("command", now.act, "begin");
-    json_object_set_new(j, "what", json_string(argv[0]));
+    json_object_set_new(j, "what", json_string(now.what));
     json_object_set_new(j, "who", who());
-    if (how == ARGS)
+    if (how != NAME)
         json_object_set_new(j, "args", arguments(argc, argv));
     return audit_record(now.log, j, e);
 }
 
+static void close_log(void)
+{
+    audit_close(now.log);
+    now.log = NULL;
+}
+
+bool audited_begin(const char *command, int argc, char **argv, struct err *e)
+{
+    enum recorded how = how_recorded(command, argc, argv);
+    if (how == NOT || only_asks_for_help(argc, argv))
+        return true;
+    now.what = command;
+    if (!open_log(command, e))
+        return false;
+    if (!now.log)
+        return true;
+    bool ok = record_begin(how, argc, argv, e);
+    now.serves = how == SERVER;
+    if (now.serves)
+        close_log();
+    return ok;
+}
+
 bool audited_end(int status, struct err *e)
 {
+    if (now.serves && !open_log(now.what, e))
+        return false;
     if (!now.log)
         return true;
     enum err_code code = ERR_NONE;
@@ -113,8 +160,7 @@ bool audited_end(int status, struct err *e)
     json_object_set_new(j, "outcome", json_string(err_name(code)));
     json_object_set_new(j, "status", json_integer(status));
     bool ok = audit_record(now.log, j, e);
-    audit_close(now.log);
-    now.log = NULL;
+    close_log();
     return ok;
 }
 

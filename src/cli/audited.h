@@ -10,8 +10,9 @@
 
 #include "run/generate.h"
 
-/* False: it must not run. argv[0] is its name. */
-bool audited_begin(int argc, char **argv, struct err *e) MUST_USE;
+/* False: it must not run. A server's log is open only for its beginning and its end (a start that
+ * is refused has one too): between them its auditor writes. */
+bool audited_begin(const char *command, int argc, char **argv, struct err *e) MUST_USE;
 /* The status that the program ends with. */
 bool audited_end(int status, struct err *e) MUST_USE;
 

@@ -2,19 +2,25 @@
 /* moat audit: the record of what was done on this machine. */
 #include "cli/audit_opts.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/audit_show.h"
+#include "cli/audit_tell.h"
 #include "cli/commands.h"
+#include "cli/verbs.h"
+#include "fetch/url.h"
 #include "guard/audit.h"
 #include "guard/audit_key.h"
 #include "guard/audit_verify.h"
+#include "serve/witness.h"
 #include "store/store.h"
 
 /* --- the command line ----------------------------------------------------------------------------
@@ -72,14 +78,19 @@ static bool parse_opts(struct audit_opts *o, int argc, char **argv, struct args 
         {"reserve", 0, OPT_SIZE, &o->settings.reserve, "SIZE",
          N_("of init: room kept for what must be written when the disk is full (default 64M)"), 0,
          0, NULL},
-        {"witness", 'w', OPT_CALL, o, "FILE",
-         N_("of init: a second file that notes how far the log is; of verify: such a file, or "
-            "lines from syslog or paper; may be given several times"),
+        {"witness", 'w', OPT_CALL, o, "FILE|URL",
+         N_("of init: a second file that notes how far the log is, or the https:// address of "
+            "another machine that is told; of verify: such a file or address, or lines from syslog "
+            "or paper; may be given several times"),
          0, 0, take_witness},
         {"syslog", 0, OPT_FLAG, &o->settings.syslog, NULL,
          N_("of init: each minute, tell syslog how far the log is"), 0, 0, NULL},
         {"spool", 0, OPT_FLAG, &o->settings.spool, NULL,
          N_("of init: likewise, into a file for another machine to fetch"), 0, 0, NULL},
+        {"token-file", 0, OPT_TEXT, &o->token_file, "FILE",
+         N_("of init and verify: the token for the machines that are witnesses"), 0, 0, NULL},
+        {"ca", 0, OPT_TEXT, &o->ca, "FILE", N_("likewise: trust these CA certificates (PEM)"), 0, 0,
+         NULL},
         {"identity", 'i', OPT_TEXT, &o->identity, "FILE",
          N_("an auditor's secret key, as moat audit keygen or age-keygen writes it"), 0, 0, NULL},
         {"key", 'k', OPT_TEXT, &o->key, "FILE", N_("of remove: a remover's secret key"), 0, 0,
@@ -89,7 +100,15 @@ static bool parse_opts(struct audit_opts *o, int argc, char **argv, struct args 
          NULL},
         {"dir", 0, OPT_TEXT, &o->dir, "DIR",
          N_("the folder of the log (default: audit in $MOAT_HOME)"), 0, 0, NULL},
-        {"last", 'n', OPT_U32, &o->last, "N", N_("of list: only the last N records"), 1, 1e9, NULL},
+        {"last", 'n', OPT_U32, &o->last, "N",
+         N_("of list: only the last N records; of tail --follow: begin with so many (default 10)"),
+         1, 1e9, NULL},
+        {"follow", 'f', OPT_FLAG, &o->follow, NULL,
+         N_("of tail: go on with what is added (records with --identity), until Ctrl-C"), 0, 0,
+         NULL},
+        {"for", 0, OPT_U32, &o->quiet_s, "SECONDS",
+         N_("of tail --follow: end when nothing came for so long (default: never)"), 0, 86400,
+         NULL},
         {"line", 0, OPT_FLAG, &o->line, NULL,
          N_("of tail: the line that a witness keeps, to be written down"), 0, 0, NULL},
         {"json", 0, OPT_FLAG, &o->json, NULL, N_("print JSON"), 0, 0, NULL},
@@ -98,9 +117,22 @@ static bool parse_opts(struct audit_opts *o, int argc, char **argv, struct args 
                       &o->helped, e);
 }
 
+/* Absolute: a server has another folder to work in. */
+static bool whole_path(const char *path, char *out, size_t cap, struct err *e)
+{
+    char here[4096] = "";
+    if (path[0] != '/' && !getcwd(here, sizeof here))
+        return fail(e, ERR_IO, "cannot tell where this is: %s", strerror(errno));
+    int n = snprintf(out, cap, "%s%s%s", here, path[0] == '/' ? "" : "/", path);
+    return (n > 0 && (size_t)n < cap) || fail(e, ERR_USAGE, "path is too long: %s", path);
+}
+
 static bool find_dir(struct audit_opts *o, struct err *e)
 {
     struct store s;
+    if ((o->token_file && !whole_path(o->token_file, o->settings.token_file, AUDIT_PATH, e)) ||
+        (o->ca && !whole_path(o->ca, o->settings.ca, AUDIT_PATH, e)))
+        return false;
     if (o->dir) {
         snprintf(o->path, sizeof o->path, "%s", o->dir);
         return true;
@@ -114,7 +146,7 @@ static bool find_dir(struct audit_opts *o, struct err *e)
 /* --- init, keygen, remove ------------------------------------------------------------------------
  */
 
-static bool keygen(const struct audit_opts *o, const char *file, struct err *e)
+static bool keygen(struct audit_opts *o, const char *file, struct err *e)
 {
     struct audit_identity id;
     char text[AUDIT_KEY_TEXT];
@@ -134,6 +166,21 @@ static bool keygen(const struct audit_opts *o, const char *file, struct err *e)
     return ok;
 }
 
+static bool add_witness(struct audit_opts *o, const char *text, struct err *e)
+{
+    struct audit_settings *s = &o->settings;
+    if (!url_is(text) && s->witness_file[0])
+        return fail(e, ERR_USAGE, "an audit log has one second file");
+    if (!url_is(text))
+        return whole_path(text, s->witness_file, sizeof s->witness_file, e);
+    if (s->n_urls == AUDIT_URLS)
+        return fail(e, ERR_LIMIT, "%d other machines are the most", AUDIT_URLS);
+    if (!witness_address(text, e))
+        return false;
+    snprintf(s->url[s->n_urls++], AUDIT_URL, "%s", text);
+    return true;
+}
+
 static bool init(struct audit_opts *o, const char *none, struct err *e)
 {
     struct hash log;
@@ -144,10 +191,9 @@ static bool init(struct audit_opts *o, const char *none, struct err *e)
         return fail(e, ERR_USAGE,
                     "say who may read the log: moat audit init --auditor age1... (moat audit "
                     "keygen FILE makes such a key)");
-    if (o->n_witnesses > 1)
-        return fail(e, ERR_USAGE, "an audit log has one second file");
-    if (o->n_witnesses)
-        snprintf(set->witness_file, sizeof set->witness_file, "%s", o->witnesses[0]);
+    for (uint32_t i = 0; i < o->n_witnesses; i++)
+        if (!add_witness(o, o->witnesses[i], e))
+            return false;
     if (set->segment_bytes < 4096 || set->segment_bytes > 1u << 30)
         return fail(e, ERR_USAGE, "--segment: expected 4K to 1G");
     if (!(o->dir || store_open(&s, true, e)) || !audit_create(o->path, set, &log, e))
@@ -197,25 +243,22 @@ static bool remove_old(struct audit_opts *o, const char *segment, struct err *e)
 static const struct verb {
     const char *name;
     bool (*run)(struct audit_opts *o, const char *word, struct err *e);
-} verbs[] = {{"init", init},
-             {"verify", audit_show_verify},
-             {"list", audit_show_list},
-             {"export", audit_show_export},
-             {"tail", audit_show_tail},
-             {"stats", audit_show_stats},
-             {"remove", remove_old}};
+    bool dirless; /* it is about no log */
+} verbs[] = {{"keygen", keygen, true},
+             {"init", init, false},
+             {"verify", audit_show_verify, false},
+             {"list", audit_show_list, false},
+             {"export", audit_show_export, false},
+             {"tail", audit_show_tail, false},
+             {"stats", audit_show_stats, false},
+             {"send", audit_tell_send, false},
+             {"remove", remove_old, false}};
 
 static bool dispatch(struct audit_opts *o, const char *verb, const char *word, struct err *e)
 {
-    if (strcmp(verb, "keygen") == 0)
-        return keygen(o, word, e);
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (strcmp(verbs[i].name, verb) == 0)
-            return find_dir(o, e) && verbs[i].run(o, word, e);
-    return fail(e, ERR_USAGE,
-                "moat audit does not know \"%s\"; it has keygen, init, verify, list, export, tail, "
-                "stats and remove",
-                verb);
+    const struct verb *v =
+        verbs_find(&cmd_audit, verbs, sizeof verbs / sizeof *verbs, sizeof *verbs, verb, e);
+    return v && (v->dirless || find_dir(o, e)) && v->run(o, word, e);
 }
 
 static int main_audit(int argc, char **argv)
@@ -234,7 +277,7 @@ static int main_audit(int argc, char **argv)
 
 const struct command cmd_audit = {
     .name = "audit",
-    .args = "keygen FILE|init|verify|list|export FILE|tail|stats|remove N",
+    .args = "keygen FILE|init|verify|list|export FILE|tail|stats|send|remove N",
     .summary = N_("keep, check and read the record of what was done here"),
     .detail =
         N_("init begins a log that is encrypted to auditors; from then on moat run, serve, pull, "
@@ -242,11 +285,13 @@ const struct command cmd_audit = {
            "do nothing that cannot be recorded. verify checks it, without any key: every record is "
            "there and unchanged, up to the last one that a witness knows. list, export and stats "
            "need an auditor's secret key (--identity); an export opens with age. tail says how far "
-           "the log is.\n\n"
+           "the log is, and --follow what is added. Other machines (--witness https://...) are "
+           "told by moat serve and moat mirror while they run, and by send.\n\n"
            "moat audit keygen auditor.key\n"
            "moat audit init --auditor age1... --witness /mnt/other/moat.witness\n"
            "moat audit verify --witness /mnt/other/moat.witness\n"
-           "moat audit list --identity auditor.key --last 20\n\n"
+           "moat audit list --identity auditor.key --last 20\n"
+           "moat audit tail --follow --identity auditor.key\n\n"
            "The format is in docs/AUDIT-FORMAT.md."),
     .run = main_audit,
 };

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* moat bundle: all that an air-gapped site needs, in one signed file. */
 #include <stdio.h>
-#include <string.h>
 
-#include "base/near.h"
 #include "cli/bundle.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/verbs.h"
 
 static const struct command *const verbs[] = {&bundle_create, &bundle_verify_verb,
                                               &bundle_install_verb};
-enum { N_VERBS = sizeof verbs / sizeof *verbs };
 
 bool bundle_take_key(void *keys, struct str value, struct err *e)
 {
@@ -60,43 +58,9 @@ const char *bundle_kind_text(enum bundle_kind kind)
     return _(texts[kind]);
 }
 
-/* "bundle create" -> "create" */
-static const char *word_of(const struct command *c)
-{
-    return strrchr(c->name, ' ') + 1;
-}
-
-static int unknown(const char *word)
-{
-    struct err e;
-    struct near n;
-    near_init(&n, str_of(word));
-    for (size_t i = 0; i < N_VERBS; i++)
-        near_offer(&n, word_of(verbs[i]));
-    const char *best = near_best(&n);
-    if (best)
-        fail(&e, ERR_USAGE, "moat bundle does not know \"%s\"; did you mean %s?", word, best);
-    else
-        fail(&e, ERR_USAGE, "moat bundle does not know \"%s\"; it has create, verify and install",
-             word);
-    return opts_report(&e);
-}
-
 static int main_bundle(int argc, char **argv)
 {
-    static const struct opt none[] = {{0}};
-    struct err e = {0};
-    bool helped = false;
-    struct args args = {.v = (const char *[1]){NULL}};
-    for (size_t i = 0; argc > 1 && i < N_VERBS; i++)
-        if (strcmp(argv[1], word_of(verbs[i])) == 0)
-            return verbs[i]->run(argc - 1, argv + 1);
-    if (argc > 1 && argv[1][0] != '-')
-        return unknown(argv[1]);
-    if (!opts_parse(&cmd_bundle, (const struct opt *const[]){none, NULL}, argc, argv, &args, 1, 1,
-                    &helped, &e))
-        return opts_report(&e);
-    return 0;
+    return verbs_run(&cmd_bundle, verbs, sizeof verbs / sizeof *verbs, argc, argv);
 }
 
 const struct command cmd_bundle = {

@@ -1,57 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* moat catalog: lists of models, signed by whoever vouches for them. */
-#include <stdio.h>
-#include <string.h>
-
-#include "base/near.h"
 #include "cli/catalog.h"
 #include "cli/commands.h"
+#include "cli/verbs.h"
 
 static const struct command *const verbs[] = {
     &catalog_search, &catalog_show,   &catalog_list,  &catalog_add,  &catalog_update,
     &catalog_remove, &catalog_leaves, &catalog_entry, &catalog_sign,
 };
-enum { N_VERBS = sizeof verbs / sizeof *verbs };
-
-/* "catalog add" -> "add" */
-static const char *word_of(const struct command *c)
-{
-    return strrchr(c->name, ' ') + 1;
-}
-
-static int unknown(const char *word)
-{
-    struct err e;
-    struct near n;
-    near_init(&n, str_of(word));
-    for (size_t i = 0; i < N_VERBS; i++)
-        near_offer(&n, word_of(verbs[i]));
-    const char *best = near_best(&n);
-    if (best)
-        fail(&e, ERR_USAGE, "moat catalog does not know \"%s\"; did you mean %s?", word, best);
-    else
-        fail(&e, ERR_USAGE,
-             "moat catalog does not know \"%s\"; it has search, show, list, add, update, remove, "
-             "leaves, entry and sign",
-             word);
-    return opts_report(&e);
-}
 
 static int main_catalog(int argc, char **argv)
 {
-    static const struct opt none[] = {{0}};
-    struct err e = {0};
-    bool helped = false;
-    struct args args = {.v = (const char *[1]){NULL}};
-    for (size_t i = 0; argc > 1 && i < N_VERBS; i++)
-        if (strcmp(argv[1], word_of(verbs[i])) == 0)
-            return verbs[i]->run(argc - 1, argv + 1);
-    if (argc > 1 && argv[1][0] != '-')
-        return unknown(argv[1]);
-    if (!opts_parse(&cmd_catalog, (const struct opt *const[]){none, NULL}, argc, argv, &args, 1, 1,
-                    &helped, &e))
-        return opts_report(&e);
-    return 0;
+    return verbs_run(&cmd_catalog, verbs, sizeof verbs / sizeof *verbs, argc, argv);
 }
 
 const struct command cmd_catalog = {

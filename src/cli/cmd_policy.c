@@ -13,6 +13,7 @@
 #include "cli/open_model.h"
 #include "cli/policy_model.h"
 #include "cli/term.h"
+#include "cli/verbs.h"
 #include "store/admit.h"
 
 enum { MOST_DAYS = 36500, DAY_S = 24 * 60 * 60, N_ARGS = 3 };
@@ -264,7 +265,7 @@ static bool check(const char *const *arg, struct err *e)
 /* --- the command ---------------------------------------------------------------------------------
  */
 
-static const struct {
+static const struct verb {
     const char *name;
     bool (*run)(const char *const *arg, struct err *e);
     bool file; /* it needs an argument */
@@ -277,16 +278,11 @@ static bool run(const struct args *args, struct err *e)
     const char *arg[N_ARGS] = {NULL};
     for (uint32_t i = 1; i < args->n; i++)
         arg[i - 1] = args->v[i];
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (strcmp(verbs[i].name, args->v[0]) == 0)
-            return !verbs[i].file || arg[0]
-                       ? verbs[i].run(arg, e)
-                       : fail(e, ERR_USAGE, "moat policy %s needs the name of a file or model",
-                              verbs[i].name);
-    return fail(e, ERR_USAGE,
-                "moat policy does not know \"%s\"; it has init, add, remove, sign, show, verify, "
-                "install and check",
-                args->v[0]);
+    const struct verb *v =
+        verbs_find(&cmd_policy, verbs, sizeof verbs / sizeof *verbs, sizeof *verbs, args->v[0], e);
+    if (v && v->file && !arg[0])
+        return fail(e, ERR_USAGE, "moat policy %s needs the name of a file or model", v->name);
+    return v && v->run(arg, e);
 }
 
 static bool take_key(void *out, struct str value, struct err *e)

@@ -5,6 +5,23 @@
 
 #include "cli/opts.h"
 
+/* Where find and follow tell of what they found (cli/webhook). */
+#define LOGS_WEBHOOK_OPTIONS(url, token)                                                           \
+    {"webhook",                                                                                    \
+     0,                                                                                            \
+     OPT_TEXT,                                                                                     \
+     (url),                                                                                        \
+     "URL",                                                                                        \
+     N_("tell this address by POST of what is found, as JSON; only on this machine and in "        \
+        "private "                                                                                 \
+        "networks"),                                                                               \
+     0,                                                                                            \
+     0,                                                                                            \
+     NULL},                                                                                        \
+    {                                                                                              \
+        "token-file", 0, OPT_TEXT, (token), "FILE", N_("the token for the webhook"), 0, 0, NULL    \
+    }
+
 extern const struct command logs_ask;
 
 extern const struct command logs_find;

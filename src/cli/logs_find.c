@@ -2,6 +2,7 @@
 /* moat logs find: the lines that matter in one or more logs. */
 #include <stdio.h>
 
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/isolate.h"
@@ -11,12 +12,13 @@
 #include "cli/logs_input.h"
 #include "cli/logs_show.h"
 #include "cli/term.h"
+#include "cli/webhook.h"
 #include "work/logs_baseline.h"
 
 #define FILES 64u
 
 struct options {
-    const char *file[FILES], *format, *baseline, *save, *html, *model, *question;
+    const char *file[FILES], *format, *baseline, *save, *html, *model, *question, *webhook, *token;
     uint64_t memory;
     uint32_t n_file, threads, top;
     bool json, no_mask, check, ask, helped;
@@ -48,6 +50,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
          N_("exit with 1 where trouble begins, a session is broken or, with a baseline, an event "
             "is new"),
          0, 0, NULL},
+        LOGS_WEBHOOK_OPTIONS(&o->webhook, &o->token),
         {"no-mask", 0, OPT_FLAG, &o->no_mask, NULL,
          N_("leave passwords, keys and card numbers as they are"), 0, 0, NULL},
         THREADS_OPTION(&o->threads),
@@ -148,7 +151,24 @@ static bool show(const struct options *o, struct work *w, struct err *e)
     return ok;
 }
 
-static bool run(const struct options *o, struct work *w, struct err *e)
+/* Of trouble (as --check sees it), what --json prints. */
+static bool alert(const struct options *o, struct work *w, const struct webhook *hook,
+                  struct err *e)
+{
+    struct logs_shown s = {&w->find, w->sessions, o->top, o->no_mask};
+    struct buf text;
+    if (!hook->pid || !w->troubled)
+        return true;
+    buf_init(&text, LIMIT_JSON_BYTES);
+    json_t *j = logs_show_json(&s, e);
+    bool ok = j && json_object_set_new(j, "alert", json_string("moat logs find")) == 0 &&
+              json_write(j, JSON_COMPACT, &text, e) && webhook_send(hook, buf_view(&text), e);
+    json_decref(j);
+    buf_clear(&text);
+    return ok;
+}
+
+static bool run(const struct options *o, struct work *w, const struct webhook *hook, struct err *e)
 {
     const char *const out[] = {o->save, o->html};
     struct workers *team = isolate_writer(o->model, out, 2, e) ? workers_new(o->threads, e) : NULL;
@@ -165,6 +185,7 @@ static bool run(const struct options *o, struct work *w, struct err *e)
     for (size_t i = 0; i < w->find.n_suspect; i++)
         w->troubled = w->troubled || w->find.suspect[i].why & LOGS_WHY_NEW;
     w->troubled = w->troubled || w->find.onset_ms != LOGS_NO_TIME;
+    ok = ok && alert(o, w, hook, e);
     logs_find_clear(&w->find);
     for (uint32_t i = 0; i < w->n; i++) {
         logs_sessions_clear(&w->sessions[i]);
@@ -205,7 +226,10 @@ static int run_with(const struct options *o)
 {
     struct err e = {0};
     struct work *w = mem_new(1, sizeof *w, &e);
-    bool ok = w && run(o, w, &e);
+    struct webhook hook = {0};
+    bool ok =
+        w && (!o->webhook || webhook_open(&hook, o->webhook, o->token, &e)) && run(o, w, &hook, &e);
+    webhook_close(&hook);
     int status = ok && o->check && w->troubled;
     mem_free(w);
     return ok ? status : opts_report(&e);

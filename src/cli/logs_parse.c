@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "cli/interrupt.h"
 #include "cli/isolate.h"
 #include "cli/lab_opts.h"
 #include "cli/logs.h"
@@ -16,11 +17,12 @@
 #include "cli/table.h"
 #include "cli/term.h"
 #include "work/logs_csv.h"
+#include "work/logs_state.h"
 
 #define SHOWN 40 /* events shown where none are asked for */
 
 struct options {
-    const char *file, *column, *csv, *templates, *format;
+    const char *file, *column, *csv, *templates, *format, *state;
     uint32_t threads, top;
     bool json, no_format, no_mask, helped;
 };
@@ -42,6 +44,10 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
          N_("write every line with its event as CSV; - is standard output"), 0, 0, NULL},
         {"templates", 0, OPT_TEXT, &o->templates, "FILE",
          N_("write the events as CSV, most frequent first; - is standard output"), 0, 0, NULL},
+        {"state", 0, OPT_TEXT, &o->state, "FILE",
+         N_("go on from where the run before ended, with the events it knew, and note here how far "
+            "this one comes; --csv then has the new lines"),
+         0, 0, NULL},
         {"top", 0, OPT_U32, &o->top, "N", N_("events to show (default 40; 0: all)"), 0, 1 << 20,
          NULL},
         THREADS_OPTION(&o->threads),
@@ -56,6 +62,8 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
                     &o->helped, e))
         return false;
     o->file = o->helped ? NULL : positional[0];
+    if (o->state && (o->column || (o->file && strcmp(o->file, "-") == 0)))
+        return fail(e, ERR_USAGE, "--state is of files with lines, not of CSV or of a pipe");
     if (o->column && (o->format || o->no_format))
         return fail(e, ERR_USAGE,
                     "--content-column is of CSV files; --format and --no-format are not");
@@ -153,7 +161,7 @@ static bool show_json(const struct logs_mine *m, struct err *e)
     return ok || fail(e, ERR_LIMIT, "not enough memory for the events");
 }
 
-/* --- the whole -----------------------------------------------------------------------------------
+/* --- reading -----------------------------------------------------------------------------------
  */
 
 static void progressed(void *ctx, uint64_t bytes)
@@ -175,13 +183,15 @@ static bool mine(const struct options *o, struct logs_mine *m, struct err *e)
 
 /* What is the message of a line. */
 static bool prepare(const struct options *o, struct logs_mine *m, struct logs_format *f,
-                    struct err *e)
+                    const struct logs_state *before, struct err *e)
 {
     if (o->column)
         return logs_lines_head(&m->lines, o->column, e);
     if (o->no_format)
         return true;
-    if (!o->format)
+    if (!o->format && before->learnt)
+        *f = before->format;
+    else if (!o->format)
         logs_format_learn(m->lines.rest, f);
     else if (!logs_format_given(f, o->format, e))
         return false;
@@ -189,35 +199,127 @@ static bool prepare(const struct options *o, struct logs_mine *m, struct logs_fo
     return true;
 }
 
+/* --- going on ------------------------------------------------------------------------------------
+ */
+
+struct parse {
+    const struct options *o;
+    struct logs_input in;
+    struct logs_format format;
+    struct logs_state before;
+    struct logs_mine m;
+    size_t from;      /* bytes that were read before */
+    struct buf state; /* what is to be noted, once all is written */
+};
+
+static struct str first_of(struct str text, uint64_t bytes)
+{
+    return str_sub(text, 0, logs_state_look(bytes));
+}
+
+static struct str last_of(struct str text, uint64_t bytes)
+{
+    size_t n = logs_state_look(bytes);
+    return str_sub(text, (size_t)bytes - n, n);
+}
+
+/* The lines that are finished, behind those that were read before. */
+static bool go_on(struct parse *p, struct err *e)
+{
+    struct str text = p->in.text;
+    if (!p->o->state || !logs_state_read(&p->before, p->o->state, e))
+        return !p->o->state;
+    while (text.n && text.p[text.n - 1] != '\n')
+        text.n--;
+    uint64_t had = p->before.bytes;
+    if (had &&
+        (had > text.n || !logs_state_same(&p->before, first_of(text, had), last_of(text, had))))
+        fprintf(stderr, "moat: %s\n",
+                _("the log was rotated or cut short since: it is read from its start"));
+    else
+        p->from = (size_t)had;
+    p->m.shapes = p->before.shapes;
+    p->before.shapes = (struct logs_shapes){0};
+    p->m.n_line = p->before.n_line;
+    p->m.lines.rest = str_from(text, p->from);
+    return true;
+}
+
+static bool keep(void *arg, const struct logs_mine *m, uint64_t bytes, struct err *e)
+{
+    struct parse *p = arg;
+    struct logs_state now = {.shapes = m->shapes, .n_line = m->n_line};
+    now.file_lines = (p->from ? p->before.file_lines : 0) + m->n_line - m->first_line;
+    now.learnt = m->lines.format && !p->o->format;
+    if (now.learnt)
+        now.format = p->format;
+    now.format.given = NULL;
+    bytes += p->from;
+    return logs_state_mark(&now, bytes, first_of(p->in.text, bytes), last_of(p->in.text, bytes),
+                           e) &&
+           logs_state_put(&now, &p->state, e);
+}
+
+/* --- the whole -----------------------------------------------------------------------------------
+ */
+
+static bool show_all(struct parse *p, struct err *e)
+{
+    const struct options *o = p->o;
+    struct logs_mine *m = &p->m;
+    if (m->full)
+        fprintf(stderr, "moat: %s\n",
+                _("there are too many kinds of lines; some are taken together as <*>"));
+    bool ok =
+        write_csv(m, o->csv, logs_csv_lines, e) && write_csv(m, o->templates, logs_csv_events, e);
+    if (ok && o->json)
+        ok = show_json(m, e);
+    else if (ok && !o->csv && !o->templates)
+        ok = show(m, o->top, e);
+    ok = ok && (!o->state || logs_state_replace(&p->state, o->state, e));
+    if (ok && m->stopped)
+        ok = fail(e, ERR_CANCELLED, "stopped after line %llu; the same command goes on from there",
+                  (unsigned long long)m->n_line);
+    return ok;
+}
+
+static bool parse_log(struct parse *p, struct workers *w, struct buf *field, struct err *e)
+{
+    struct logs_mine *m = &p->m;
+    m->workers = w;
+    m->mapped = p->in.map.p;
+    m->lines = (struct logs_lines){p->in.text, LOGS_NO_COLUMN, field, .format = NULL};
+    m->unmasked = p->o->no_mask;
+    if (p->o->state) {
+        m->keep = keep;
+        m->keep_ctx = p;
+        m->stop = interrupt_flag();
+    }
+    return go_on(p, e) && prepare(p->o, m, &p->format, &p->before, e) && mine(p->o, m, e) &&
+           show_all(p, e);
+}
+
 static bool run(const struct options *o, struct err *e)
 {
-    struct logs_input in;
     struct buf field;
-    struct logs_mine m = {0};
-    struct logs_format format;
+    struct parse p = {.o = o};
     buf_init(&field, LIMIT_LOGS_FIELD);
-    const char *const out[] = {o->csv, o->templates};
-    struct workers *w = isolate_writer(false, out, 2, e) ? workers_new(o->threads, e) : NULL;
-    bool ok = w && logs_input_open(&in, o->file, e);
+    buf_init(&p.state, 0);
+    const char *const out[] = {o->csv, o->templates, o->state};
+    struct workers *w = isolate_writer(false, out, 3, e) ? workers_new(o->threads, e) : NULL;
+    bool ok = w && logs_input_open(&p.in, o->file, e);
     if (ok) {
-        m.workers = w;
-        m.mapped = in.map.p;
-        m.lines = (struct logs_lines){in.text, LOGS_NO_COLUMN, &field, .format = NULL};
-        m.unmasked = o->no_mask;
-        ok = prepare(o, &m, &format, e) && mine(o, &m, e);
-        if (ok && m.full)
-            fprintf(stderr, "moat: %s\n",
-                    _("there are too many kinds of lines; some are taken together as <*>"));
-        ok = ok && write_csv(&m, o->csv, logs_csv_lines, e) &&
-             write_csv(&m, o->templates, logs_csv_events, e);
-        if (ok && o->json)
-            ok = show_json(&m, e);
-        else if (ok && !o->csv && !o->templates)
-            ok = show(&m, o->top, e);
-        logs_mine_clear(&m);
-        logs_input_close(&in);
+        if (o->state)
+            interrupt_begin();
+        ok = parse_log(&p, w, &field, e);
+        if (o->state)
+            interrupt_end();
+        logs_mine_clear(&p.m);
+        logs_state_clear(&p.before);
+        logs_input_close(&p.in);
     }
     workers_free(w);
+    buf_clear(&p.state);
     buf_clear(&field);
     return ok;
 }

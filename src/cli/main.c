@@ -206,7 +206,7 @@ static bool is(const char *word, const char *long_name, const char *dashed, cons
 static int run_command(const struct command *c, int argc, char **argv)
 {
     struct err e = {0};
-    if (!audited_begin(argc, argv, &e))
+    if (!audited_begin(c->name, argc, argv, &e))
         return opts_report(&e);
     int status = c->run(argc, argv);
     return audited_end(status, &e) ? status : opts_report(&e);

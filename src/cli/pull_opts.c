@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "fetch/auth.h"
 #include "fetch/role.h"
 #include "store/blob.h"
 
@@ -84,22 +84,5 @@ bool pull_options_parse(struct pull_options *o, const struct command *cmd, int a
 bool pull_auth(const struct pull_options *o, const struct url *u, struct fetch_job *job,
                struct err *e)
 {
-    struct buf text;
-    if (!o->token_file)
-        return true;
-    buf_init(&text, LIMIT_URL_BYTES - 1);
-    bool ok = buf_read_file(&text, o->token_file, e);
-    struct str token = str_trim(buf_view(&text));
-    for (size_t i = 0; ok && i < token.n; i++)
-        if ((unsigned char)token.p[i] <= ' ' || token.p[i] == 0x7f)
-            ok = fail(e, ERR_USAGE, "%s holds no token: one word is wanted", o->token_file);
-    if (ok && token.n == 0)
-        ok = fail(e, ERR_USAGE, "%s holds no token: one word is wanted", o->token_file);
-    if (ok) {
-        struct fetch_auth *a = &job->auth[job->n_auth++];
-        snprintf(a->origin, sizeof a->origin, "%s", u->origin);
-        snprintf(a->bearer, sizeof a->bearer, "%.*s", (int)token.n, token.p);
-    }
-    buf_clear(&text);
-    return ok;
+    return !o->token_file || fetch_auth_read(job, u, o->token_file, e);
 }

@@ -2,7 +2,6 @@
 /* engine/packed: see packed.h. Here is the order in which things are tried. */
 #include "engine/packed.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -141,23 +140,11 @@ static bool make_in_memory(struct packed *p, const struct packed_params *params,
 /* --- what was approved --------------------------------------------------------------------------
  */
 
-static bool read_at(int fd, unsigned char *to, uint64_t n, uint64_t at)
-{
-    while (n) {
-        ssize_t got = pread(fd, to, n, (off_t)at);
-        if (got == 0 || (got < 0 && errno != EINTR))
-            return false;
-        if (got > 0)
-            to += got, at += (uint64_t)got, n -= (uint64_t)got;
-    }
-    return true;
-}
-
 static bool copy_leaf(struct memory_job *j, uint64_t at, uint64_t n, struct err *e)
 {
     struct hash got;
     const struct hash *want = &j->leaves[at / HASH_LEAF_BYTES];
-    return (read_at(j->fd, j->data + at, n, j->data_at + at) &&
+    return (os_read_at(j->fd, j->data + at, n, j->data_at + at) == n &&
             hash_leaf(j->data + at, n, &got, NULL) && hash_eq(&got, want)) ||
            fail(e, ERR_DENIED,
                 "its packed weights are not what was approved: MiB %llu is another one",

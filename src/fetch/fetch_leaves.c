@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/os.h"
 #include "fetch/fetch_private.h"
 
 enum { DOCUMENT_STALL_S = 20 };
@@ -175,19 +176,6 @@ bool fetch_leaves(struct fetch *f, struct err *e)
     return true;
 }
 
-static bool read_piece(struct fetch *f, uint64_t at, char *piece, uint64_t n)
-{
-    for (uint64_t done = 0; done < n;) {
-        ssize_t r = pread(f->data_fd, piece + done, n - done, (off_t)(at * HASH_LEAF_BYTES + done));
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r <= 0)
-            return false;
-        done += (uint64_t)r;
-    }
-    return true;
-}
-
 bool fetch_check_old(struct fetch *f, struct err *e)
 {
     struct pieces *p = &f->j.pieces;
@@ -198,8 +186,8 @@ bool fetch_check_old(struct fetch *f, struct err *e)
         if (p->state[i] != PIECE_DONE || (f->j.checked[i] && !f->q->mismatch))
             continue;
         uint64_t n = pieces_bytes(p, i);
-        bool good =
-            read_piece(f, i, piece, n) && hash_leaf(piece, n, &h, NULL) && hash_eq(&h, &f->leaf[i]);
+        bool good = os_read_at(f->data_fd, piece, n, i * HASH_LEAF_BYTES) == n &&
+                    hash_leaf(piece, n, &h, NULL) && hash_eq(&h, &f->leaf[i]);
         if (good)
             ok = journal_note_done(f->journal_fd, i, p->from[i], true, e);
         else

@@ -44,14 +44,14 @@ static bool write_line(json_t *j, struct buf *out, struct err *e)
 bool line_write_job(const struct fetch_job *q, struct buf *out, struct err *e)
 {
     json_t *j = json_pack(
-        "{s:o, s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:b, s:b, s:b, s:I, s:s*, s:I, s:i, "
+        "{s:o, s:b, s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:b, s:b, s:b, s:I, s:s*, s:I, s:i, "
         "s:i, s:i, s:s*, s:s*, s:s*, s:o}",
-        "urls", texts(q->url, q->n_url), "document", q->document, "outer", q->outer, "accept",
-        q->accept, "method", q->method, "type", q->type, "text", q->text, "upload", q->upload,
-        "digest_known", q->digest_known, "mismatch", q->mismatch, "size", (json_int_t)q->size,
-        "root", q->root, "limit_rate", (json_int_t)q->limit_rate, "connections",
-        (int)q->connections, "stall_s", (int)q->stall_s, "retries", (int)q->retries, "proxy",
-        q->proxy, "ca", q->ca, "socket", q->socket, "auth", auths(q));
+        "urls", texts(q->url, q->n_url), "document", q->document, "outer", q->outer, "inner",
+        q->inner, "accept", q->accept, "method", q->method, "type", q->type, "text", q->text,
+        "upload", q->upload, "digest_known", q->digest_known, "mismatch", q->mismatch, "size",
+        (json_int_t)q->size, "root", q->root, "limit_rate", (json_int_t)q->limit_rate,
+        "connections", (int)q->connections, "stall_s", (int)q->stall_s, "retries", (int)q->retries,
+        "proxy", q->proxy, "ca", q->ca, "socket", q->socket, "auth", auths(q));
     return write_line(j, out, e);
 }
 
@@ -100,6 +100,7 @@ bool line_read_job(struct fetch_job *q, json_t *j, struct err *e)
     const json_t *url;
     *q = (struct fetch_job){.document = json_is_true(json_object_get(j, "document")),
                             .outer = json_is_true(json_object_get(j, "outer")),
+                            .inner = json_is_true(json_object_get(j, "inner")),
                             .accept = get_text(j, "accept"),
                             .method = get_text(j, "method"),
                             .type = get_text(j, "type"),

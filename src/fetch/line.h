@@ -27,6 +27,8 @@ struct fetch_job {
     bool document; /* a small file, which comes back as text; else a large one, into descriptors */
     const char *accept; /* of a document: the Accept header, or NULL */
     bool outer; /* of a document: somebody on the internet named it, so nothing private is asked */
+    bool inner; /* of what is sent: to this machine and private networks alone, whatever a name says
+                 */
     const char *method;      /* of a document: HEAD, POST or PUT (fetch/send); NULL: GET */
     const char *type, *text; /* what is sent with it: Content-Type and text, or NULL */
     bool upload;             /* sent is the first descriptor, `size` bytes, not the text */

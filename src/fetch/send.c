@@ -9,6 +9,7 @@
 
 #include "base/os.h"
 #include "fetch/fetch_private.h"
+#include "fetch/reach.h"
 
 enum { SECOND_NS = 1000000000 };
 
@@ -76,6 +77,25 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct sending *s = arg;
+    (void)purpose;
+    if (!reach_is_inner(&a->addr, (socklen_t)a->addrlen)) {
+        fail(&s->why, ERR_DENIED,
+             "it is outside this machine and its private networks, and nothing is sent there");
+        return CURL_SOCKET_BAD;
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static void stay_inside(CURL *h, struct sending *s)
+{
+    curl_easy_setopt(h, CURLOPT_PROXY, ""); /* nor one that the environment names */
+    curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, s);
+}
+
 static void set_body(CURL *h, struct sending *s)
 {
     const struct fetch_job *q = s->q;
@@ -116,6 +136,8 @@ static CURLcode perform(CURL *h, struct sending *s)
         curl_easy_setopt(h, CURLOPT_WRITEDATA, s);
         curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)q->stall_s);
+        if (q->inner)
+            stay_inside(h, s);
         set_body(h, s);
         code = curl_easy_perform(h);
     }

@@ -3,7 +3,9 @@
  *
  * What is sent is the text of the job or, with `upload`, all of an open file. Redirects are not
  * followed: where a registry wants the bytes is its answer's Location, which the caller judges. A
- * connection on which nothing moves for stall_s is given up. */
+ * connection on which nothing moves for stall_s is given up. With `inner` a connection is made only
+ * to an address of this machine or of a private network (fetch/reach), and through no proxy: that
+ * is judged of the address itself, after all names. */
 #ifndef MOAT_FETCH_SEND_H
 #define MOAT_FETCH_SEND_H
 

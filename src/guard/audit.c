@@ -142,6 +142,8 @@ bool audit_open(struct audit **out, const char *dir, const char *role, struct er
         return false;
     bool ok = path_in(dir, AUDIT_SETTINGS, path, e) && audit_settings_read(&a->settings, path, e) &&
               open_lock(a, e) && lock(a, e);
+    if (ok && a->settings.syslog)
+        audit_syslog_open();
     if (ok) {
         audit_sweep_signer(a);
         ok = audit_catch_up(a, e);
@@ -161,6 +163,7 @@ void audit_close(struct audit *a)
         return;
     json_t *j = json_pack("{ss}", "act", "close");
     buf_reset(&a->pending);
+    a->closing = true;
     if (j && a->session != AUDIT_NO_SESSION && !a->dead) {
         struct pending_head head = {AUDIT_CLOSE, 0};
         bool ok = audit_append(a, j, &ignored);
@@ -261,7 +264,10 @@ bool audit_beat(struct audit *a, struct err *e)
     json_t *j = json_pack("{ss}", "act", "beat");
     bool ok = j ? append(a, AUDIT_BEAT, j, e) : fail(e, ERR_LIMIT, "memory is short");
     json_decref(j);
-    return ok && audit_commit(a, e);
+    a->beating = true;
+    ok = ok && audit_commit(a, e);
+    a->beating = false;
+    return ok;
 }
 
 /* --- room ----------------------------------------------------------------------------------------

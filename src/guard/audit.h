@@ -17,7 +17,7 @@
 #include "guard/audit_settings.h"
 
 #define AUDIT_FOLDER     "audit" /* in $MOAT_HOME */
-#define AUDIT_BEAT_MS    60000u  /* of a writer that lives long */
+#define AUDIT_BEAT_MS    55000u  /* of a writer that lives long; less than an epoch */
 #define AUDIT_PENDING    (8u << 20)
 #define AUDIT_LINE_BYTES 256
 
@@ -49,6 +49,15 @@ bool audit_room(struct audit *a, bool *low, struct err *e) MUST_USE;
 /* A checkpoint as a witness keeps it: see section 7; no newline. */
 void audit_line(const struct audit_checkpoint *p, const struct hash *log,
                 char line[AUDIT_LINE_BYTES]);
+struct audit_witnessed { /* what it says */
+    struct hash log, root;
+    uint64_t leaves, records, time;
+};
+/* Also with something before it, as syslog has; false: it is none. */
+bool audit_line_parse(struct str text, struct audit_witnessed *l);
+/* The socket to syslog, of this process and its children: for one that may open none later. */
+void audit_syslog_open(void);
+void audit_syslog_close(void);
 /* The name of a segment's file in dir, and which there are: the lowest number and the highest. */
 void audit_segment_path(char out[4096], const char *dir, uint32_t number, const char *suffix);
 bool audit_segment_range(const char *dir, uint32_t *first, uint32_t *last, struct err *e) MUST_USE;

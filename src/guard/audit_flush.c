@@ -90,12 +90,15 @@ static bool put_pending(struct audit *a, struct audit_chain *c, struct err *e)
 }
 
 /* An epoch that is over: its successor's key is on the disk before anything names it. Where that
- * cannot be, the epoch goes on. */
+ * cannot be, the epoch goes on. A heartbeat ends it a little early, so that the files this takes
+ * are not written while somebody waits. */
 static void prepare_next(struct audit *a, struct audit_checkpoint *p)
 {
     struct err ignored;
-    uint64_t now = p->time / 1000000000u;
-    if (now >= a->signer.since && now - a->signer.since < a->settings.epoch_seconds)
+    uint64_t now = p->time / 1000000000u, lasts = a->settings.epoch_seconds;
+    if (a->beating)
+        lasts -= lasts / 10;
+    if (now >= a->signer.since && now - a->signer.since < lasts)
         return;
     if (!audit_signer_next(&a->signer, &ignored) || !audit_save_signer(a, &ignored)) {
         a->signer.has_next = false;

@@ -22,8 +22,11 @@ struct audit {
     struct buf pending; /* of each record: struct pending_head, text */
     struct buf out;
     bool handed_over; /* the last flush ended an epoch */
+    bool closing;     /* the next is the last of this writer */
+    bool beating;     /* the next is a heartbeat: nobody waits for it */
     int witness_fd;   /* -1: not open */
     bool spooled;     /* the spool has this writer's first line */
+    bool logged;      /* syslog has taken the last line for it */
     bool dead;
     struct err why;
 };

@@ -2,9 +2,15 @@
 /* guard/audit_read: see audit_read.h. */
 #include "guard/audit_read.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
+#include "guard/audit_private.h"
 
 #define WAITING_MOST (64u << 20)
 
@@ -117,6 +123,16 @@ static bool on_checkpoint(void *arg, const struct audit_checkpoint *p, struct er
     return ok;
 }
 
+static void reader_clear(struct reader *d)
+{
+    if (d->v)
+        sodium_memzero(d->v, d->cap * sizeof *d->v);
+    if (d->waiting.p)
+        sodium_memzero(d->waiting.p, d->waiting.cap);
+    buf_clear(&d->waiting);
+    mem_free(d->v);
+}
+
 bool audit_read(const char *dir, struct audit_reading *r, struct audit_report *report,
                 struct err *e)
 {
@@ -127,11 +143,121 @@ bool audit_read(const char *dir, struct audit_reading *r, struct audit_report *r
     r->options.hooks = (struct audit_hooks){on_session, on_record, on_checkpoint, &d};
     r->options.segment = on_segment;
     bool ok = audit_verify(dir, &r->options, report, e);
-    if (d.v)
-        sodium_memzero(d.v, d.cap * sizeof *d.v);
-    if (d.waiting.p)
-        sodium_memzero(d.waiting.p, d.waiting.cap);
-    buf_clear(&d.waiting);
-    mem_free(d.v);
+    reader_clear(&d);
     return ok;
+}
+
+/* --- while it grows ------------------------------------------------------------------------------
+ */
+
+struct audit_follow {
+    const char *dir;
+    struct reader d;
+    audit_point_fn *point;
+    struct audit_scan scan;
+    uint32_t segment;
+    size_t fed; /* bytes of it that were looked at */
+};
+
+static bool on_followed_session(void *arg, const struct audit_session *s, struct err *e)
+{
+    struct audit_follow *f = arg;
+    return !f->d.r->identity || on_session(&f->d, s, e);
+}
+
+static bool on_followed_record(void *arg, const struct audit_record *r, struct err *e)
+{
+    struct audit_follow *f = arg;
+    return !f->d.r->identity || on_record(&f->d, r, e);
+}
+
+static bool on_followed_checkpoint(void *arg, const struct audit_checkpoint *p, struct err *e)
+{
+    struct audit_follow *f = arg;
+    return on_checkpoint(&f->d, p, e) &&
+           (!f->point || f->point(f->d.r->arg, p, &f->scan.head.log, e));
+}
+
+static void begin_segment(struct audit_follow *f, uint32_t number)
+{
+    const struct audit_hooks hooks = {on_followed_session, on_followed_record,
+                                      on_followed_checkpoint, f};
+    audit_scan_begin(&f->scan, &hooks);
+    on_segment(&f->d);
+    f->segment = number;
+    f->fed = 0;
+}
+
+bool audit_follow_open(struct audit_follow **out, const char *dir, struct audit_reading *r,
+                       audit_point_fn *point, struct err *e)
+{
+    uint32_t first, last;
+    struct audit_follow *f = *out = mem_new(1, sizeof *f, e);
+    if (!f)
+        return false;
+    f->dir = dir;
+    f->d.r = r;
+    f->point = point;
+    buf_init(&f->d.waiting, WAITING_MOST);
+    if (r->identity)
+        audit_recipient_id(r->identity->public, f->d.id);
+    if (!audit_segment_range(dir, &first, &last, e))
+        return false;
+    begin_segment(f, last);
+    return true;
+}
+
+/* Between two flushes of its writers. */
+static bool read_whole(const struct audit_follow *f, struct buf *file, struct err *e)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/lock", f->dir);
+    int lock = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (lock >= 0)
+        flock(lock, LOCK_SH);
+    audit_segment_path(path, f->dir, f->segment, "log");
+    bool ok = buf_read_file(file, path, e);
+    if (lock >= 0)
+        close(lock);
+    return ok;
+}
+
+static bool look(struct audit_follow *f, struct err *e)
+{
+    char path[4096];
+    struct stat st;
+    struct buf file;
+    audit_segment_path(path, f->dir, f->segment, "log");
+    bool grown = stat(path, &st) == 0 && (size_t)st.st_size > f->fed;
+    if (!grown || f->fed > f->scan.good.at) /* a tail: nobody appends to that */
+        return true;
+    buf_init(&file, AUDIT_SEGMENT_MOST);
+    bool ok = read_whole(f, &file, e) && audit_scan_feed(&f->scan, buf_view(&file), false, e);
+    f->scan.head.settings = (struct str){0};
+    f->fed = file.n;
+    buf_clear(&file);
+    return ok;
+}
+
+bool audit_follow_more(struct audit_follow *f, struct err *e)
+{
+    char path[4096];
+    for (;;) {
+        audit_segment_path(path, f->dir, f->segment + 1, "log");
+        bool next = access(path, F_OK) == 0; /* before the last look at this one */
+        if (!look(f, e))
+            return false;
+        if (!next)
+            return true;
+        begin_segment(f, f->segment + 1);
+    }
+}
+
+void audit_follow_close(struct audit_follow *f)
+{
+    if (!f)
+        return;
+    reader_clear(&f->d);
+    audit_scan_clear(&f->scan);
+    mem_free(f);
 }

@@ -29,4 +29,18 @@ struct audit_reading {
 bool audit_read(const char *dir, struct audit_reading *r, struct audit_report *report,
                 struct err *e) MUST_USE;
 
+/* What is written while one looks: the segments from the last one on, each whole when it is looked
+ * at. It is not held against what was before: that is what audit_read is for. identity NULL: no
+ * records, only checkpoints. */
+struct audit_follow;
+typedef bool audit_point_fn(void *arg, const struct audit_checkpoint *p, const struct hash *log,
+                            struct err *e);
+
+/* r (fn and arg of it) and dir live as long; point may be NULL. */
+bool audit_follow_open(struct audit_follow **f, const char *dir, struct audit_reading *r,
+                       audit_point_fn *point, struct err *e) MUST_USE;
+/* Hands out what has come; first all of the last segment. */
+bool audit_follow_more(struct audit_follow *f, struct err *e) MUST_USE;
+void audit_follow_close(struct audit_follow *f); /* NULL is fine */
+
 #endif

@@ -19,7 +19,8 @@ void audit_settings_init(struct audit_settings *s)
                                  .reserve = 64u << 20,
                                  .segment_seconds = 86400,
                                  .epoch_seconds = 60,
-                                 .keep_days = 395};
+                                 .keep_days = 395,
+                                 .syslog_socket = "/dev/log"};
 }
 
 const char *audit_content_name(enum audit_content c)
@@ -129,17 +130,44 @@ static bool read_limits(struct audit_settings *s, const json_t *j, struct err *e
     return true;
 }
 
+/* Without the key it stays as it is. */
+static bool read_text(const json_t *v, char *out, size_t cap, struct err *e)
+{
+    if (!v)
+        return true;
+    struct str text = {json_string_value(v), json_string_length(v)};
+    if (!text.p || text.n >= cap || memchr(text.p, '\0', text.n))
+        return fail(e, ERR_USAGE, "a text of the witnesses is not one, or is too long");
+    memcpy(out, text.p, text.n);
+    out[text.n] = '\0';
+    return true;
+}
+
 static bool read_witness(struct audit_settings *s, const json_t *j, struct err *e)
 {
-    const json_t *w = json_object_get(j, "witness");
-    struct str file = str_of(json_string_value(json_object_get(w, "file")));
-    if (file.n >= sizeof s->witness_file)
-        return fail(e, ERR_USAGE, "path is too long: %.*s", STR_ARG(file));
-    memcpy(s->witness_file, file.p, file.n);
-    s->witness_file[file.n] = '\0';
+    const json_t *w = json_object_get(j, "witness"), *urls = json_object_get(w, "urls");
     s->syslog = json_is_true(json_object_get(w, "syslog"));
     s->spool = json_is_true(json_object_get(w, "spool"));
-    return true;
+    if (json_array_size(urls) > AUDIT_URLS)
+        return fail(e, ERR_LIMIT, "%d other machines are the most", AUDIT_URLS);
+    s->n_urls = (uint32_t)json_array_size(urls);
+    for (uint32_t i = 0; i < s->n_urls; i++)
+        if (!read_text(json_array_get(urls, i), s->url[i], AUDIT_URL, e))
+            return false;
+    return read_text(json_object_get(w, "file"), s->witness_file, AUDIT_PATH, e) &&
+           read_text(json_object_get(w, "syslog_socket"), s->syslog_socket, AUDIT_SOCKET, e) &&
+           read_text(json_object_get(w, "token_file"), s->token_file, AUDIT_PATH, e) &&
+           read_text(json_object_get(w, "ca"), s->ca, AUDIT_PATH, e);
+}
+
+static json_t *witness_json(const struct audit_settings *s)
+{
+    json_t *urls = json_array();
+    for (uint32_t i = 0; i < s->n_urls; i++)
+        json_array_append_new(urls, json_string(s->url[i]));
+    return json_pack("{ss sb ss sb so ss ss}", "file", s->witness_file, "syslog", s->syslog,
+                     "syslog_socket", s->syslog_socket, "spool", s->spool, "urls", urls,
+                     "token_file", s->token_file, "ca", s->ca);
 }
 
 bool audit_settings_read(struct audit_settings *s, const char *path, struct err *e)
@@ -159,11 +187,10 @@ bool audit_settings_write(const struct audit_settings *s, const char *path, stru
     struct os_atomic_file f = {.fd = -1};
     struct buf text;
     json_t *j = public_json(s);
-    json_t *more = json_pack("{si sI sI si si s{ss sb sb}}", "version", 1, "segment_bytes",
+    json_t *more = json_pack("{si sI sI si si so}", "version", 1, "segment_bytes",
                              (json_int_t)s->segment_bytes, "reserve", (json_int_t)s->reserve,
                              "segment_seconds", (int)s->segment_seconds, "epoch_seconds",
-                             (int)s->epoch_seconds, "witness", "file", s->witness_file, "syslog",
-                             s->syslog, "spool", s->spool);
+                             (int)s->epoch_seconds, "witness", witness_json(s));
     buf_init(&text, SETTINGS_BYTES);
     bool ok = j && more && json_object_update(j, more) == 0
                   ? json_write(j, JSON_INDENT(1), &text, e)

@@ -15,6 +15,9 @@
 
 enum {
     AUDIT_PATH = 1024, /* of a witness, with its NUL */
+    AUDIT_SOCKET = 108,
+    AUDIT_URLS = 4,
+    AUDIT_URL = 512,
     AUDIT_REMOVERS = 8,
     AUDIT_KEEP_LEAST = 183 /* days: six months, which the law asks for */
 };
@@ -31,6 +34,10 @@ struct audit_settings {
     uint32_t n_removers;
     char witness_file[AUDIT_PATH]; /* "": none */
     bool syslog, spool;
+    char syslog_socket[AUDIT_SOCKET];
+    char url[AUDIT_URLS][AUDIT_URL]; /* other machines that are told (guard/audit_sent) */
+    uint32_t n_urls;
+    char token_file[AUDIT_PATH], ca[AUDIT_PATH]; /* for them; "": none */
 };
 
 void audit_settings_init(struct audit_settings *s);

@@ -16,21 +16,16 @@
 #define GAP_NS        150000000000u
 #define WITNESS_BYTES (256u << 20)
 
-struct line { /* of a witness */
-    struct hash log, root;
-    uint64_t leaves, records;
-};
-
 struct verify {
     const char *dir;
     const struct audit_options *o;
     struct audit_report *r;
     struct audit_scan scan;
-    uint32_t last;          /* segment, when it was begun to look */
-    struct audit_chain end; /* of the segment before */
-    struct buf file;        /* the segment that is read */
-    bool before_ended;      /* the segment before ended with its flag */
-    struct line *lines;     /* of this log, by leaves; owned */
+    uint32_t last;                 /* segment, when it was begun to look */
+    struct audit_chain end;        /* of the segment before */
+    struct buf file;               /* the segment that is read */
+    bool before_ended;             /* the segment before ended with its flag */
+    struct audit_witnessed *lines; /* of this log, by leaves; owned */
     size_t n_lines, cap_lines, at_line;
     struct audit_seen *open; /* sessions without a close, by number; owned */
     size_t n_open, cap_open;
@@ -41,31 +36,9 @@ struct verify {
 /* --- witnesses -----------------------------------------------------------------------------------
  */
 
-static bool hex32(struct str s, struct hash *h)
-{
-    size_t n = 0;
-    return s.n == 2 * HASH_BYTES &&
-           sodium_hex2bin(h->b, HASH_BYTES, s.p, s.n, NULL, &n, NULL) == 0 && n == HASH_BYTES;
-}
-
-/* "moat-audit-1 LOG LEAVES RECORDS ROOT TIME", also with something before it (syslog). */
-static bool parse_line(struct str text, struct line *l)
-{
-    struct str word[5];
-    size_t at = str_find(text, STR("moat-audit-1 "));
-    if (at == SIZE_MAX)
-        return false;
-    text = str_trim(str_from(text, at + sizeof "moat-audit-1"));
-    for (int i = 0; i < 5; i++)
-        if (!str_cut(&text, ' ', &word[i]))
-            return false;
-    return hex32(word[0], &l->log) && str_to_u64(word[1], &l->leaves) &&
-           str_to_u64(word[2], &l->records) && hex32(word[3], &l->root);
-}
-
 static int by_leaves(const void *a, const void *b)
 {
-    const struct line *x = a, *y = b;
+    const struct audit_witnessed *x = a, *y = b;
     return (x->leaves > y->leaves) - (x->leaves < y->leaves);
 }
 
@@ -77,8 +50,8 @@ static bool read_lines(struct verify *v, const char *path, struct err *e)
     bool ok = buf_read_file(&text, path, e);
     rest = buf_view(&text);
     while (ok && str_cut(&rest, '\n', &one)) {
-        struct line l;
-        if (!parse_line(one, &l) || !hash_eq(&l.log, &v->r->log))
+        struct audit_witnessed l;
+        if (!audit_line_parse(one, &l) || !hash_eq(&l.log, &v->r->log))
             continue;
         ok = mem_grow(&v->lines, v->n_lines, &v->cap_lines, sizeof *v->lines, e);
         if (ok)
@@ -101,7 +74,7 @@ static bool read_witnesses(struct verify *v, struct err *e)
     return true;
 }
 
-static bool rewritten(const struct line *l, struct err *e)
+static bool rewritten(const struct audit_witnessed *l, struct err *e)
 {
     return fail(e, ERR_CORRUPT,
                 "the audit log is not the one that was witnessed at record %llu: it was rewritten",
@@ -111,7 +84,7 @@ static bool rewritten(const struct line *l, struct err *e)
 static bool meet_witness(struct verify *v, const struct audit_checkpoint *p, struct err *e)
 {
     for (; v->at_line < v->n_lines && v->lines[v->at_line].leaves <= p->leaves; v->at_line++) {
-        const struct line *l = &v->lines[v->at_line];
+        const struct audit_witnessed *l = &v->lines[v->at_line];
         if (l->leaves != p->leaves || !hash_eq(&l->root, &p->root))
             return rewritten(l, e);
         v->r->witnessed_records = p->records;

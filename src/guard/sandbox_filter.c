@@ -238,8 +238,8 @@ static void add_all(struct filter *f, bool fatal)
     add_processes(f);
     add_descriptors(f);
     add_sockets(f);
-    /* syslog(3) dials again where the system's logger was started anew: that fails, and does not
-     * end the process that writes the audit log. */
+    /* Who opens the audit log asks for a socket to syslog, where it has none yet: that fails, and
+     * does not end the process. */
     bool syslogs = is(f, CALLS_AUDITOR);
     if (syslogs && !fatal) /* else all that is not allowed fails so */
         each_name(f, "socket connect", SCMP_ACT_ERRNO(EPERM));

@@ -277,7 +277,8 @@ void audit_ask_free(struct ask *a)
     buf_clear(&a->audit.early);
 }
 
-/* --- calls that change the store -----------------------------------------------------------------
+/* --- calls that are on record as such
+ * -----------------------------------------------------------------
  */
 
 static struct exchange *call_of(struct audit_wait *w)
@@ -295,15 +296,22 @@ static void on_call_begun(struct audit_wait *w, const struct problem *p)
         x->route->answer(x);
 }
 
+/* What is asked: a row of the table, and where that is for many, the path itself. */
 static json_t *call_record(const struct exchange *x)
 {
     static const char *const fields[] = {"model", "name", "source", "destination", "from"};
-    json_t *j = audit_act("operator", x->id, "begin");
-    json_object_update_new(
-        j, json_pack("{ss so}", "what", x->route->path, "who", audit_line_who(x->conn)));
+    struct str path = x->conn->http.req.path;
+    struct buf clean;
+    buf_init(&clean, 4096);
+    json_t *j = audit_act(x->server->routes->act, x->id, "begin");
+    audit_act_clean(str_sub(path, 0, path.n < 1024 ? path.n : 1024), &clean);
+    bool many = x->route->path[strlen(x->route->path) - 1] == '*';
+    json_object_update_new(j, json_pack("{ss so}", "what", many ? buf_c(&clean) : x->route->path,
+                                        "who", audit_line_who(x->conn)));
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (json_string_length(json_object_get(x->body, fields[i])) - 1 < 1024)
             json_object_set(j, fields[i], json_object_get(x->body, fields[i]));
+    buf_clear(&clean);
     return j;
 }
 
@@ -312,7 +320,8 @@ bool audit_call_begin(struct exchange *x)
     const struct routes *all = x->server->routes;
     struct problem p = {0};
     bool streams = x->conn->http.streaming;
-    if (!audit_line_expected() || x->route < all->v + all->n_open)
+    bool asks_only = x->route->method == HTTP_METHOD_OPTIONS; /* and is no row of the table */
+    if (!audit_line_expected() || asks_only || x->route < all->v + all->n_quiet)
         return true;
     x->audit.done = on_call_begun;
     bool ok = audit_line_send(line_of(x), call_record(x), true, streams ? NULL : &x->audit, &p);
@@ -327,11 +336,13 @@ void audit_call_end(struct exchange *x, bool gone)
     audit_line_forget(line_of(x), &x->audit);
     if (!x->audited)
         return;
-    json_t *j = audit_act("operator", x->id, "end");
-    json_object_update_new(j, json_pack("{ss si}", "outcome",
+    json_t *j = audit_act(x->server->routes->act, x->id, "end");
+    json_object_update_new(j, json_pack("{ss si ss* sI}", "outcome",
                                         gone       ? err_name(ERR_CANCELLED)
                                         : x->error ? x->error
                                                    : "ok",
-                                        "status", gone ? 499 : x->status));
+                                        "status", gone ? 499 : x->status, "model",
+                                        x->model && x->model[0] ? x->model : NULL, "bytes",
+                                        (json_int_t)x->n_bytes));
     audit_line_note(line_of(x), j);
 }

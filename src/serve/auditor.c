@@ -95,19 +95,20 @@ static bool take_some(struct auditor *r, int line)
     return true;
 }
 
-/* False: the log cannot be written. */
+/* False: the log cannot be written. Who waits hears of it before the heart beats, which ends an
+ * epoch and so writes more files than one. */
 static bool flush(struct auditor *r)
 {
     struct err e = {0};
     uint64_t now = os_now_ns();
     bool ok = audit_commit(r->log, &e);
-    if (ok && now - r->beat_ns >= AUDIT_BEAT_MS * 1000000ull) {
-        r->beat_ns = now;
-        ok = audit_beat(r->log, &e);
-    }
     if (json_array_size(r->waiting)) {
         answer(r, r->waiting, ok ? NULL : &e);
         r->waiting = json_array();
+    }
+    if (ok && r->waiting && now - r->beat_ns >= AUDIT_BEAT_MS * 1000000ull) {
+        r->beat_ns = now;
+        ok = audit_beat(r->log, &e);
     }
     if (!ok)
         log_event("audit-failed", "%s", e.msg);
@@ -135,7 +136,8 @@ static int work(struct auditor *r)
     return more ? err_exit_status(ERR_IO) : 0;
 }
 
-int auditor_main(int front, int supervisor, const struct config *config, const char *witness)
+int auditor_main(int front, int supervisor, const struct config *config, const char *role,
+                 const char *witness)
 {
     struct err e = {0};
     char dir[4096];
@@ -145,7 +147,7 @@ int auditor_main(int front, int supervisor, const struct config *config, const c
     signal(SIGINT, SIG_IGN);
     r.beat_ns = os_now_ns();
     bool ok = r.waiting && auditor_folder(dir, &e) && isolate_auditor(config, witness, &e) &&
-              audit_open(&r.log, dir, "serve", &e);
+              audit_open(&r.log, dir, role, &e);
     if (!ok)
         log_event("audit-failed", "%s", e.msg);
     int status = ok ? work(&r) : err_exit_status(e.code ? e.code : ERR_INTERNAL);

@@ -17,8 +17,9 @@
 /* Where the log of this store would be. */
 bool auditor_folder(char dir[4096], struct err *e) MUST_USE;
 
-/* The role, in its sandbox; takes the descriptors over, returns the exit status. `witness` is the
- * file that the log is witnessed in, or "". */
-int auditor_main(int front, int supervisor, const struct config *config, const char *witness);
+/* The role, in its sandbox; takes the descriptors over, returns the exit status. `role` says for
+ * whom ("serve"), `witness` is the file that the log is witnessed in, or "". */
+int auditor_main(int front, int supervisor, const struct config *config, const char *role,
+                 const char *witness);
 
 #endif

@@ -50,7 +50,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     ROW(strict, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
         N_("refuse requests with fields that are not known, by name, rather than pass them over "
            "(default false)")),
-    ROW(require_audit, CONFIG_SERVE, CONFIG_FLAG, 0, 0, "BOOL",
+    ROW(require_audit, CONFIG_ALL, CONFIG_FLAG, 0, 0, "BOOL",
         N_("do not start without an audit log (moat audit init; default false: where one was "
            "begun, "
            "all is on record, and what cannot be recorded is refused)")),

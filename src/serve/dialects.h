@@ -68,5 +68,6 @@ void mirror_root(struct exchange *x);
 void mirror_health(struct exchange *x);
 void mirror_stats(struct exchange *x);
 void mirror_file(struct exchange *x);
+void mirror_witness(struct exchange *x);
 
 #endif

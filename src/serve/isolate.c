@@ -228,6 +228,15 @@ bool isolate_auditor(const struct config *c, const char *witness, struct err *e)
     return enter(&i, e);
 }
 
+bool isolate_teller(const struct config *c, const char *token, struct err *e)
+{
+    struct isolate i;
+    isolate_init(&i, SANDBOX_AUDITOR, c->airgap);
+    if (token[0])
+        add(i.sandbox.read, token);
+    return enter(&i, e);
+}
+
 bool isolate_front(const struct config *c, struct err *e)
 {
     struct isolate i;

@@ -35,6 +35,9 @@ bool isolate_helpers(const struct config *c, int *attest, struct err *e) MUST_US
 bool isolate_supervisor(const struct listeners *l, const struct config *c, const char *witness,
                         struct err *e) MUST_USE;
 bool isolate_auditor(const struct config *c, const char *witness, struct err *e) MUST_USE;
+/* Of the process that takes checkpoints to other machines (serve/witness): `token` is a file that
+ * it reads, or "". */
+bool isolate_teller(const struct config *c, const char *token, struct err *e) MUST_USE;
 bool isolate_front(const struct config *c, struct err *e) MUST_USE;
 bool isolate_keeper(const struct config *c, struct err *e) MUST_USE;
 /* Before the model is parsed; `i` lives on until isolate_seal (an engine_role's `ready`). */

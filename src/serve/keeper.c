@@ -63,6 +63,8 @@ static void end_errand(struct keeper *k, struct errand *w)
     k->stats.received += over.received;
     k->stats.freed += over.freed;
     k->stats.failed += over.size && over.err.code != ERR_NONE;
+    if (over.size)
+        keeper_note(k, "end", &over, NULL);
     errand_remove(&k->errands, w); /* an answer may need another one */
     shelf_stale(&k->shelf);
     if (over.is_order)

@@ -7,6 +7,7 @@
 #include "serve/keeper_docs.h"
 #include "serve/keeper_private.h"
 #include "serve/quota.h"
+#include "serve/witness_book.h"
 
 static bool send_leaves(const struct asked *a, const struct manifest *m, struct err *e)
 {
@@ -77,6 +78,18 @@ static bool answer_stats(const struct asked *a, struct err *e)
                      e);
 }
 
+static bool answer_witness(const struct asked *a, struct err *e)
+{
+    struct os_file_id id;
+    int fd = witness_book_open(&a->k->shelf.store, a->w->digest.hex, e);
+    if (fd < 0)
+        return false;
+    if (os_file_id(fd, &id, e))
+        return send_open(a, fd, id.bytes, "");
+    close(fd);
+    return false;
+}
+
 static bool answer(struct asked *a, struct err *e)
 {
     switch (a->w->kind) {
@@ -98,6 +111,8 @@ static bool answer(struct asked *a, struct err *e)
     case WANT_V2_MANIFEST:
     case WANT_V2_BLOB:
         return answer_registry(a, e);
+    case WANT_WITNESS:
+        return answer_witness(a, e);
     case WANT_STATS:
         return answer_stats(a, e);
     case WANT_NOTHING:

@@ -33,9 +33,12 @@ static struct keeper_ask *find(const struct keeper_line *k, json_int_t id)
 
 static void take_answer(struct keeper_line *k, const json_t *j, int fd)
 {
+    json_t *note = json_object_get(j, "note");
     struct keeper_ask *q = find(k, json_integer_value(json_object_get(j, "id")));
     json_int_t code = json_integer_value(json_object_get(j, "code"));
     const char *text = json_string_value(json_object_get(j, "error"));
+    if (note)
+        audit_line_note(&k->server->audit, json_incref(note));
     if (!q) { /* nobody waits for it any more */
         if (fd >= 0)
             close(fd);

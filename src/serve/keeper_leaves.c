@@ -48,7 +48,7 @@ bool leaves_root(int fd, char hex[2 * HASH_BYTES + 1], struct err *e)
     if (!os_file_id(fd, &id, e))
         return false;
     struct hash *leaf = mem_new(id.bytes / HASH_BYTES + 1, sizeof *leaf, e);
-    bool ok = leaf && (pread(fd, leaf, id.bytes, 0) == (ssize_t)id.bytes ||
+    bool ok = leaf && (os_read_at(fd, leaf, id.bytes, 0) == id.bytes ||
                        fail(e, ERR_IO, "cannot read the hashes of the file's leaves"));
     ok = ok && hash_root(leaf, id.bytes / HASH_BYTES, &root, e);
     if (ok)
@@ -65,13 +65,13 @@ static bool hash_all(int fd, const char *name, struct os_atomic_file *out, struc
     struct hash leaf;
     char *piece = mem_new(HASH_LEAF_BYTES, 1, e);
     bool ok = piece && hash_begin(&s, e);
-    uint64_t at = 0;
-    for (ssize_t n = 1; ok && n > 0; at += (uint64_t)n) {
-        n = pread(fd, piece, HASH_LEAF_BYTES, (off_t)at);
-        if (n < 0)
+    uint64_t n = HASH_LEAF_BYTES;
+    for (uint64_t at = 0; ok && n == HASH_LEAF_BYTES; at += n) {
+        n = os_read_at(fd, piece, HASH_LEAF_BYTES, at);
+        if (n < HASH_LEAF_BYTES && errno)
             ok = fail(e, ERR_IO, "cannot read %s: %s", name, strerror(errno));
         else if (n > 0)
-            ok = hash_add(&s, piece, (size_t)n, e) && hash_leaf(piece, (size_t)n, &leaf, e) &&
+            ok = hash_add(&s, piece, n, e) && hash_leaf(piece, n, &leaf, e) &&
                  os_atomic_write(out, leaf.b, HASH_BYTES, e);
     }
     ok = hash_end(&s, ok ? whole : NULL, ok ? e : NULL) && ok;

@@ -22,6 +22,8 @@ struct asked {
 };
 
 /* --- keeper_send --- */
+/* For the record (serve/audit_line), where there is one: what an errand does. */
+void keeper_note(struct keeper *k, const char *phase, const struct errand *w, const char *what);
 /* Takes headers (NULL: none). */
 bool send_text(const struct asked *a, const struct buf *text, const char *type, json_t *headers,
                struct err *e) MUST_USE;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve/keeper_send: what goes back to the front; see keeper_private.h and keeper_answer.h. */
 #include <fcntl.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "serve/audit_line.h"
 #include "serve/keeper_answer.h"
 #include "serve/keeper_docs.h"
 #include "serve/keeper_private.h"
@@ -30,6 +32,20 @@ void keeper_refuse(struct keeper *k, json_int_t id, const struct err *e, const c
         k,
         json_pack("{sI si ss ss*}", "id", id, "code", (int)e->code, "error", e->msg, "word", word),
         -1);
+}
+
+void keeper_note(struct keeper *k, const char *phase, const struct errand *w, const char *what)
+{
+    bool ended = strcmp(phase, "end") == 0;
+    if (audit_line_expected())
+        send_packet(k,
+                    json_pack("{s{ss ss ss ss* ss* sI}}", "note", "act", "through", "phase", phase,
+                              "id", w->key, "what", what, "outcome",
+                              !ended                    ? NULL
+                              : w->err.code == ERR_NONE ? "ok"
+                                                        : err_name(w->err.code),
+                              "bytes", (json_int_t)(ended ? w->received : w->size)),
+                    -1);
 }
 
 struct file {

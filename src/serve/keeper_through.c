@@ -74,8 +74,11 @@ bool need_pull(const struct asked *a, const struct listing *l, const struct list
     bool ok = through_plan(q, l, f, e);
     r = ok ? errand_start(&a->k->errands, key, through_pull, q, a->k->line, e) : NULL;
     if (r) {
+        char what[2 * WANT_TEXT + 8];
         r->size = f->size;
         a->k->stats.pulls++;
+        snprintf(what, sizeof what, "%s/%s", a->w->repository, a->w->file);
+        keeper_note(a->k, "begin", r, what);
     }
     mem_free(q);
     return r && errand_join(r, a->id, a->w, e);

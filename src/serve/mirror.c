@@ -18,6 +18,8 @@
 #include "serve/loop.h"
 #include "serve/reply.h"
 
+#define WITNESS_BYTES (48u << 10) /* of lines: they go to the keeper in one packet */
+
 struct asking {
     struct keeper_ask ask;
     struct exchange *x;
@@ -104,15 +106,21 @@ static void on_gone(struct exchange *x)
 
 typedef void answer_fn(struct keeper_ask *q, const json_t *j, int fd, const struct problem *p);
 
+static struct asking *begin_asking(struct exchange *x, answer_fn *answer, struct problem *p)
+{
+    struct asking *a = mem_new(1, sizeof *a, &p->err);
+    if (!a)
+        return NULL;
+    *a = (struct asking){.ask = {.answer = answer, .waiting = on_waiting}, .x = x};
+    x->work = a;
+    x->gone = on_gone;
+    return a;
+}
+
 static void ask(struct exchange *x, const struct want *w, answer_fn *answer)
 {
     struct problem p = {0};
-    struct asking *a = mem_new(1, sizeof *a, &p.err);
-    if (a) {
-        *a = (struct asking){.ask = {.answer = answer, .waiting = on_waiting}, .x = x};
-        x->work = a;
-        x->gone = on_gone;
-    }
+    struct asking *a = begin_asking(x, answer, &p);
     if (a && keeper_ask(&x->server->keeper, &a->ask, w, &p))
         return;
     if (a)
@@ -187,4 +195,44 @@ static void on_numbers(struct keeper_ask *q, const json_t *j, int fd, const stru
 void mirror_stats(struct exchange *x)
 {
     ask(x, &(struct want){.kind = WANT_STATS}, on_numbers);
+}
+
+/* --- the audit logs of other machines ------------------------------------------------------------
+ */
+
+static void on_witnessed(struct keeper_ask *q, const json_t *j, int fd, const struct problem *p)
+{
+    struct exchange *x = take_exchange(q);
+    struct problem why = p ? *p : (struct problem){0};
+    (void)j, (void)fd; /* an order gives no file */
+    if (why.err.code == ERR_CORRUPT)
+        why.status = 409; /* it contradicts what is known here */
+    if (p)
+        reply_problem(x, &why);
+    else
+        reply_body(x, 200, "text/plain; charset=utf-8", STR("witnessed\n"));
+}
+
+void mirror_witness(struct exchange *x)
+{
+    struct problem p = {0};
+    struct str lines = buf_view(&x->conn->http.body);
+    const char *key = x->conn->key_id[0] ? x->conn->key_id : "-";
+    if (lines.n == 0 || lines.n > WITNESS_BYTES) {
+        fail(&p.err, lines.n ? ERR_LIMIT : ERR_USAGE,
+             "the body is 1 to %u bytes of lines: moat-audit-1 LOG LEAVES RECORDS ROOT TIME",
+             WITNESS_BYTES);
+        p.status = lines.n ? 413 : 0;
+        reply_problem(x, &p);
+        return;
+    }
+    struct asking *a = begin_asking(x, on_witnessed, &p);
+    if (a &&
+        keeper_order(
+            &x->server->keeper, &a->ask,
+            json_pack("{ss ss ss%}", "do", "witness", "key", key, "text", lines.p, lines.n), &p))
+        return;
+    if (a)
+        take_exchange(&a->ask);
+    reply_problem(x, &p);
 }

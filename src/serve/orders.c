@@ -26,7 +26,8 @@ static const struct {
              {"find", "digest", NULL, order_find, false},
              {"create", "model", NULL, order_create, false},
              {"push", "model", NULL, order_push, true},
-             {"put", "digest", NULL, order_put, false}};
+             {"put", "digest", NULL, order_put, false},
+             {"witness", "key", NULL, order_witness, false}};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static bool read_text(const json_t *order, const char *field, char out[ORDER_TEXT], struct err *e)

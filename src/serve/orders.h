@@ -15,6 +15,8 @@
  *                                                    back at once; size 0: not known. It is the
  *                                                    model upload:HEX until one is created from it
  *
+ *     {"do": "witness", "key": .., "text": ..}       lines of an audit log, for serve/witness_book
+ *
  * Each is an errand. A pull that several ask for is done once; it tells them how far it is, in the
  * words of Ollama ({"status": .., "digest": .., "total": .., "completed": ..}), and ends when
  * nobody waits for it any more: what is there stays for the next time. */
@@ -31,7 +33,7 @@ struct order {
     const struct store *store;
     char model[ORDER_TEXT]; /* or the source, or the digest */
     char other[ORDER_TEXT]; /* the destination */
-    const char *text;       /* of create, else NULL */
+    const char *text;       /* of create and witness, else NULL */
     bool insecure;
     int fd, other_fd; /* of put: where the file comes from; and the other end, which is closed */
     uint64_t size;    /* of put */
@@ -40,7 +42,8 @@ struct order {
 #define ORDER_UPLOAD "upload" /* the name under which files are kept that were put */
 
 /* serve/orders_make: what they do; arg is the order. */
-errand_fn order_pull, order_copy, order_delete, order_find, order_create, order_push, order_put;
+errand_fn order_pull, order_copy, order_delete, order_find, order_create, order_push, order_put,
+    order_witness;
 
 void orders_take(struct keeper *k, json_int_t id, const json_t *order);
 void orders_cancel(struct keeper *k, json_int_t id);

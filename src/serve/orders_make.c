@@ -12,6 +12,7 @@
 #include "serve/orders.h"
 #include "serve/pack_path.h"
 #include "serve/upstream_job.h"
+#include "serve/witness_book.h"
 #include "store/copy.h"
 #include "store/derive.h"
 #include "store/pull.h"
@@ -339,4 +340,14 @@ bool order_push(void *arg, int out, struct err *e)
     manifest_clear(&m);
     mem_free(p);
     return ok;
+}
+
+/* --- witness -------------------------------------------------------------------------------------
+ */
+
+bool order_witness(void *arg, int out, struct err *e)
+{
+    const struct order *o = arg;
+    (void)out;
+    return witness_book_take(o->store, o->model, str_of(o->text), e);
 }

@@ -77,16 +77,20 @@ static const struct route model_rows[] = {
     {POST, "/lora-adapters", DIALECT_LLAMA, llama_lora_set},
 };
 enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_OPERATOR_ROWS = 9 };
-const struct routes route_models = {model_rows, N_MODEL_ROWS, N_MODEL_ROWS - N_OPERATOR_ROWS};
+const struct routes route_models = {model_rows, N_MODEL_ROWS, N_MODEL_ROWS - N_OPERATOR_ROWS,
+                                    N_MODEL_ROWS - N_OPERATOR_ROWS, "operator"};
 
 static const struct route mirror_rows[] = {
     {GET, "/health", DIALECT_MIRROR, mirror_health},
     {GET, "/stats", DIALECT_MIRROR, mirror_stats},
     {GET, "/", DIALECT_MIRROR, mirror_root},
+    /* These give or take something. */
+    {POST, "/witness", DIALECT_MIRROR, mirror_witness},
     {GET, "/*", DIALECT_MIRROR, mirror_file},
 };
-enum { N_MIRROR_ROWS = sizeof mirror_rows / sizeof *mirror_rows };
-const struct routes route_mirror = {mirror_rows, N_MIRROR_ROWS, N_MIRROR_ROWS};
+enum { N_MIRROR_ROWS = sizeof mirror_rows / sizeof *mirror_rows, N_GIVING_ROWS = 2 };
+const struct routes route_mirror = {mirror_rows, N_MIRROR_ROWS, N_MIRROR_ROWS,
+                                    N_MIRROR_ROWS - N_GIVING_ROWS, "mirror"};
 
 static const struct route preflight = {HTTP_METHOD_OPTIONS, "*", DIALECT_LLAMA, origin_preflight};
 
@@ -160,10 +164,15 @@ static bool is_type(struct str value, const char *type)
 }
 
 /* What curl -d sends without being told is let pass: a page elsewhere is kept out by its Origin. */
-static bool type_allowed(struct str type)
+static bool takes_text(const struct route *r)
 {
-    return type.n == 0 || is_type(type, "application/json") ||
-           is_type(type, "application/x-www-form-urlencoded");
+    return r->answer == mirror_witness;
+}
+
+static bool type_allowed(const struct route *r, struct str type)
+{
+    return type.n == 0 || (takes_text(r) && is_type(type, "text/plain")) ||
+           is_type(type, "application/json") || is_type(type, "application/x-www-form-urlencoded");
 }
 
 static bool takes_body(const struct route *r)
@@ -188,7 +197,7 @@ int route_check(struct conn *c, struct err *e)
             return refuse(e, 405, ERR_USAGE, N_("this path does not take this method"));
         return refuse(e, 404, ERR_NOT_FOUND, N_("there is nothing at this path"));
     }
-    if (takes_body(r) && !c->http.streaming && !type_allowed(req->content_type))
+    if (takes_body(r) && !c->http.streaming && !type_allowed(r, req->content_type))
         return refuse(e, 415, ERR_UNSUPPORTED, N_("the body must be application/json"));
     return 0;
 }
@@ -204,6 +213,8 @@ static bool parse_body(struct exchange *x, struct problem *p)
         return true;
     if (!str_utf8_valid(body))
         return fail(&p->err, ERR_USAGE, "the body is not valid UTF-8");
+    if (takes_text(x->route)) /* it stays in the connection */
+        return true;
     x->body = json_parse(body, "body", &p->err);
     buf_clear(&x->conn->http.body);
     if (!x->body) {

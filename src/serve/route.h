@@ -22,6 +22,8 @@ struct route {
 struct routes {
     const struct route *v;
     size_t n, n_open; /* those from n_open on are only for a key with the role of an operator */
+    size_t n_quiet;   /* those from n_quiet on are on record as such (serve/audit_ask) ... */
+    const char *act;  /* ... as this act */
 };
 extern const struct routes route_models, route_mirror;
 

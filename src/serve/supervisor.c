@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -25,6 +25,7 @@
 #include "serve/log.h"
 #include "serve/loop.h"
 #include "serve/packet.h"
+#include "serve/witness.h"
 
 struct engine {
     pid_t pid;   /* 0: none now */
@@ -38,7 +39,7 @@ struct supervisor {
     const struct supervisor_params *p;
     struct listeners listeners;
     struct engine engines[SERVED_MAX];
-    struct engine keeper, auditor;
+    struct engine keeper, auditor, teller;
     int audit[2]; /* the auditor's lines: the front's end of its own, kept for the next front, and
                      ours; -1: none now */
     pid_t front;
@@ -46,12 +47,17 @@ struct supervisor {
     int line;   /* to the front; -1: none now */
     struct ledger_book book;
     char witness[AUDIT_PATH]; /* the file that the audit log is witnessed in, or "" */
+    char token[AUDIT_PATH];   /* of the other machines that witness it */
+    bool tells;               /* there are some */
+    int telling;              /* the teller's line; -1: none now */
     uint64_t front_due_ns, drain_ns, keys_due_ns;
     bool draining, done;
     int status;
     int pipe[2]; /* signals */
     sigset_t before;
 };
+
+enum { TELLER_TRIES = 150 }; /* of 20 ms: other machines are not waited for longer at the end */
 
 static int signal_fd = -1; /* of this process only; -1 in its children */
 static pid_t signal_pid;
@@ -104,9 +110,14 @@ static void close_audit(struct supervisor *s)
 }
 
 /* What a child does not share. Terminal signals are for the supervisor, who tells its children. */
-static void become_child(struct supervisor *s)
+static void become_child(struct supervisor *s, bool starts)
 {
     close_audit(s);
+    if (!starts)
+        child_start_nothing();
+    if (s->telling >= 0)
+        close(s->telling);
+    s->telling = -1;
     signal_fd = -1;
     ledger_book_close(&s->book);
     close(s->pipe[0]);
@@ -141,8 +152,8 @@ static bool start_front(struct supervisor *s, struct err *e)
     }
     pid_t pid = fork();
     if (pid == 0) {
-        become_child(s);
-        closelog();
+        become_child(s, false);
+        audit_syslog_close();
         close(line[0]);
         _exit(front_main(&s->listeners, line[1], ledger, s->p->config, s->p->access, s->p->models,
                          s->p->routes));
@@ -179,8 +190,8 @@ static bool start_engine(struct supervisor *s, uint32_t i, struct err *e)
         return false;
     pid_t pid = fork();
     if (pid == 0) {
-        become_child(s);
-        closelog();
+        become_child(s, false);
+        audit_syslog_close();
         close_line(s);
         close(line[0]);
         _exit(engine_process(s->p->models->v[i], s->p->config, line[1]));
@@ -204,8 +215,8 @@ static bool start_keeper(struct supervisor *s, struct err *e)
         return false;
     pid_t pid = fork();
     if (pid == 0) {
-        become_child(s);
-        closelog();
+        become_child(s, true);
+        audit_syslog_close();
         close_line(s);
         close(line[0]);
         for (uint32_t i = 0; i < s->listeners.n; i++)
@@ -242,13 +253,14 @@ static bool start_auditor(struct supervisor *s, struct err *e)
     }
     pid_t pid = fork();
     if (pid == 0) {
-        become_child(s);
+        become_child(s, false);
         close_line(s);
         close(front[0]);
         close(own[0]);
         for (uint32_t i = 0; i < s->listeners.n; i++)
             close(s->listeners.v[i].fd);
-        _exit(auditor_main(front[1], own[1], s->p->config, s->witness));
+        const char *role = s->p->routes == &route_mirror ? "mirror" : "serve";
+        _exit(auditor_main(front[1], own[1], s->p->config, role, s->witness));
     }
     close(front[1]);
     close(own[1]);
@@ -258,6 +270,33 @@ static bool start_auditor(struct supervisor *s, struct err *e)
     s->auditor.started_ns = os_now_ns();
     return pid > 0 ? tell_auditor(s, e)
                    : fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
+}
+
+/* The process that takes checkpoints to other machines. */
+static bool start_teller(struct supervisor *s, struct err *e)
+{
+    int line[2];
+    if (!make_line(line, e))
+        return false;
+    pid_t pid = fork();
+    if (pid == 0) {
+        become_child(s, true);
+        audit_syslog_close();
+        close_line(s);
+        close(line[0]);
+        for (uint32_t i = 0; i < s->listeners.n; i++)
+            close(s->listeners.v[i].fd);
+        _exit(witness_main(line[1], s->p->config, s->token));
+    }
+    close(line[1]);
+    if (pid < 0) {
+        close(line[0]);
+        return fail(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
+    }
+    s->telling = line[0];
+    s->teller.pid = pid;
+    s->teller.started_ns = os_now_ns();
+    return true;
 }
 
 /* --- what falls ----------------------------------------------------------------------------------
@@ -278,6 +317,15 @@ static uint64_t pause_ns(struct engine *g)
     return (ms < SUPERVISOR_PAUSE_MS ? ms : SUPERVISOR_PAUSE_MS) * 1000000u;
 }
 
+/* The name of the error that a role ended with. */
+static const char *outcome_of(int status)
+{
+    enum err_code code = ERR_NONE;
+    while (code < ERR_INTERNAL && err_exit_status(code) != status)
+        code++;
+    return err_name(code);
+}
+
 static void engine_fell(struct supervisor *s, uint32_t i, int status)
 {
     struct engine *g = &s->engines[i];
@@ -286,10 +334,12 @@ static void engine_fell(struct supervisor *s, uint32_t i, int status)
     if (s->draining || s->done)
         return;
     if (!g->wanted) {
+        record(s, "unload", s->p->models->v[i], NULL);
         log_event("engine-unloaded", "%s", id);
         return;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) != 0) { /* it has said why, and would again */
+        record(s, "load", s->p->models->v[i], outcome_of(WEXITSTATUS(status)));
         log_event("engine-ended", "%s: exit status %d", id, WEXITSTATUS(status));
         g->wanted = false;
         if (g->fatal)
@@ -326,6 +376,21 @@ static void auditor_fell(struct supervisor *s, int status)
         return;
     s->auditor.due_ns = os_now_ns() + pause_ns(&s->auditor);
     log_event("auditor-fell", "status %d, signal %d; starting another",
+              WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+              WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+
+/* The log goes on; what other machines do not know yet waits in the spool. */
+static void teller_fell(struct supervisor *s, int status)
+{
+    s->teller.pid = 0;
+    if (s->telling >= 0)
+        close(s->telling);
+    s->telling = -1;
+    if (s->done)
+        return;
+    s->teller.due_ns = os_now_ns() + pause_ns(&s->teller) + 1000000000u;
+    log_event("witness-fell", "status %d, signal %d; starting another",
               WIFEXITED(status) ? WEXITSTATUS(status) : 0,
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
@@ -376,6 +441,8 @@ static void reap(struct supervisor *s)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid == s->attest)
+            record(s, "attest", NULL, WIFEXITED(status) ? outcome_of(WEXITSTATUS(status)) : "fell");
         if (pid == s->attest && status != 0)
             stop(s, WIFEXITED(status) ? WEXITSTATUS(status) : err_exit_status(ERR_DENIED));
         if (s->line >= 0)
@@ -386,10 +453,37 @@ static void reap(struct supervisor *s)
             keeper_fell(s, status);
         if (pid == s->auditor.pid)
             auditor_fell(s, status);
+        if (pid == s->teller.pid)
+            teller_fell(s, status);
         for (uint32_t i = 0; i < s->p->models->n; i++)
             if (pid == s->engines[i].pid)
                 engine_fell(s, i, status);
     }
+}
+
+/* Who keeps the record, and who tells others of it; how long until one is due, in ns. */
+static uint64_t start_recorders(struct supervisor *s, uint64_t now)
+{
+    const struct {
+        bool wanted;
+        struct engine *role;
+        bool (*start)(struct supervisor *s, struct err *e);
+    } rows[] = {{audit_line_expected(), &s->auditor, start_auditor},
+                {s->tells, &s->teller, start_teller}};
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct engine *g = rows[i].role;
+        struct err e = {0};
+        if (!rows[i].wanted || g->pid)
+            continue;
+        if (g->due_ns <= now && !rows[i].start(s, &e)) {
+            log_event("start-failed", "%s", e.msg);
+            g->due_ns = now + 500000000u;
+        }
+        if (!g->pid && g->due_ns - now < least)
+            least = g->due_ns > now ? g->due_ns - now : 0;
+    }
+    return least;
 }
 
 /* Starts what is due; how long until something else is, in ms, or -1. */
@@ -403,13 +497,8 @@ static int start_due(struct supervisor *s)
         log_event("start-failed", "%s", e.msg);
         return 500;
     }
-    if (audit_line_expected() && !s->auditor.pid && s->auditor.due_ns <= now &&
-        !start_auditor(s, &e)) {
-        log_event("start-failed", "%s", e.msg);
-        s->auditor.due_ns = now + 500000000u;
-    }
-    if (audit_line_expected() && !s->auditor.pid)
-        least = s->auditor.due_ns > now ? s->auditor.due_ns - now : 0;
+    uint64_t wait = start_recorders(s, now);
+    least = wait < least ? wait : least;
     bool keeps = s->p->routes == &route_mirror || keys_have_operator(&s->p->access->keys);
     for (uint32_t i = 0; i < s->p->models->n + keeps; i++) {
         bool keeper = i == s->p->models->n;
@@ -515,6 +604,7 @@ static void reload(struct supervisor *s)
     config_init(&fresh);
     if (!s->p->reload(&fresh, s->p->reload_arg, &e) || !access_load(&access, &fresh, &e)) {
         log_event("reload-failed", "%s", e.msg);
+        record(s, "reload", NULL, err_name(e.code));
         config_clear(&fresh);
         reload_keys(s);
         return;
@@ -591,14 +681,22 @@ static void end_children(struct supervisor *s)
     kill_all(s, SIGKILL);
 }
 
+static void note_witnesses(struct supervisor *s, const struct audit_settings *settings)
+{
+    const struct config *c = s->p->config;
+    snprintf(s->witness, sizeof s->witness, "%s", settings->witness_file);
+    snprintf(s->token, sizeof s->token, "%s", settings->token_file);
+    s->tells = settings->n_urls > 0 && !c->airgap;
+    if (settings->n_urls && c->airgap)
+        log_event("witness-untold", "the air-gap profile dials nowhere: carry the spool by hand");
+}
+
 /* Where a log was begun, everything is on record, or the server does not start. */
 static bool expect_audit(struct supervisor *s, struct err *e)
 {
     const struct supervisor_params *p = s->p;
     char dir[4096];
     struct audit *a;
-    if (p->routes == &route_mirror)
-        return true;
     if (!auditor_folder(dir, e))
         return false;
     if (!audit_exists(dir))
@@ -606,31 +704,40 @@ static bool expect_audit(struct supervisor *s, struct err *e)
                fail(e, ERR_DENIED,
                     "require_audit is set, and no audit log was begun; moat audit init --auditor "
                     "age1... begins one");
-    if (!audit_open(&a, dir, "serve", e))
+    if (!audit_open(&a, dir, "serve", e)) /* it opens syslog too, which no role may later */
         return false;
-    const struct audit_settings *settings = audit_settings_of(a);
-    audit_line_expect(settings->content);
-    snprintf(s->witness, sizeof s->witness, "%s", settings->witness_file);
-    if (settings->syslog) /* now: no role may dial later */
-        openlog("moat", LOG_NDELAY, LOG_AUTHPRIV);
+    audit_line_expect(audit_settings_of(a)->content);
+    note_witnesses(s, audit_settings_of(a));
     audit_close(a);
     return true;
 }
 
-/* After all others have ended: what they sent last is written first. */
-static void end_auditor(struct supervisor *s)
+/* After all others have ended: what they sent last is written first, and told last. */
+static void end_recorders(struct supervisor *s)
 {
     int status;
     record(s, "end", NULL, NULL);
     close_audit(s);
     if (s->auditor.pid)
         waitpid(s->auditor.pid, &status, 0);
+    if (s->telling >= 0)
+        close(s->telling);
+    s->telling = -1;
+    for (int tries = 0; s->teller.pid && tries < TELLER_TRIES; tries++) {
+        if (waitpid(s->teller.pid, &status, WNOHANG) == s->teller.pid)
+            return;
+        poll(NULL, 0, 20);
+    }
+    if (s->teller.pid) {
+        kill(s->teller.pid, SIGKILL);
+        waitpid(s->teller.pid, &status, 0);
+    }
 }
 
 bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
 {
     struct supervisor s = {
-        .p = p, .line = -1, .book.line = -1, .pipe = {-1, -1}, .audit = {-1, -1}};
+        .p = p, .line = -1, .book.line = -1, .telling = -1, .pipe = {-1, -1}, .audit = {-1, -1}};
     for (uint32_t i = 0; i < p->models->n; i++)
         s.engines[i].wanted = s.engines[i].fatal = p->models->v[i]->at_start;
     bool ok = expect_audit(&s, e) && isolate_helpers(p->config, &s.attest, e) &&
@@ -640,7 +747,7 @@ bool supervisor_run(struct supervisor_params *p, int *status, struct err *e)
         watch(&s);
         end_children(&s);
         ledger_book_keep(&s.book, &p->access->keys, true);
-        end_auditor(&s);
+        end_recorders(&s);
         *status = s.status;
         log_event("ended", "exit status %d", s.status);
     }

@@ -73,6 +73,13 @@ static bool read_blob(struct want *w, struct str rest)
     return w->by_digest;
 }
 
+static bool read_witness(struct want *w, struct str rest)
+{
+    w->kind = WANT_WITNESS;
+    w->by_digest = rest.n == DIGEST_HEX && digest_parse(&w->digest, rest, NULL);
+    return w->by_digest;
+}
+
 /* NAME/TAG.gguf and what lies beside it */
 static bool read_model(struct want *w, struct str rest)
 {
@@ -150,11 +157,9 @@ struct want want_of_path(struct str path)
     static const struct {
         const char *start;
         bool (*read)(struct want *w, struct str rest);
-    } shapes[] = {{"/blobs/", read_blob},
-                  {"/models/", read_model},
-                  {"/api/models/", read_hf_api},
-                  {"/v2/", read_v2},
-                  {"/", read_hf_file}};
+    } shapes[] = {{"/blobs/", read_blob},   {"/witness/", read_witness},
+                  {"/models/", read_model}, {"/api/models/", read_hf_api},
+                  {"/v2/", read_v2},        {"/", read_hf_file}};
     if (str_is(path, "/models"))
         return (struct want){.kind = WANT_LIST};
     if (str_is(path, "/v2"))

@@ -8,6 +8,7 @@
  *   Hugging Face   /ORG/REPO/resolve/REVISION/FILE  a file; /raw/ its git-lfs pointer
  *                  /api/models/ORG/REPO[/revision/REVISION]   its commit and files
  *                  /api/models/ORG/REPO/tree/REVISION
+ *   moat audit     /witness/LOG                    how far that audit log was (witness_book)
  *   OCI, Ollama    /v2/  /v2/_catalog  /v2/NAME/tags/list
  *                  /v2/NAME/manifests/TAG or sha256:HEX       /v2/NAME/blobs/sha256:HEX
  *
@@ -35,7 +36,8 @@ enum want_kind {
     WANT_V2_TAGS,
     WANT_V2_MANIFEST,
     WANT_V2_BLOB,
-    WANT_STATS, /* no path: the front's own question */
+    WANT_WITNESS, /* the digest is the id of an audit log */
+    WANT_STATS,   /* no path: the front's own question */
     WANT_KINDS
 };
 

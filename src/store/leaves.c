@@ -10,15 +10,8 @@
 
 static bool read_leaf(int fd, char *piece, uint64_t at, uint64_t n, const char *name, struct err *e)
 {
-    for (uint64_t done = 0; done < n;) {
-        ssize_t got = pread(fd, piece + done, n - done, (off_t)(at + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return fail(e, ERR_IO, "cannot read %s: %s", name, strerror(got < 0 ? errno : EIO));
-        done += (uint64_t)got;
-    }
-    return true;
+    return os_read_at(fd, piece, n, at) == n ||
+           fail(e, ERR_IO, "cannot read %s: %s", name, strerror(errno ? errno : EIO));
 }
 
 static bool hash_all(struct leaves *l, int fd, uint64_t size, const char *name,

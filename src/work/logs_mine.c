@@ -113,15 +113,16 @@ static bool keep_lines(struct logs_mine *m, const struct task *t, const uint32_t
 {
     if (!m->keep_lines)
         return true;
-    if (m->n_line + t->chunk.n_line > LIMIT_LOGS_LINES)
+    uint64_t had = m->n_line - m->first_line;
+    if (had + t->chunk.n_line > LIMIT_LOGS_LINES)
         return fail(e, ERR_LIMIT,
                     "more than %u lines: split the file, or leave out what needs the event of "
                     "every line",
                     LIMIT_LOGS_LINES);
     for (uint32_t i = 0; i < t->chunk.n_line; i++) {
-        if (!mem_grow(&m->line, m->n_line + i, &m->cap_line, sizeof *m->line, e))
+        if (!mem_grow(&m->line, had + i, &m->cap_line, sizeof *m->line, e))
             return false;
-        m->line[m->n_line + i] = map[t->line[i]];
+        m->line[had + i] = map[t->line[i]];
     }
     return true;
 }
@@ -219,12 +220,16 @@ bool logs_mine_run(struct logs_mine *m, struct err *e)
     struct logs_lines lines = m->lines;
     size_t total = lines.rest.n;
     bool ok = round_init(&r, e);
-    while (ok && lines.rest.n) {
+    m->first_line = m->n_line;
+    while (ok && lines.rest.n && !(m->stop && atomic_load(m->stop))) {
         ok = one_round(&r, &lines, e);
         if (m->progress)
             m->progress(m->progress_ctx, total - lines.rest.n);
     }
     round_clear(&r);
+    m->stopped = lines.rest.n > 0;
+    if (ok && m->keep)
+        ok = m->keep(m->keep_ctx, m, total - lines.rest.n, e);
     if (!ok || !condense(m, e))
         return false;
     compose(m);
@@ -245,6 +250,6 @@ void logs_mine_clear(struct logs_mine *m)
 
 uint32_t logs_mine_event(const struct logs_mine *m, const struct logs_chunk *c, uint32_t i)
 {
-    uint32_t shape = m->line[c->first_line + i];
+    uint32_t shape = m->line[c->first_line - m->first_line + i];
     return m->events.of_shape[m->generation[c->generation][shape]];
 }

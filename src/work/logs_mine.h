@@ -9,6 +9,8 @@
 #ifndef MOAT_WORK_LOGS_MINE_H
 #define MOAT_WORK_LOGS_MINE_H
 
+#include <stdatomic.h>
+
 #include "base/workers.h"
 #include "work/logs_events.h"
 #include "work/logs_lines.h"
@@ -27,13 +29,21 @@ struct logs_mine {
     struct workers *workers; /* borrowed */
     void (*progress)(void *ctx, uint64_t bytes);
     void *progress_ctx;
+    const atomic_bool *stop; /* once set, reading ends between two chunks; or NULL */
+    /* Before the shapes are refined for the last time: how far it is and what they were, for
+     * work/logs_state; or NULL. To go on, `shapes` and `n_line` are as they were then. */
+    bool (*keep)(void *ctx, const struct logs_mine *m, uint64_t bytes, struct err *e);
+    void *keep_ctx;
 
     struct logs_events events; /* the result */
     uint64_t n_line;
-    bool full; /* shapes were left out */
+    bool full;           /* shapes were left out */
+    bool stopped;        /* before the end of the text */
+    uint64_t first_line; /* of this run: the lines before it are not kept */
     struct logs_chunk *chunk;
     size_t n_chunk, cap_chunk;
-    uint32_t *line; /* [n_line], where kept: the shape, in the numbers of its chunk's generation */
+    uint32_t *line; /* [n_line - first_line], where kept: the shape, in the numbers of its chunk's
+                       generation */
     size_t cap_line;
     uint32_t **generation; /* [n_generation]: number of a shape then -> refined shape */
     size_t n_generation, cap_generation;

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "work/logs_charset.h"
 #include "work/logs_time.h"
 
 #define PIECE_BYTES   ((size_t)1 << 16)
@@ -19,11 +20,6 @@ static bool is_compressed(struct str in)
            str_starts(in, STR("\xfd"
                               "7zXZ")) ||
            (str_starts(in, STR("BZh")) && in.n > 4 && in.p[4] == '1');
-}
-
-static bool is_utf16(struct str in)
-{
-    return in.n >= 2 && (memcmp(in.p, "\xff\xfe", 2) == 0 || memcmp(in.p, "\xfe\xff", 2) == 0);
 }
 
 /* Every one of the first lines is an object with a message. */
@@ -43,7 +39,7 @@ static bool is_journal(struct str in)
 
 bool logs_is_packed(struct str in)
 {
-    return is_compressed(in) || is_utf16(in) || is_journal(in);
+    return is_compressed(in) || is_journal(in) || logs_charset_of(in) != LOGS_BYTES;
 }
 
 /* --- compressed ----------------------------------------------------------------------------------
@@ -85,26 +81,6 @@ static bool decompress(struct str in, const char *name, struct buf *out, struct 
              archive_error_string(a) ? archive_error_string(a) : "?");
     archive_read_free(a);
     return ok;
-}
-
-/* --- UTF-16 --------------------------------------------------------------------------------------
- */
-
-static void from_utf16(struct str in, struct buf *out)
-{
-    bool big = (uint8_t)in.p[0] == 0xfe;
-    uint32_t high = 0;
-    for (size_t i = 2; i + 1 < in.n; i += 2) {
-        uint32_t a = (uint8_t)in.p[i], b = (uint8_t)in.p[i + 1], u = big ? a << 8 | b : b << 8 | a;
-        if (u >= 0xd800 && u < 0xdc00) {
-            high = u;
-            continue;
-        }
-        if (u >= 0xdc00 && u < 0xe000)
-            u = high ? 0x10000 + ((high - 0xd800) << 10) + (u - 0xdc00) : 0xfffd;
-        high = 0;
-        buf_utf8(out, u);
-    }
 }
 
 /* --- the journal ---------------------------------------------------------------------------------
@@ -180,22 +156,21 @@ static void from_journal(struct str in, struct buf *out)
 bool logs_unpack(struct str in, const char *name, struct buf *out, struct err *e)
 {
     struct buf text;
+    bool ok;
     if (is_compressed(in)) {
         if (!decompress(in, name, out, e))
             return false;
-        if (!is_utf16(buf_view(out)) && !is_journal(buf_view(out)))
+        if (!logs_is_packed(buf_view(out)) || is_compressed(buf_view(out)))
             return true;
         text = *out;
         buf_init(out, LIMIT_LOGS_PIPE);
-        bool ok = logs_unpack(buf_view(&text), name, out, e);
+        ok = logs_unpack(buf_view(&text), name, out, e);
         buf_clear(&text);
         return ok;
     }
-    if (is_utf16(in))
-        from_utf16(in, out);
-    else if (is_journal(in))
+    if (is_journal(in))
         from_journal(in, out);
-    else
-        buf_str(out, in);
+    else if (!logs_charset_decode(logs_charset_of(in), in, out, e))
+        return false;
     return buf_ok(out, "the unpacked log", e);
 }

@@ -4,6 +4,7 @@
 #include "base/os.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -349,6 +350,25 @@ static void reflinks_are_made_or_refused(void **state)
     close(dst);
 }
 
+static void bytes_are_read_at_an_offset(void **state)
+{
+    (void)state;
+    char got[16] = "";
+    put_file(in_dir("file"), "0123456789");
+    int fd = open(in_dir("file"), O_RDONLY), no_file = open(in_dir("."), O_RDONLY);
+    assert_int_equal(os_read_at(fd, got, 4, 3), 4);
+    assert_memory_equal(got, "3456", 4);
+    assert_int_equal(os_read_at(fd, got, 16, 8), 2);
+    assert_int_equal(errno, 0);
+    assert_memory_equal(got, "89", 2);
+    assert_int_equal(os_read_at(fd, got, 1, 100), 0);
+    assert_int_equal(errno, 0);
+    assert_int_equal(os_read_at(no_file, got, 1, 0), 0);
+    assert_int_equal(errno, EISDIR);
+    close(fd);
+    close(no_file);
+}
+
 #define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 
 int main(void)
@@ -366,6 +386,7 @@ int main(void)
         cmocka_unit_test(time_goes_on),
         cmocka_unit_test(random_numbers_differ),
         cmocka_unit_test(the_machine),
+        WITH_DIR(bytes_are_read_at_an_offset),
         WITH_DIR(reflinks_are_made_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

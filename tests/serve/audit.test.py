@@ -80,7 +80,7 @@ ok(begin and begin[0]["request_sha256"] == hashlib.sha256(canonical.encode()).he
 text = plain.json()["choices"][0]["text"]
 ok(end and end[0]["answers"] == [{"sha256": hashlib.sha256(text.encode()).hexdigest(), "bytes": len(text.encode()), "finish": "length"}]
    and end[0]["answer_tokens"] == 6 and end[0]["outcome"] == "ok", "the end has the hash of the answer", end)
-ok(stream.events()[-1] == "[DONE]" and before == 4, "a stream too", before)  # open, load, begin, end
+ok(stream.events()[-1] == "[DONE]" and before >= 7, "a stream too", before)  # of its command: open, begin, close; open, load, begin, end
 ok(wrong.status == 400 and wrong.headers["x-request-id"] not in [x["id"] for x in seen], "a request that asks for nothing is none")
 ok([x["outcome"] for x in seen if x["phase"] == "end"] == ["ok", "ok", "cancelled"], "outcomes are told apart", [(x["phase"], x.get("outcome")) for x in seen])
 disk = b"".join(open(os.path.join(env["MOAT_HOME"], "audit", n), "rb").read() for n in os.listdir(os.path.join(env["MOAT_HOME"], "audit")))
@@ -89,6 +89,14 @@ j = verified(env)
 ok(j and j["unclosed"] == 0, "the log verifies, and its writers closed it", j)
 server = [x["what"] for x in records(env) if x["act"] == "server"]
 ok(server[0] == "load" and server[-1] == "end", "the load of a model and the end of the server are on record", server)
+ok("attest" in server, "and that its sandboxes were tried", server)
+command = [(x["phase"], x["what"], x.get("status")) for x in records(env) if x["act"] == "command"]
+ok(command == [("begin", "serve", None), ("end", "serve", 0)], "and its command, before and after", command)
+broken = os.path.join(top.name, "broken.gguf")
+open(broken, "wb").write(open(SMOLLM2, "rb").read(100000))
+r = moat("serve", "--model", broken, "--listen", "127.0.0.1:0", env=env, limit=30)
+ends = [x for x in records(env) if x["act"] == "command" and x["phase"] == "end"]
+ok(r.status == 4 and ends[-1]["outcome"] == "corrupt", "a start that fails is on record, and why", f"{r} {ends[-1]}")
 
 # --- content: full, and none
 env = log_in("full", "--content", "full")

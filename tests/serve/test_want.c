@@ -39,6 +39,10 @@ static void test_ours(void **state)
     (void)state;
     expect("/models", WANT_LIST, "", "", "");
     expect("/models/a/b.json", WANT_MODEL, "a", "b", "");
+    expect("/witness/" HEX, WANT_WITNESS, "", "", "");
+    expect("/witness/" HEX "0", WANT_NOTHING, "", "", "");
+    expect("/witness/sha256-" HEX, WANT_NOTHING, "", "", "");
+    expect("/witness/../keys.json", WANT_NOTHING, "", "", "");
     expect("/models/a/b.gguf", WANT_FILE, "a", "b", "");
     expect("/models/a/b.c.gguf", WANT_FILE, "a", "b.c", "");
     assert_true(there_and_back("/models/a/b.gguf.leaves").leaves);

@@ -99,7 +99,7 @@ import lzma  # noqa: E402
 
 plain = "".join(f"user {i} logged in\n" for i in range(300))
 for name, data in [("gzip", gzip.compress(plain.encode())), ("xz", lzma.compress(plain.encode())), ("bzip2", bz2.compress(plain.encode())), ("UTF-16", plain.encode("utf-16")),
-                   ("UTF-16 in gzip", gzip.compress(b"\xfe\xff" + plain.encode("utf-16-be")))]:
+                   ("UTF-16 in gzip", gzip.compress(b"\xfe\xff" + plain.encode("utf-16-be"))), ("UTF-16 without its mark", plain.encode("utf-16-le"))]:
     ok(templates(data) == ["user <*> logged in"] * 300, f"a log in {name}", templates(data)[:2])
 journal = "".join(json.dumps({"__REALTIME_TIMESTAMP": str(1704164645000000 + i * 1000000), "PRIORITY": "3", "SYSLOG_IDENTIFIER": "sshd", "_PID": str(i), "MESSAGE": m}) + "\n"
                   for i, m in enumerate(["user 7 in", "user 8 in", list(b"raw 9"), "two\nlines", "last 5", "user 9 in"]))
@@ -108,6 +108,13 @@ ok([r["Content"] for r in got] == ["user 7 in", "user 8 in", "raw 9", "two lines
    got[1]["Level"] == "ERROR" and got[1]["Component"] == "sshd" and got[1]["Pid"] == "1", "the journal as JSON", got)
 p = moat(path("in.gz", gzip.compress(plain.encode())[:60]), "--csv", "-")
 ok(p.returncode == 4 and b"cannot be unpacked" in p.stderr, "a truncated gzip is an error", p.stderr)
+
+chinese = "".join(f"2024-01-02 03:04:{i % 60:02d} INFO 用户 张三{i} 登录成功\n" for i in range(300))
+for name, data in [("GB18030", chinese.encode("gb18030")), ("GB18030 in gzip", gzip.compress(chinese.encode("gb18030"))), ("UTF-16", chinese.encode("utf-16"))]:
+    got = rows(data)
+    ok(got == rows(chinese) and got[7]["EventTemplate"] == "用户 <*> 登录成功", f"Chinese in {name} is read as in UTF-8", got[7])
+got = rows(chinese.encode("gb18030") + b"\xff\xff broken\n")
+ok(len(got) == 301 and got[299]["Content"].startswith("用户") and "broken" in got[300]["Content"], "and what cannot be decoded costs no more than itself", got[-1])
 
 # --- headers and secrets ---
 raw = "".join(f"2024-01-02 03:04:{i:02d},123 INFO [main] web.Pool: took {i} ms\n" for i in range(50)) + "  at java.lang.Thread.run\n"
@@ -167,6 +174,83 @@ for name, data in [("random bytes", noise), ("nothing", b""), ("NULs", b"\0" * 5
     p = find(path("hostile", data), "--json", "--html", page)
     ok(p.returncode == 0 and "suspects" in json.loads(p.stdout), f"finding in {name}", p.stderr)
 
+# --- going on: a state, with what was read and what was known ---
+state = os.path.join(WORK.name, "parse.state")
+whole = "".join(f"2024-01-02 03:04:{i % 60:02d} INFO {['user %d in', 'disk %d full', 'job %d done'][i % 3] % i}\n" for i in range(3000))
+grown = path("grown.log", whole[:70001])  # in the middle of a line
+runs = [moat(grown, "--state", state, "--csv", "-").stdout.decode()]
+for end in (120000, 120000, len(whole)):
+    path("grown.log", whole[:end])
+    runs.append(moat(grown, "--state", state, "--csv", "-").stdout.decode())
+parts = [r for text in runs for r in csv.DictReader(io.StringIO(text, newline=""))]
+ok([(r["LineId"], r["Content"], r["EventTemplate"]) for r in parts] == [(r["LineId"], r["Content"], r["EventTemplate"]) for r in rows(whole)] and len(runs[2].splitlines()) == 1,
+   "a log that grew is read on, each line once, and none that is not finished", f"{len(parts)} {parts[-1:]}")
+ok(os.stat(state).st_mode & 0o777 == 0o600 and os.path.getsize(state) < 4000, "the state is small, and its owner's")
+last = json.loads(moat(grown, "--state", state, "--json").stdout)
+ok(last == json.loads(moat(path("in.log", whole), "--json").stdout), "the events are those of the whole log", last)
+p = moat(path("grown.log", "user 1 in\nfan 7 stopped\n"), "--state", state, "--json")
+ok(p.returncode == 0 and b"cut short" in p.stderr and json.loads(p.stdout)["lines"] == 3002, "one that was cut short is read from its start", p)
+p = moat(grown, "--state", path("not.state", "my thesis"))
+ok(p.returncode == 4 and open(os.path.join(WORK.name, "not.state")).read() == "my thesis", "another file is no state, and stays as it is", p.stderr)
+broken = bytearray(open(state, "rb").read())
+broken[len(broken) // 2] ^= 1
+ok(moat(grown, "--state", path("broken.state", bytes(broken))).returncode == 4 and moat(grown, "--state", state, "--content-column", "x").returncode == 2, "nor one that was altered")
+huge = path("huge.log", "".join(f"word{i % 50} of {i} things in a long line that takes its time {i * 7} {i * 11}\n" for i in range(1500000)))
+state = os.path.join(WORK.name, "stopped.state")
+p = subprocess.Popen([MOAT, "logs", "parse", huge, "--state", state, "--json", "-t", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+time.sleep(.15)
+p.send_signal(2)
+out, err = p.communicate(timeout=60)
+first = json.loads(out)["lines"] if out else 0
+second = json.loads(moat(huge, "--state", state, "--json").stdout)
+ok((p.returncode, first < 1500000) in ((130, True), (0, False)) and second["lines"] == 1500000 and second["events"] == json.loads(moat(huge, "--json").stdout)["events"],
+   f"Ctrl-C stops it after {first} lines, and the same command ends what it began", err)
+os.unlink(huge)
+
+# --- telling an address of trouble ---
+import http.server  # noqa: E402
+import socket  # noqa: E402
+import threading  # noqa: E402
+
+told, answer = [], [200]
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        told.append((self.path, self.headers.get("Content-Type"), self.headers.get("Authorization"), json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+        self.send_response(answer[0])
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+threading.Thread(target=hook.serve_forever, daemon=True).start()
+url = f"http://127.0.0.1:{hook.server_port}/alert"
+token = path("token", "hooktoken\n")
+p = find(*paths, "--webhook", url, "--token-file", token, "--check")
+ok(p.returncode == 1 and len(told) == 1 and told[0][:3] == ("/alert", "application/json", "Bearer hooktoken") and told[0][3]["alert"] == "moat logs find" and
+   any(s["line"] == line for s in told[0][3]["suspects"]), "trouble is told to a webhook", f"{p.stderr} {told}")
+ok(find(path("quiet.log", quiet), "--webhook", url).returncode == 0 and len(told) == 1, "and a quiet log is not")
+answer[0] = 302
+p = find(*paths, "--webhook", url)
+ok(p.returncode == 10 and b"302" in p.stderr and len(told) == 2, "a redirect is not followed, and is an error", p.stderr)
+answer[0] = 200
+for outside in ("http://192.0.2.1/x", "http://8.8.8.8:81/", "http://[2001:db8::1]/x", "http://1.1.1.1.:80/"):
+    t = time.monotonic()
+    p = subprocess.run([MOAT, "logs", "find", *paths, "--webhook", outside], capture_output=True, timeout=60,
+                       env=dict(os.environ, http_proxy=url, HTTP_PROXY=url, ALL_PROXY=url, all_proxy=url))
+    ok(p.returncode in (8, 10) and time.monotonic() - t < 5 and len(told) == 2 and (b"outside this machine" in p.stderr or b"1.1.1.1." in outside.encode()),
+       f"nothing is sent outside: {outside}", p.stderr)
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+p = find(*paths, "--webhook", f"http://127.0.0.1:{s.getsockname()[1]}/")
+ok(p.returncode == 10 and p.stdout, "a webhook that is away is an error after the findings", p.stderr)
+s.close()
+ok(find(*paths, "--webhook", "ftp://127.0.0.1/").returncode == 2, "and one that is no address is one before")
+
 # --- following ---
 live = path("live.log", "".join(f"user {i} logged in\n" for i in range(20)))
 p = subprocess.Popen([MOAT, "logs", "follow", live, "--for", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -174,7 +258,7 @@ p.stderr.readline()  # it has read what there is
 
 
 def append(text, mode="a"):
-    with open(live, mode) as f:
+    with open(live, mode, encoding="utf-8") as f:
         f.write(text)
     time.sleep(.6)
 
@@ -189,6 +273,48 @@ append("cut\nshort now\n", "w")
 out, err = p.communicate(timeout=60)
 got = [line.split("  ", 1)[1] for line in out.splitlines()]
 ok(got == ["disk sda1 is full", "last words before rotation", "fan 3 stopped, password=***", "cut", "short now"], "new kinds of lines, over rotation and a cut", out + err)
+
+live = path("told.log", "user 1 in\nuser 2 in\n")
+state = os.path.join(WORK.name, "follow.state")
+told.clear()
+
+
+def follow(*args):
+    p = subprocess.Popen([MOAT, "logs", "follow", live, "--state", state, "--webhook", url, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p.stderr.readline()
+    return p
+
+
+def lines_told():
+    return [x["text"] for t in told for x in t[3]["lines"]]
+
+
+p = follow()
+append("fan 3 stopped, password=hunter2\nuser 3 in\nnot finis")
+time.sleep(.4)
+p.send_signal(2)
+out, err = p.communicate(timeout=20)
+ok(p.returncode == 0 and lines_told() == ["fan 3 stopped, password=***"] and told[0][3]["alert"] == "moat logs follow", "new kinds of lines are told, masked", f"{told} {out} {err}")
+append("hed\nfan 4 stopped, password=x\n")
+p = follow("--for", "1")
+out, err = p.communicate(timeout=20)
+ok([line.split("  ", 1)[1] for line in out.splitlines()] == ["not finished"] and lines_told()[1:] == ["not finished"], "what came while nobody followed is seen by the next, once", f"{out} {err}")
+os.rename(live, live + ".1")
+path("told.log", "user 9 in\nroof 1 leaks\n")
+answer[0] = 503
+p = follow("--for", "1")
+out, err = p.communicate(timeout=30)
+ok([line.split("  ", 1) for line in out.splitlines()] == [["2", "roof 1 leaks"]] and "503" in err, "after a rotation the new file is new, and a hook that fails stops nothing", f"{out} {err}")
+hook.shutdown()
+live = path("gb.log", "用户 1 登录\n用户 2 登录\n".encode("gb18030"))
+p = subprocess.Popen([MOAT, "logs", "follow", live, "--for", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+p.stderr.readline()
+with open(live, "ab") as f:
+    f.write("用户 3 登录\n磁盘 已满\n".encode("gb18030"))
+out, err = p.communicate(timeout=20)
+ok([line.split("  ", 1)[1] for line in out.splitlines()] == ["磁盘 已满"], "GB18030 is followed too", out + err)
+p = subprocess.run([MOAT, "logs", "follow", path("u16.log", "a b\n".encode("utf-16")), "--for", "1"], capture_output=True)
+ok(p.returncode == 5 and b"UTF-16" in p.stderr, "and UTF-16 is refused in a sentence", p.stderr)
 
 # --- scores ---
 scorer = os.path.join(SHARED, "bench", "logscore.py")
