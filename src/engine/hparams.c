@@ -314,6 +314,18 @@ static bool read_vocab(struct hparams *h, const struct gguf *g, struct err *e)
     return true;
 }
 
+/* What no tensor vouches for must not size memory. */
+static void forget_unused(struct hparams *h)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < h->n_layer; i++)
+        n += hparams_has_experts(h, i);
+    if (n == 0)
+        h->n_expert = h->n_expert_used = h->d_ff_expert = h->d_ff_shared = 0;
+    else if (n == h->n_layer)
+        h->d_ff = h->d_ff_expert;
+}
+
 bool hparams_read(struct hparams *h, const struct gguf *g, const struct rope_options *rope,
                   struct err *e)
 {
@@ -323,13 +335,7 @@ bool hparams_read(struct hparams *h, const struct gguf *g, const struct rope_opt
               read_vocab(h, g, e) && (!h->arch->read_hparams || h->arch->read_hparams(h, g, e));
     if (!ok)
         return false;
-    /* what no tensor vouches for must not size memory */
-    if (h->n_dense >= h->n_layer)
-        h->n_expert = h->n_expert_used = 0;
-    if (h->n_expert == 0)
-        h->d_ff_expert = h->d_ff_shared = 0;
-    else if (h->n_dense == 0)
-        h->d_ff = h->d_ff_expert;
+    forget_unused(h);
     return true;
 }
 

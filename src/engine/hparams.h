@@ -74,6 +74,7 @@ struct hparams {
     uint32_t d_ff_expert;             /* expert_feed_forward_length, default d_ff */
     uint32_t d_ff_shared;             /* of the expert all tokens use; 0: none */
     uint32_t n_dense;                 /* leading_dense_block_count: layers without experts */
+    uint32_t expert_step;             /* of the others each so many-th has them; 0, 1: all */
     enum expert_gating expert_gating; /* expert_gating_func, as the architecture's default */
     bool expert_norm;                 /* divide the chosen weights by their sum */
     uint32_t n_group, n_group_used;   /* expert_group_count, expert_group_used_count; 0: none */
@@ -129,7 +130,8 @@ bool hparams_sections(struct hparams *h, const struct gguf *g, struct err *e) MU
 
 static inline bool hparams_has_experts(const struct hparams *h, uint32_t layer)
 {
-    return h->n_expert && layer >= h->n_dense;
+    return h->n_expert && layer >= h->n_dense &&
+           (h->expert_step < 2 || (layer + 1) % h->expert_step == 0);
 }
 
 /* The longest row of a matrix that multiplies inside a feed-forward block. */

@@ -32,6 +32,7 @@ class Shape:
         self.n_expert = keys.get("expert_count", 0)
         self.d_ff_expert, self.d_ff_shared = self.d_ff, keys.get("expert_shared_feed_forward_length", 0)
         self.n_dense = keys.get("leading_dense_block_count", 0)
+        self.expert_step = keys.get("interleave_moe_layer_step", 1)
         if arch == "qwen2moe":
             self.d_ff_expert = keys.get("expert_feed_forward_length", self.d_ff // keys["expert_used_count"])
             self.d_ff_shared = self.d_ff_shared or self.d_ff
@@ -121,7 +122,7 @@ def layer(f, s, il):
         norm(f, s, blk + "post_ffw_norm")
     if s.arch not in r.NO_PRE_NORM + r.PARALLEL and not (s.arch == "stablelm" and s.chance("parallel")):
         norm(f, s, blk + r.SECOND_NORM.get(s.arch, "ffn_norm"), bias=biased)
-    (experts if s.n_expert and il >= s.n_dense else feed_forward)(f, s, blk)
+    (experts if s.n_expert and il >= s.n_dense and (il + 1) % s.expert_step == 0 else feed_forward)(f, s, blk)
 
 
 def model(f, s):

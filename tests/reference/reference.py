@@ -126,7 +126,7 @@ class Hparams:
         self.attn_softcap = m.key("attn_logit_softcapping", 50.0 if self.arch == "gemma2" else 0.0)
         self.logit_scale = 1.0
         self.residual_scale = self.embed_scale = 1.0
-        self.window, self.alibi, self.n_dense = 0, None, 0
+        self.window, self.alibi, self.n_dense, self.expert_step = 0, None, 0, 1
         self.gating, self.expert_norm = 1, self.arch not in WITHOUT_SUM
         self.local, self.turns = [False] * self.n_layer, [True] * self.n_layer
         self.rope_base_local, self.local_scaled = self.rope_base, False
@@ -195,6 +195,7 @@ class Hparams:
 
     def ernie4_5_moe(self, m):
         self.n_dense = m.key("leading_dense_block_count", 0)
+        self.expert_step = m.key("interleave_moe_layer_step", 1)
 
     def dots1(self, m):
         self.n_dense = m.key("leading_dense_block_count", 0)
@@ -399,7 +400,7 @@ def layer(m, h, x, il):
         a = norm(m, h, a, blk + "post_attention_norm")
     x = x + h.residual_scale * a
     n = x if h.arch in NO_PRE_NORM else norm(m, h, x, blk + SECOND_NORM.get(h.arch, "ffn_norm"))
-    f = experts(m, h, n, il) if h.n_expert and il >= h.n_dense else feed_forward(m, h, n, il)
+    f = experts(m, h, n, il) if h.n_expert and il >= h.n_dense and (il + 1) % h.expert_step == 0 else feed_forward(m, h, n, il)
     if h.arch in POST_NORM:
         f = norm(m, h, f, blk + "post_ffw_norm")
     return x + h.residual_scale * f

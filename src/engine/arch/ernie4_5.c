@@ -3,7 +3,7 @@
  *
  *   x += attention(norm(x))      rotary positions over neighbouring pairs
  *   x += ffn(norm(x))            SwiGLU, or experts chosen by softmax and a bias, and shared ones;
- *                                the first layers a plain FFN */
+ *                                the first layers, and those between, a plain FFN */
 #include "base/limits.h"
 #include "engine/arch.h"
 #include "engine/blocks.h"
@@ -35,17 +35,11 @@ static bool read_dense(struct hparams *h, const struct gguf *g, struct err *e)
 
 static bool read_moe(struct hparams *h, const struct gguf *g, struct err *e)
 {
-    uint32_t step = 1;
-    if (!hparams_only_experts(h, g, e) ||
-        !hparams_u32(g, h, "leading_dense_block_count", 0, LIMIT_LAYERS, &h->n_dense, e) ||
-        !hparams_u32(g, h, "expert_shared_feed_forward_length", 0, LIMIT_WIDTH, &h->d_ff_shared,
-                     e) ||
-        !hparams_u32(g, h, "interleave_moe_layer_step", 1, LIMIT_LAYERS, &step, e))
-        return false;
-    if (step != 1)
-        return fail(e, ERR_UNSUPPORTED, "%s.interleave_moe_layer_step %u is not supported (1 is)",
-                    h->arch->name, step);
-    return true;
+    return hparams_only_experts(h, g, e) &&
+           hparams_u32(g, h, "leading_dense_block_count", 0, LIMIT_LAYERS, &h->n_dense, e) &&
+           hparams_u32(g, h, "expert_shared_feed_forward_length", 0, LIMIT_WIDTH, &h->d_ff_shared,
+                       e) &&
+           hparams_u32(g, h, "interleave_moe_layer_step", 1, LIMIT_LAYERS, &h->expert_step, e);
 }
 
 static void layer(struct task *t, const struct layer *l)
