@@ -47,7 +47,7 @@ KERNELS_x86_64 := avx2 avxvnni avx512 avx512bf16 avx512bf16_attend avx512bf16_de
 KERNELS_aarch64 := neon dotprod i8mm
 FOREIGN := $(filter-out $(KERNELS_$(ARCH)),$(KERNELS_x86_64) $(KERNELS_aarch64))
 SRC := $(filter-out $(FOREIGN:%=src/compute/kernel/%.c),$(SRC))
-DIALS := $(patsubst %,src/fetch/%.c,call fetch fetch_judge fetch_leaves role send transfer url)
+DIALS := $(patsubst %,src/fetch/%.c,call fetch fetch_judge fetch_leaves receive role send transfer url)
 SRC := $(filter-out $(if $(AIRGAP),$(DIALS),src/fetch/absent.c),$(SRC))
 OBJ := $(SRC:src/%.c=$(BUILD)/obj/%.o)
 LLHTTP_OBJ := $(patsubst %,$(BUILD)/obj/llhttp/%.o,api http llhttp)

@@ -56,6 +56,12 @@ def figure(x):
     return f"{x:.3f}"
 
 
+def without_one(rows):
+    """Of each figure the least and the most that its mean is when one system is left out."""
+    means = [mean([r for k, r in rows.items() if k != s]) for s in rows]
+    return [f"{min(c):.3f}-{max(c):.3f}" for c in zip(*means)]
+
+
 def baselines(label, systems):
     rows = {}
     for r in csv.reader(open(os.path.join(DATA, "loghub-baselines-measured.csv"))):
@@ -70,7 +76,7 @@ def score_part(moat, out):
     out.append(f"## Scores\n\nMean of {len(systems)} systems of LogHub 2k ({', '.join(systems)}), no model, no rule that names a system. GA and FGA need no post-processing; "
                "PA and FTA raw and with that of `logscore.py`. Brain, Drain and Drain3 as measured with their own regexes and thresholds for each system "
                "(`loghub-baselines-measured.csv`, raw).\n\n| parser | labels | GA | FGA | PA | FTA | PA post | FTA post |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
-    detail = []
+    detail, spread = [], []
     for label in "ABC":
         for raw in (False, True):
             rows = scores(moat, scorer, systems, label, raw)
@@ -78,9 +84,14 @@ def score_part(moat, out):
             out.append(f"| **moat**, {what} | {label} | " + " | ".join(map(figure, mean(rows.values()))) + " |\n")
             if not raw:
                 detail += [(label, s, r) for s, r in rows.items()]
+                spread.append((label, without_one(rows)))
         for name, r in sorted(baselines(label, systems).items()):
             out.append(f"| {name} | {label} | " + " | ".join(map(figure, r)) + " | | |\n")
     out += [f"| {n}, published | {lab} | {ga} | {fga} | | | {pa} | {fta} |\n" for n, lab, ga, pa, fga, fta in PUBLISHED]
+    out.append("\nNo rule or threshold names a system and none is learnt, so nothing can be fitted anew with one left out; the few constants (docs/LOGS.md) were set by hand, once for all, with these systems in sight, so others are the real test; "
+               "what can be shown here is that no system carries the mean. The message column, each system left out in turn, least and most of the mean of the others:\n\n"
+               "| labels | GA | FGA | PA | FTA | PA post | FTA post |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+    out += [f"| {lab} | " + " | ".join(r) + " |\n" for lab, r in spread]
     out.append("\n| labels | system | GA | FGA | PA | FTA | PA post | FTA post |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
     out += [f"| {lab} | {s} | " + " | ".join(map(figure, r)) + " |\n" for lab, s, r in detail]
 

@@ -26,9 +26,12 @@ static bool on_entry(void *arg, const struct audit_entry *entry, struct err *e)
     struct following *f = arg;
     if (entry->number <= f->after)
         return true;
-    f->any = true;
+    bool shown;
     f->after = entry->number;
-    return audit_show_entry(entry, f->o->json, e);
+    if (!audit_show_entry(entry, f->o, &shown, e))
+        return false;
+    f->any = f->any || shown;
+    return true;
 }
 
 static bool on_point(void *arg, const struct audit_checkpoint *p, const struct hash *log,

@@ -182,6 +182,10 @@ static bool on_entry(void *arg, const struct audit_entry *entry, struct err *e)
     json_t *j = entry_json(entry, e);
     struct buf line;
     bool ok = j != NULL;
+    if (ok && !audit_filter_lets(&s->o->filter, j)) {
+        json_decref(j);
+        return true;
+    }
     s->n++;
     buf_init(&line, 8u << 20);
     if (ok && s->age) {
@@ -336,13 +340,20 @@ bool audit_show_export(struct audit_opts *o, const char *word, struct err *e)
 /* --- tail ----------------------------------------------------------------------------------------
  */
 
-bool audit_show_entry(const struct audit_entry *entry, bool json, struct err *e)
+bool audit_show_entry(const struct audit_entry *entry, const struct audit_opts *o, bool *shown,
+                      struct err *e)
 {
     static const char *const names[] = {"act", "phase", "what", "model", "outcome", "id"};
     char time[40];
     json_t *j = entry_json(entry, e);
-    if (!j || json)
-        return j && print_json(j, e);
+    *shown = j && audit_filter_lets(&o->filter, j);
+    if (!*shown) {
+        bool read = j != NULL;
+        json_decref(j);
+        return read;
+    }
+    if (o->json)
+        return print_json(j, e);
     struct buf line;
     buf_init(&line, 64u << 10);
     printf("%" PRIu64 "  %s", entry->number,
@@ -414,6 +425,10 @@ static bool count_entry(void *arg, const struct audit_entry *entry, struct err *
     size_t n = 0;
     if (!j)
         return false;
+    if (!audit_filter_lets(&s->o->filter, j)) {
+        json_decref(j);
+        return true;
+    }
     for (size_t i = 0; i < N_PARTS; i++) {
         const char *text = json_string_value(json_object_get(j, parts[i]));
         if (text)

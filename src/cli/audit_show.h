@@ -12,7 +12,9 @@ bool audit_show_list(struct audit_opts *o, const char *word, struct err *e) MUST
 bool audit_show_export(struct audit_opts *o, const char *word, struct err *e) MUST_USE;
 bool audit_show_tail(struct audit_opts *o, const char *word, struct err *e) MUST_USE;
 bool audit_show_stats(struct audit_opts *o, const char *word, struct err *e) MUST_USE;
-/* One record as a line: of JSON, or its columns with blanks between them. */
-bool audit_show_entry(const struct audit_entry *entry, bool json, struct err *e) MUST_USE;
+/* One record as a line: of JSON, or its columns with blanks between them; *shown: the filter lets
+ * it. */
+bool audit_show_entry(const struct audit_entry *entry, const struct audit_opts *o, bool *shown,
+                      struct err *e) MUST_USE;
 
 #endif

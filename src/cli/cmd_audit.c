@@ -56,6 +56,69 @@ static bool take_witness(void *out, struct str value, struct err *e)
     return true;
 }
 
+static bool take_act(void *out, struct str value, struct err *e)
+{
+    struct audit_filter *f = &((struct audit_opts *)out)->filter;
+    if (f->n_acts == AUDIT_FILTER_ACTS)
+        return fail(e, ERR_LIMIT, "%d acts are the most", AUDIT_FILTER_ACTS);
+    f->act[f->n_acts++] = value.p;
+    return true;
+}
+
+static bool take_since(void *out, struct str value, struct err *e)
+{
+    struct audit_filter *f = &((struct audit_opts *)out)->filter;
+    return audit_filter_time(value, (uint64_t)time(NULL) * 1000000000u, &f->since_ns, e);
+}
+
+static bool take_until(void *out, struct str value, struct err *e)
+{
+    struct audit_filter *f = &((struct audit_opts *)out)->filter;
+    return audit_filter_time(value, (uint64_t)time(NULL) * 1000000000u, &f->until_ns, e);
+}
+
+/* Of those that read the log, with `others` before them in help. */
+static bool parse_with(struct audit_opts *o, const struct opt *others, int argc, char **argv,
+                       struct args *args, struct err *e)
+{
+    const struct opt table[] = {
+        {"identity", 'i', OPT_TEXT, &o->identity, "FILE",
+         N_("an auditor's secret key, as moat audit keygen or age-keygen writes it"), 0, 0, NULL},
+        {"key", 'k', OPT_TEXT, &o->key, "FILE", N_("of remove: a remover's secret key"), 0, 0,
+         NULL},
+        {"reason", 0, OPT_TEXT, &o->reason, "TEXT", N_("of remove: why"), 0, 0, NULL},
+        {"log", 0, OPT_TEXT, &o->log, "ID", N_("of verify: the id that the log must have"), 0, 0,
+         NULL},
+        {"dir", 0, OPT_TEXT, &o->dir, "DIR",
+         N_("the folder of the log (default: audit in $MOAT_HOME)"), 0, 0, NULL},
+        {"last", 'n', OPT_U32, &o->last, "N",
+         N_("of list: only the last N records; of tail --follow: begin with so many (default 10)"),
+         1, 1e9, NULL},
+        {"act", 0, OPT_CALL, o, "ACT",
+         N_("of list, export, stats, tail --follow: only these acts (request, command, ...), or "
+            "what "
+            "was done (pull, /v1/completions); may be given several times"),
+         0, 0, take_act},
+        {"who", 0, OPT_TEXT, &o->filter.who, "WHO",
+         N_("likewise: only those of a key's id, an address, or \"uid N\""), 0, 0, NULL},
+        {"since", 0, OPT_CALL, o, "TIME",
+         N_("likewise: from then on; 2026-11-28, 2026-11-28T15:04:05Z, or 90m, 36h, 7d before now"),
+         0, 0, take_since},
+        {"until", 0, OPT_CALL, o, "TIME", N_("likewise: before then"), 0, 0, take_until},
+        {"follow", 'f', OPT_FLAG, &o->follow, NULL,
+         N_("of tail: go on with what is added (records with --identity), until Ctrl-C"), 0, 0,
+         NULL},
+        {"for", 0, OPT_U32, &o->quiet_s, "SECONDS",
+         N_("of tail --follow: end when nothing came for so long (default: never)"), 0, 86400,
+         NULL},
+        {"line", 0, OPT_FLAG, &o->line, NULL,
+         N_("of tail: the line that a witness keeps, to be written down"), 0, 0, NULL},
+        {"json", 0, OPT_FLAG, &o->json, NULL, N_("print JSON"), 0, 0, NULL},
+        {0}};
+    return opts_parse(&cmd_audit, (const struct opt *const[]){others, table, NULL}, argc, argv,
+                      args, 1, 2, &o->helped, e);
+}
+
 static bool parse_opts(struct audit_opts *o, int argc, char **argv, struct args *args,
                        struct err *e)
 {
@@ -91,30 +154,8 @@ static bool parse_opts(struct audit_opts *o, int argc, char **argv, struct args 
          N_("of init and verify: the token for the machines that are witnesses"), 0, 0, NULL},
         {"ca", 0, OPT_TEXT, &o->ca, "FILE", N_("likewise: trust these CA certificates (PEM)"), 0, 0,
          NULL},
-        {"identity", 'i', OPT_TEXT, &o->identity, "FILE",
-         N_("an auditor's secret key, as moat audit keygen or age-keygen writes it"), 0, 0, NULL},
-        {"key", 'k', OPT_TEXT, &o->key, "FILE", N_("of remove: a remover's secret key"), 0, 0,
-         NULL},
-        {"reason", 0, OPT_TEXT, &o->reason, "TEXT", N_("of remove: why"), 0, 0, NULL},
-        {"log", 0, OPT_TEXT, &o->log, "ID", N_("of verify: the id that the log must have"), 0, 0,
-         NULL},
-        {"dir", 0, OPT_TEXT, &o->dir, "DIR",
-         N_("the folder of the log (default: audit in $MOAT_HOME)"), 0, 0, NULL},
-        {"last", 'n', OPT_U32, &o->last, "N",
-         N_("of list: only the last N records; of tail --follow: begin with so many (default 10)"),
-         1, 1e9, NULL},
-        {"follow", 'f', OPT_FLAG, &o->follow, NULL,
-         N_("of tail: go on with what is added (records with --identity), until Ctrl-C"), 0, 0,
-         NULL},
-        {"for", 0, OPT_U32, &o->quiet_s, "SECONDS",
-         N_("of tail --follow: end when nothing came for so long (default: never)"), 0, 86400,
-         NULL},
-        {"line", 0, OPT_FLAG, &o->line, NULL,
-         N_("of tail: the line that a witness keeps, to be written down"), 0, 0, NULL},
-        {"json", 0, OPT_FLAG, &o->json, NULL, N_("print JSON"), 0, 0, NULL},
         {0}};
-    return opts_parse(&cmd_audit, (const struct opt *const[]){table, NULL}, argc, argv, args, 1, 2,
-                      &o->helped, e);
+    return parse_with(o, table, argc, argv, args, e);
 }
 
 /* Absolute: a server has another folder to work in. */
@@ -291,6 +332,7 @@ const struct command cmd_audit = {
            "moat audit init --auditor age1... --witness /mnt/other/moat.witness\n"
            "moat audit verify --witness /mnt/other/moat.witness\n"
            "moat audit list --identity auditor.key --last 20\n"
+           "moat audit list --identity auditor.key --act key --act refused --since 7d\n"
            "moat audit tail --follow --identity auditor.key\n\n"
            "The format is in docs/AUDIT-FORMAT.md."),
     .run = main_audit,

@@ -369,14 +369,9 @@ enum kv_type kv_type_of(const struct kv *kv)
 
 #define SAVED_MAGIC 0x325145535441304dull
 
-struct saved {
-    uint64_t magic, type, length, n_state;
-    uint64_t block_bytes[KV_CLASSES], first[KV_CLASSES]; /* of the blocks that are there */
-};
-
-static struct saved saved_of(const struct kv *kv, uint32_t seq)
+static struct kv_saved saved_of(const struct kv *kv, uint32_t seq)
 {
-    struct saved s = {.magic = SAVED_MAGIC, .type = kv->p.type, .length = kv->length[seq]};
+    struct kv_saved s = {.magic = SAVED_MAGIC, .type = kv->p.type, .length = kv->length[seq]};
     if (kv->states)
         (void)states_all(kv->states, seq, &s.n_state);
     for (int i = 0; i < KV_CLASSES; i++) {
@@ -391,13 +386,13 @@ static struct saved saved_of(const struct kv *kv, uint32_t seq)
     return s;
 }
 
-static uint64_t saved_blocks(const struct saved *s, int c)
+static uint64_t saved_blocks(const struct kv_saved *s, int c)
 {
     uint64_t end = blocks_for((uint32_t)s->length);
     return s->block_bytes[c] && s->first[c] < end ? end - s->first[c] : 0;
 }
 
-static uint64_t saved_bytes(const struct saved *s)
+static uint64_t saved_bytes(const struct kv_saved *s)
 {
     uint64_t n = sizeof *s + s->n_state * sizeof(float);
     for (int c = 0; c < KV_CLASSES; c++)
@@ -407,31 +402,63 @@ static uint64_t saved_bytes(const struct saved *s)
 
 uint64_t kv_saved_bytes(const struct kv *kv, uint32_t seq)
 {
-    struct saved s = saved_of(kv, seq);
+    struct kv_saved s = saved_of(kv, seq);
     return saved_bytes(&s);
+}
+
+/* The at-th part of what is saved: a piece of a block, at last the state. */
+static void *part_of(const struct kv *kv, const struct kv_moving *m, uint64_t at, uint64_t *n)
+{
+    for (int i = 0; i < KV_CLASSES; i++) {
+        const struct pool *c = &kv->pool[i];
+        uint64_t parts = saved_blocks(&m->s, i) * pieces_of(c);
+        if (at < parts) {
+            uint64_t block = m->s.first[i] + at / pieces_of(c);
+            *n = c->piece_bytes;
+            return piece_of(c, at % pieces_of(c), table_of(kv, c, m->seq)[block]);
+        }
+        at -= parts;
+    }
+    float *state = states_all(kv->states, m->seq, n);
+    *n *= sizeof *state;
+    return state;
+}
+
+static uint64_t parts_of(const struct kv *kv, const struct kv_saved *s)
+{
+    uint64_t n = kv->states != NULL;
+    for (int i = 0; i < KV_CLASSES; i++)
+        n += saved_blocks(s, i) * pieces_of(&kv->pool[i]);
+    return n;
+}
+
+void kv_save_begin(const struct kv *kv, uint32_t seq, struct kv_moving *m)
+{
+    *m = (struct kv_moving){.s = saved_of(kv, seq), .seq = seq};
+    m->n = parts_of(kv, &m->s);
+}
+
+bool kv_save_some(const struct kv *kv, struct kv_moving *m, uint64_t bytes, kv_sink_fn *sink,
+                  void *arg, struct err *e)
+{
+    for (uint64_t sum = 0, n = 0; sum < bytes && m->at < m->n; sum += n, m->at++) {
+        const void *part = part_of(kv, m, m->at, &n);
+        if (!sink(arg, part, n, e))
+            return false;
+    }
+    return true;
 }
 
 bool kv_save(const struct kv *kv, uint32_t seq, kv_sink_fn *sink, void *arg, struct err *e)
 {
-    struct saved s = saved_of(kv, seq);
-    bool ok = sink(arg, &s, sizeof s, e);
-    for (int i = 0; i < KV_CLASSES; i++) {
-        const struct pool *c = &kv->pool[i];
-        const uint32_t *table = table_of(kv, c, seq);
-        for (uint64_t b = 0; ok && b < saved_blocks(&s, i); b++)
-            for (uint64_t j = 0; ok && j < pieces_of(c); j++)
-                ok = sink(arg, piece_of(c, j, table[s.first[i] + b]), c->piece_bytes, e);
-    }
-    if (ok && kv->states) {
-        const float *state = states_all(kv->states, seq, &s.n_state);
-        ok = sink(arg, state, s.n_state * sizeof *state, e);
-    }
-    return ok;
+    struct kv_moving m;
+    kv_save_begin(kv, seq, &m);
+    return sink(arg, &m.s, sizeof m.s, e) && kv_save_some(kv, &m, UINT64_MAX, sink, arg, e);
 }
 
-static bool check_saved(const struct kv *kv, const struct saved *s, uint64_t n, struct err *e)
+static bool check_saved(const struct kv *kv, const struct kv_saved *s, uint64_t n, struct err *e)
 {
-    struct saved empty = saved_of(kv, 0);
+    struct kv_saved empty = saved_of(kv, 0);
     if (s->magic == SAVED_MAGIC && s->type < KV_TYPES && s->type != empty.type)
         return fail(e, ERR_CORRUPT,
                     "the saved sequence keeps keys and values as %s, this context as %s; load the "
@@ -456,28 +483,58 @@ static bool check_saved(const struct kv *kv, const struct saved *s, uint64_t n, 
     return true;
 }
 
-bool kv_restore(struct kv *kv, uint32_t seq, const unsigned char *in, uint64_t n, struct err *e)
+bool kv_restore_begin(struct kv *kv, uint32_t seq, const struct kv_saved *saved, uint64_t n,
+                      struct kv_moving *m, struct err *e)
 {
-    struct saved s = {0};
     (void)kv_truncate(kv, seq, 0);
-    if (n >= sizeof s)
-        memcpy(&s, in, sizeof s);
-    if (!check_saved(kv, &s, n, e))
+    if (!check_saved(kv, saved, n, e))
         return false;
-    in += sizeof s;
     for (int i = 0; i < KV_CLASSES; i++) {
         struct pool *c = &kv->pool[i];
         uint32_t *table = table_of(kv, c, seq);
-        for (uint64_t b = 0; b < saved_blocks(&s, i); b++) {
-            uint32_t block = table[s.first[i] + b] = take_block(c); /* check_saved: they are free */
-            for (uint64_t j = 0; j < pieces_of(c); j++, in += c->piece_bytes)
-                memcpy(piece_of(c, j, block), in, c->piece_bytes);
+        for (uint64_t b = 0; b < saved_blocks(saved, i); b++)
+            table[saved->first[i] + b] = take_block(c); /* check_saved: they are free */
+    }
+    if (kv->states)
+        states_forget(kv->states, seq);
+    kv->length[seq] = (uint32_t)saved->length;
+    *m = (struct kv_moving){.s = *saved, .n = parts_of(kv, saved), .seq = seq};
+    return true;
+}
+
+bool kv_restore_some(struct kv *kv, struct kv_moving *m, uint64_t bytes, kv_source_fn *source,
+                     void *arg, struct err *e)
+{
+    for (uint64_t sum = 0, n = 0; sum < bytes && m->at < m->n; sum += n, m->at++) {
+        void *part = part_of(kv, m, m->at, &n);
+        if (!source(arg, part, n, e)) {
+            (void)kv_truncate(kv, m->seq, 0);
+            return false;
         }
     }
-    if (kv->states) {
-        states_forget(kv->states, seq);
-        memcpy(states_all(kv->states, seq, &s.n_state), in, s.n_state * sizeof(float));
-    }
-    kv->length[seq] = (uint32_t)s.length;
     return true;
+}
+
+struct reading {
+    const unsigned char *in;
+};
+
+static bool read_some(void *arg, void *p, size_t n, struct err *e)
+{
+    struct reading *r = arg;
+    (void)e; /* check_saved: there are as many as are asked for */
+    memcpy(p, r->in, n);
+    r->in += n;
+    return true;
+}
+
+bool kv_restore(struct kv *kv, uint32_t seq, const unsigned char *in, uint64_t n, struct err *e)
+{
+    struct kv_saved s = {0};
+    struct kv_moving m;
+    struct reading r = {in + sizeof s};
+    if (n >= sizeof s)
+        memcpy(&s, in, sizeof s);
+    return kv_restore_begin(kv, seq, &s, n, &m, e) &&
+           kv_restore_some(kv, &m, UINT64_MAX, read_some, &r, e);
 }

@@ -78,6 +78,27 @@ bool kv_save(const struct kv *kv, uint32_t seq, kv_sink_fn *sink, void *arg,
 bool kv_restore(struct kv *kv, uint32_t seq, const unsigned char *in, uint64_t n,
                 struct err *e) MUST_USE;
 
+/* The same in parts, so that others wait for none of it long: those of about so many bytes, until
+ * at = n. Meanwhile the sequence may not change; one that is being restored, and will not be, is
+ * truncated to 0, which a failure has done. `n` of kv_restore_begin: bytes, `saved` included. */
+struct kv_saved {
+    uint64_t magic, type, length, n_state;
+    uint64_t block_bytes[KV_CLASSES], first[KV_CLASSES]; /* of the blocks that are there */
+};
+struct kv_moving {
+    struct kv_saved s; /* what kv_save begins with */
+    uint64_t at, n;    /* parts */
+    uint32_t seq;
+};
+typedef bool kv_source_fn(void *arg, void *p, size_t n, struct err *e);
+void kv_save_begin(const struct kv *kv, uint32_t seq, struct kv_moving *m);
+bool kv_save_some(const struct kv *kv, struct kv_moving *m, uint64_t bytes, kv_sink_fn *sink,
+                  void *arg, struct err *e) MUST_USE;
+bool kv_restore_begin(struct kv *kv, uint32_t seq, const struct kv_saved *saved, uint64_t n,
+                      struct kv_moving *m, struct err *e) MUST_USE;
+bool kv_restore_some(struct kv *kv, struct kv_moving *m, uint64_t bytes, kv_source_fn *source,
+                     void *arg, struct err *e) MUST_USE;
+
 /* Keys and values of a head in a block. */
 void *kv_key_block(const struct kv *kv, const struct layer *l, uint32_t seq, uint32_t block,
                    uint32_t head);

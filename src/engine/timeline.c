@@ -126,6 +126,14 @@ bool timeline_can_cut(const struct timeline *t)
     return t->f->m->n_kv_slots[KV_SLOTS_STATE] == 0;
 }
 
+void timeline_restored(struct timeline *t, const uint32_t *token, uint32_t n)
+{
+    must(kv_length(t->f->kv, t->seq) == n);
+    memcpy(t->token, token, n * sizeof *token);
+    t->n = n;
+    t->logits = NULL;
+}
+
 uint64_t timeline_saved_bytes(const struct timeline *t)
 {
     return sizeof t->n + (uint64_t)t->n * sizeof *t->token + kv_saved_bytes(t->f->kv, t->seq);

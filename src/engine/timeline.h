@@ -58,6 +58,8 @@ void timeline_forget(struct timeline *t);
 /* The tokens and what was computed of them, as bytes; restoring them makes the next timeline_sync
  * reuse them. Errors are those of kv_restore, and leave an empty timeline; so does a token
  * the model has not. */
+/* The same where kv_restore_some has brought back all of a sequence of these n tokens. */
+void timeline_restored(struct timeline *t, const uint32_t *token, uint32_t n);
 uint64_t timeline_saved_bytes(const struct timeline *t);
 bool timeline_save(const struct timeline *t, kv_sink_fn *sink, void *arg, struct err *e) MUST_USE;
 bool timeline_restore(struct timeline *t, const unsigned char *in, uint64_t n,

@@ -11,42 +11,25 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "fetch/fetch_private.h"
+#include "fetch/receive.h"
 
 enum { DOCUMENT_STALL_S = 20 };
 
 /* --- small files --------------------------------------------------------------------------- */
 
-struct receiver {
-    struct document *d;
-    struct answer answer;
-    uint64_t head_bytes;
+struct small_file {
+    struct receiver answer;
     enum transfer_reach reach;
-    struct err why; /* code ERR_NONE: nothing is wrong on our side */
 };
-
-static size_t on_head(char *p, size_t size, size_t n, void *arg)
-{
-    struct receiver *r = arg;
-    r->head_bytes += size * n;
-    answer_line(&r->answer, (struct str){p, size * n}, 0);
-    return r->head_bytes > LIMIT_ANSWER_HEAD ? 0 : size * n;
-}
-
-static size_t on_body(char *p, size_t size, size_t n, void *arg)
-{
-    struct receiver *r = arg;
-    buf_add(&r->d->body, p, size * n);
-    return r->d->body.bad ? 0 : size * n;
-}
 
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
-    struct receiver *r = arg;
+    struct small_file *s = arg;
     (void)purpose;
-    return transfer_open(&r->reach, a, &r->why);
+    return transfer_open(&s->reach, a, &s->answer.why);
 }
 
-static CURLcode perform(CURL *h, struct receiver *r, const struct fetch_job *q)
+static CURLcode perform(CURL *h, struct small_file *s, const struct fetch_job *q)
 {
     char accept[512];
     struct curl_slist *headers = curl_slist_append(NULL, "Accept-Encoding: identity");
@@ -55,12 +38,9 @@ static CURLcode perform(CURL *h, struct receiver *r, const struct fetch_job *q)
     CURLcode code = CURLE_OUT_OF_MEMORY;
     if (all && transfer_options(h, q, q->url[0])) {
         curl_easy_setopt(h, CURLOPT_HTTPHEADER, all);
-        curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_head);
-        curl_easy_setopt(h, CURLOPT_HEADERDATA, r);
-        curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
-        curl_easy_setopt(h, CURLOPT_WRITEDATA, r);
+        receive_options(h, &s->answer);
         curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, on_socket);
-        curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, r);
+        curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, s);
         curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)DOCUMENT_STALL_S);
         code = curl_easy_perform(h);
@@ -71,25 +51,13 @@ static CURLcode perform(CURL *h, struct receiver *r, const struct fetch_job *q)
 
 bool fetch_document(const struct fetch_job *q, size_t most, struct document *d, struct err *e)
 {
-    struct receiver r = {.d = d, .reach = q->outer ? REACH_PUBLIC : REACH_UNKNOWN};
+    struct small_file s = {.reach = q->outer ? REACH_PUBLIC : REACH_UNKNOWN};
     CURL *h = curl_easy_init();
-    *d = (struct document){0};
-    buf_init(&d->body, most);
-    CURLcode code = h ? perform(h, &r, q) : CURLE_OUT_OF_MEMORY;
+    receive_init(&s.answer, d, most);
+    CURLcode code = h ? perform(h, &s, q) : CURLE_OUT_OF_MEMORY;
     curl_easy_cleanup(h);
-    d->status = r.answer.status;
-    d->outer = r.reach == REACH_PUBLIC;
-    memcpy(d->challenge, r.answer.challenge, sizeof d->challenge);
-    if (code == CURLE_OK)
-        return true;
-    if (r.why.code != ERR_NONE && e)
-        *e = r.why;
-    else if (d->body.bad)
-        fail(e, ERR_LIMIT, "it is longer than %zu bytes", most);
-    else
-        fetch_describe(code, e);
-    buf_clear(&d->body);
-    return false;
+    d->outer = s.reach == REACH_PUBLIC;
+    return receive_end(&s.answer, code, e);
 }
 
 /* --- the tree ------------------------------------------------------------------------------ */

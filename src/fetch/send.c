@@ -10,34 +10,18 @@
 #include "base/os.h"
 #include "fetch/fetch_private.h"
 #include "fetch/reach.h"
+#include "fetch/receive.h"
 
 enum { SECOND_NS = 1000000000 };
 
 struct sending {
     const struct fetch_job *q;
     int fd;
-    uint64_t at, told_ns, head_bytes;
+    uint64_t at, told_ns;
     fetch_event_fn *fn;
     void *arg;
-    struct document *d;
-    struct answer answer;
-    struct err why; /* code ERR_NONE: nothing is wrong on our side */
+    struct receiver answer;
 };
-
-static size_t on_head(char *p, size_t size, size_t n, void *arg)
-{
-    struct sending *s = arg;
-    s->head_bytes += size * n;
-    answer_line(&s->answer, (struct str){p, size * n}, 0);
-    return s->head_bytes > LIMIT_ANSWER_HEAD ? 0 : size * n;
-}
-
-static size_t on_body(char *p, size_t size, size_t n, void *arg)
-{
-    struct sending *s = arg;
-    buf_add(&s->d->body, p, size * n);
-    return s->d->body.bad ? 0 : size * n;
-}
 
 static bool tell(struct sending *s)
 {
@@ -56,12 +40,12 @@ static size_t on_read(char *p, size_t size, size_t n, void *arg)
     size_t want = size * n < left ? size * n : (size_t)left;
     ssize_t got = want ? pread(s->fd, p, want, (off_t)s->at) : 0;
     if (got < 0 || (want && got == 0)) {
-        fail(&s->why, ERR_IO, "cannot read the file: %s", strerror(got < 0 ? errno : EIO));
+        fail(&s->answer.why, ERR_IO, "cannot read the file: %s", strerror(got < 0 ? errno : EIO));
         return CURL_READFUNC_ABORT;
     }
     s->at += (uint64_t)got;
     if (!tell(s)) {
-        fail(&s->why, ERR_CANCELLED, "the caller is gone");
+        fail(&s->answer.why, ERR_CANCELLED, "the caller is gone");
         return CURL_READFUNC_ABORT;
     }
     return (size_t)got;
@@ -82,7 +66,7 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
     struct sending *s = arg;
     (void)purpose;
     if (!reach_is_inner(&a->addr, (socklen_t)a->addrlen)) {
-        fail(&s->why, ERR_DENIED,
+        fail(&s->answer.why, ERR_DENIED,
              "it is outside this machine and its private networks, and nothing is sent there");
         return CURL_SOCKET_BAD;
     }
@@ -130,10 +114,7 @@ static CURLcode perform(CURL *h, struct sending *s)
     if (all && transfer_options(h, q, q->url[0])) {
         curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
         curl_easy_setopt(h, CURLOPT_HTTPHEADER, all);
-        curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_head);
-        curl_easy_setopt(h, CURLOPT_HEADERDATA, s);
-        curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
-        curl_easy_setopt(h, CURLOPT_WRITEDATA, s);
+        receive_options(h, &s->answer);
         curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)q->stall_s);
         if (q->inner)
@@ -148,23 +129,10 @@ static CURLcode perform(CURL *h, struct sending *s)
 bool fetch_send(const struct fetch_job *q, int fd, fetch_event_fn *fn, void *arg, size_t most,
                 struct document *d, struct err *e)
 {
-    struct sending s = {.q = q, .fd = fd, .fn = fn, .arg = arg, .d = d};
+    struct sending s = {.q = q, .fd = fd, .fn = fn, .arg = arg};
     CURL *h = curl_easy_init();
-    *d = (struct document){0};
-    buf_init(&d->body, most);
+    receive_init(&s.answer, d, most);
     CURLcode code = h ? perform(h, &s) : CURLE_OUT_OF_MEMORY;
     curl_easy_cleanup(h);
-    d->status = s.answer.status;
-    memcpy(d->challenge, s.answer.challenge, sizeof d->challenge);
-    memcpy(d->location, s.answer.location, sizeof d->location);
-    if (code == CURLE_OK)
-        return true;
-    if (s.why.code)
-        *e = s.why;
-    else if (d->body.bad)
-        fail(e, ERR_LIMIT, "it is longer than %zu bytes", most);
-    else
-        fetch_describe(code, e);
-    buf_clear(&d->body);
-    return false;
+    return receive_end(&s.answer, code, e);
 }

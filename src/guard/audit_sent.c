@@ -113,6 +113,8 @@ static bool gather(struct str text, uint64_t leaves, struct waiting **v, size_t 
 {
     size_t cap = 0;
     struct str line;
+    while (text.n && text.p[text.n - 1] != '\n') /* a line that is being written */
+        text.n--;
     while (str_cut(&text, '\n', &line)) {
         struct waiting w = {.text = line};
         if (line.n >= AUDIT_LINE_BYTES || !audit_line_parse(line, &w.what) ||

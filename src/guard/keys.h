@@ -108,6 +108,9 @@ const char *key_scope_name(unsigned i); /* "inference"; NULL from KEY_SCOPES on 
 bool key_scope_add(unsigned *scopes, struct str name, struct err *e) MUST_USE;
 void key_scope_list(unsigned scopes, char out[64]); /* "inference, embeddings" */
 bool key_model_add(struct key_terms *t, struct str model, struct err *e) MUST_USE;
+/* "90d" "12h" "30m" in seconds; "2027-03-31" or "2027-03-31T12:00:00Z" in seconds since 1970. */
+bool key_span(struct str text, int64_t *seconds) MUST_USE;
+bool key_date(struct str text, int64_t *at) MUST_USE;
 /* "2027-03-31", "2027-03-31T12:00:00Z", or from now on "90d" "12h" "30m". In the future. */
 bool key_expiry(struct str text, int64_t now, int64_t *out, struct err *e) MUST_USE;
 bool key_terms_check(const struct key_terms *t, struct err *e) MUST_USE;

@@ -85,7 +85,7 @@ bool key_terms_check(const struct key_terms *t, struct err *e)
  */
 
 /* "90d" */
-static bool read_span(struct str text, int64_t *seconds)
+bool key_span(struct str text, int64_t *seconds)
 {
     static const char units[] = "smhd";
     static const int64_t length[] = {1, 60, 3600, 86400};
@@ -107,7 +107,7 @@ static bool number_at(struct str text, size_t at, size_t n, uint64_t most, int *
 }
 
 /* "2027-03-31" or "2027-03-31T12:00:00Z" */
-static bool read_date(struct str text, int64_t *at)
+bool key_date(struct str text, int64_t *at)
 {
     struct tm t = {0}, back = {0};
     bool has_time = text.n == 20;
@@ -132,9 +132,9 @@ static bool read_date(struct str text, int64_t *at)
 bool key_expiry(struct str text, int64_t now, int64_t *out, struct err *e)
 {
     int64_t span;
-    if (read_span(text, &span))
+    if (key_span(text, &span))
         *out = now + span;
-    else if (!read_date(text, out))
+    else if (!key_date(text, out))
         return fail(e, ERR_USAGE,
                     "\"%.*s\" is no time; write 2027-03-31, 2027-03-31T12:00:00Z, or 90d, 12h, 30m "
                     "from now on",

@@ -53,6 +53,8 @@ const struct sandbox_row sandbox_rows[] = {
     {SUPERVISOR | ENGINE | STARTER, "setresuid setresgid setgroups capget capset"},
     {SUPERVISOR | STARTER,
      "landlock_create_ruleset landlock_add_rule landlock_restrict_self arch_prctl"},
+    {SUPERVISOR | ENGINE,
+     "mlock munlock"}, /* the key of a scratch file; the supervisor's children */
     {SUPERVISOR | ENGINE | COMMAND, "arch_prctl sched_setaffinity"}, /* AMX tiles; threads */
 };
 const unsigned sandbox_n_rows = sizeof sandbox_rows / sizeof *sandbox_rows;

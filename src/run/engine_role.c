@@ -177,18 +177,30 @@ static json_t *slots(const struct schedule *s, uint32_t n_parallel)
     return list;
 }
 
+static json_t *spill_of(const struct spill_stats *s)
+{
+    return json_pack("{sI sI sI sI sI sI}", "sequences", (json_int_t)s->n, "bytes",
+                     (json_int_t)s->bytes, "written", (json_int_t)s->n_written, "read",
+                     (json_int_t)s->n_read, "failed", (json_int_t)s->n_failed, "tokens",
+                     (json_int_t)s->read_tokens);
+}
+
 static json_t *stats_of(const struct role *r, const struct schedule_stats *s)
 {
-    return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sf sf sf}", "n_parallel",
-                     (json_int_t)s->n_parallel, "n_running", (json_int_t)s->n_running, "n_waiting",
-                     (json_int_t)s->n_waiting, "n_kept", (json_int_t)s->n_kept, "kept_tokens",
-                     (json_int_t)s->kept_tokens, "kv_blocks", (json_int_t)s->kv_blocks, "kv_free",
-                     (json_int_t)s->kv_free, "n_prompt", (json_int_t)s->n_prompt, "n_reused",
-                     (json_int_t)s->n_reused, "n_generated", (json_int_t)s->n_generated,
-                     "n_guessed", (json_int_t)s->n_guessed, "n_right", (json_int_t)s->n_right,
-                     "n_ended", (json_int_t)s->n_ended, "n_failed", (json_int_t)s->n_failed,
-                     "n_embedded", (json_int_t)r->n_embedded, "prompt_s", s->prompt_s, "decode_s",
-                     s->decode_s, "prompt_tps", s->prompt_tps);
+    json_t *j =
+        json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sf sf sf}", "n_parallel",
+                  (json_int_t)s->n_parallel, "n_running", (json_int_t)s->n_running, "n_waiting",
+                  (json_int_t)s->n_waiting, "n_kept", (json_int_t)s->n_kept, "kept_tokens",
+                  (json_int_t)s->kept_tokens, "kv_blocks", (json_int_t)s->kv_blocks, "kv_free",
+                  (json_int_t)s->kv_free, "n_prompt", (json_int_t)s->n_prompt, "n_reused",
+                  (json_int_t)s->n_reused, "n_generated", (json_int_t)s->n_generated, "n_guessed",
+                  (json_int_t)s->n_guessed, "n_right", (json_int_t)s->n_right, "n_ended",
+                  (json_int_t)s->n_ended, "n_failed", (json_int_t)s->n_failed, "n_embedded",
+                  (json_int_t)r->n_embedded, "prompt_s", s->prompt_s, "decode_s", s->decode_s,
+                  "prompt_tps", s->prompt_tps);
+    if (r->r->spill.arg)
+        json_object_set_new(j, "spill", spill_of(&s->spill));
+    return j;
 }
 
 static void say_stats(struct role *r, uint64_t id)
@@ -211,7 +223,8 @@ static void tell_stats(struct role *r, bool quiet)
     r->told_ns = now;
     schedule_stats(r->schedule, &s);
     if (s.n_running == told->n_running && s.n_waiting == told->n_waiting &&
-        s.kv_blocks == told->kv_blocks && s.kv_free == told->kv_free)
+        s.kv_blocks == told->kv_blocks && s.kv_free == told->kv_free &&
+        memcmp(&s.spill, &told->spill, sizeof s.spill) == 0)
         return;
     *told = s;
     json_t *j = stats_of(r, &s);
@@ -581,6 +594,7 @@ bool engine_role_run(const struct engine_role *params, struct memplan *plan, str
     }
     bool ok = set_nonblocking(params->in, e) && set_nonblocking(params->out, e) &&
               (r.schedule = schedule_new(&r.l, params->max_waiting, &events, &r, e)) &&
+              (!params->spill.arg || schedule_spill(r.schedule, &params->spill, e)) &&
               (r.desk = desk_new(&r.l, params->settings, e)) &&
               (!params->ready || params->ready(params->ready_arg, e)) && serve(&r, plan, e);
     close_role(&r);

@@ -10,6 +10,7 @@
 #define MOAT_RUN_ENGINE_ROLE_H
 
 #include "run/loaded.h"
+#include "run/spill.h"
 
 #define ENGINE_PARALLEL 8u /* answers in the making, where nothing else is asked for */
 #define ENGINE_KEPT     8u /* and finished sequences kept */
@@ -24,7 +25,8 @@ struct engine_role {
     /* It is one of several: it asks for its memory (JOB_PLAN, and waits for JOB_GRANT) before the
      * model is loaded, and tells its numbers unasked (JOB_STATS of no job). */
     bool accounts;
-    int in, out; /* may be the same; set to non-blocking, not closed */
+    int in, out;             /* may be the same; set to non-blocking, not closed */
+    struct spill_file spill; /* for sequences that there is no more memory for; arg NULL: none */
     /* Called when all is loaded and the first job not yet taken; may be NULL. */
     bool (*ready)(void *arg, struct err *e);
     void *ready_arg;

@@ -2,6 +2,7 @@
 /* run/schedule: see schedule.h. */
 #include "run/schedule.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@
 #include "run/schedule_private.h"
 
 #define LEAST_PIECE 16u /* tokens of a prompt read at once */
+#define OVERTAKES   3u  /* passes in which short prompts go first, before one in which none does */
+#define WORTH       3.0 /* of what a pass costs anyway: so long a piece is worth it */
 
 struct schedule *schedule_new(struct loaded *l, uint32_t max_waiting,
                               const struct schedule_events *events, void *arg, struct err *e)
@@ -58,6 +61,7 @@ void schedule_free(struct schedule *s)
         prepared_free(p);
     }
     mem_free(s->slots);
+    spill_free(s->spill);
     mem_free(s);
 }
 
@@ -89,6 +93,7 @@ static void let_go(struct schedule *s, struct slot *slot, uint64_t now)
 {
     s->n_committed -= slot->n_committed;
     s->n_running--;
+    spill_leave(s, slot);
     prepared_free(slot->p);
     slot->p = NULL;
     slot->state = SLOT_IDLE;
@@ -149,22 +154,47 @@ bool slot_add(struct schedule *s, struct slot *slot, const uint32_t *token, uint
     return false;
 }
 
-/* The prompt to read on in, of those that are not in the batch yet. */
-static struct slot *next_prompt(const struct schedule *s, uint64_t now)
+static bool wants_reading(const struct slot *slot)
 {
-    struct slot *best = NULL;
+    return slot->state == SLOT_PROMPT && !slot->in_pass && !slot->restoring;
+}
+
+/* The prompt that has not been read on in for longest. */
+static struct slot *longest_unread(const struct schedule *s)
+{
+    struct slot *found = NULL;
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        if (wants_reading(&s->slots[i]) && (!found || s->slots[i].read_ns < found->read_ns))
+            found = &s->slots[i];
+    return found;
+}
+
+/* What is left counts, and how long it has waited does not: a long prompt would come to be worth
+ * more than any short one, and be read to its end before it. It has its share of the passes. */
+static struct slot *least_left(const struct schedule *s)
+{
+    struct slot *found = NULL;
     double least = 0;
     for (uint32_t i = 0; i < s->n_slots; i++) {
         struct slot *slot = &s->slots[i];
-        if (slot->state != SLOT_PROMPT || slot->in_pass)
+        if (!wants_reading(slot))
             continue;
-        double cost = queue_cost(s, slot->p, (uint32_t)slot->p->prompt.n - slot->t.n, now);
-        if (!best || cost < least) {
-            best = slot;
+        double cost = queue_cost(s, slot->p, (uint32_t)slot->p->prompt.n - slot->t.n, 0);
+        if (!found || cost < least) {
+            found = slot;
             least = cost;
         }
     }
-    return best;
+    return found;
+}
+
+/* The prompt that a pass begins with. */
+static struct slot *first_prompt(struct schedule *s)
+{
+    struct slot *least = least_left(s), *longest = longest_unread(s);
+    bool overtakes = least != longest && s->n_overtakes < OVERTAKES;
+    s->n_overtakes = overtakes ? s->n_overtakes + 1 : 0;
+    return overtakes ? least : longest;
 }
 
 static bool any_decodes(const struct schedule *s)
@@ -182,14 +212,23 @@ static bool is_alone(const struct schedule *s, uint64_t now)
            (!s->company_ns || schedule_seconds(s->company_ns, now) > SCHEDULE_ALONE_S);
 }
 
+/* For a piece that others may wait for: brief, where the model is small enough for that. */
+static double beside_ms(const struct schedule *s)
+{
+    double worth = WORTH * 1e3 * s->pace.fixed;
+    return fmin(fmax(worth, SCHEDULE_BRIEF_MS), SCHEDULE_BESIDE_MS);
+}
+
 /* Tokens that are read in the time of a step: less of it while answers wait for their next, or a
  * job may come that would have to wait. */
 static uint32_t piece(struct schedule *s, uint64_t now)
 {
-    double ms = any_decodes(s) ? SCHEDULE_BESIDE_MS : SCHEDULE_STEP_MS;
-    if (s->n_running == 1 && s->n_waiting == 0 && !is_alone(s, now))
-        ms = SCHEDULE_BESIDE_MS;
-    else if (s->events->look && is_alone(s, now) && ms > SCHEDULE_BESIDE_MS)
+    bool decodes = any_decodes(s), alone = is_alone(s, now);
+    bool expects = s->n_running == 1 && s->n_waiting == 0 && !alone;
+    double ms = SCHEDULE_STEP_MS;
+    if (decodes || expects)
+        ms = beside_ms(s);
+    else if (alone && s->events->look)
         ms = SCHEDULE_ALONE_MS;
     double n = prompt_pace_tokens(&s->pace, ms * 1e-3);
     uint32_t most = s->l->f->batch.max;
@@ -201,8 +240,8 @@ static uint32_t piece(struct schedule *s, uint64_t now)
 static uint32_t add_prompts(struct schedule *s, struct slot **row, uint64_t now)
 {
     uint32_t room = piece(s, now), whole = room, n_rows = 0;
-    for (struct slot *slot; room >= LEAST_PIECE && n_rows < s->l->f->p.n_logits &&
-                            (slot = next_prompt(s, now)) != NULL;) {
+    for (struct slot *slot = first_prompt(s);
+         slot && room >= LEAST_PIECE && n_rows < s->l->f->p.n_logits; slot = least_left(s)) {
         const struct tokens *prompt = &slot->p->prompt;
         uint32_t left = (uint32_t)prompt->n - slot->t.n, n = timeline_step(&slot->t, left, room);
         if (n_rows && left > 2 * whole) /* answers do not begin later for a piece of a long one */
@@ -210,6 +249,7 @@ static uint32_t add_prompts(struct schedule *s, struct slot **row, uint64_t now)
         if (!slot_add(s, slot, prompt->id + slot->t.n, n, n == left ? 1 : 0))
             continue;
         slot->in_pass = true;
+        slot->read_ns = now;
         if (n == left)
             row[n_rows++] = slot;
         room -= n;
@@ -288,6 +328,7 @@ bool schedule_step(struct schedule *s)
     queue_admit(s, now);
     bool worked = decode_step(s);
     worked |= prefill(s);
+    worked |= spill_step(s);
     return worked;
 }
 
@@ -302,6 +343,7 @@ void schedule_stats(const struct schedule *s, struct schedule_stats *out)
     out->kv_blocks = kv_blocks(s->l->f->kv);
     out->kv_free = kv_blocks_free(s->l->f->kv);
     out->prompt_tps = s->pace.tps;
+    spill_stats(s->spill, &out->spill);
     for (uint32_t i = 0; i < s->n_slots; i++)
         if (s->slots[i].state == SLOT_IDLE && s->slots[i].t.n) {
             out->n_kept++;

@@ -4,17 +4,19 @@
  * The caller submits prepared jobs and calls schedule_step as long as it says there is work; what
  * comes of it is told through the events. A step is one pass over the weights for a token of every
  * answer in the making (or several, where they can be guessed: run/speculate), and one for a piece
- * of the prompts, of about SCHEDULE_STEP_MS, or of SCHEDULE_BESIDE_MS where there are such answers:
- * after that the caller can look for what is new, and cancel. A job that is alone, and has been for
+ * of the prompts, of about SCHEDULE_STEP_MS, or where there are such answers of SCHEDULE_BRIEF_MS,
+ * or more, if what a pass costs anyway makes that a waste, but SCHEDULE_BESIDE_MS at most: after
+ * that the caller can look for what is new, and cancel. A job that is alone, and has been for
  * a while, is read in longer pieces, as that is quicker, if the caller can look in between
  * (SCHEDULE_ALONE_MS; a cancel is noticed between two layers). A prompt whose last tokens a step
  * reads does not share it with a piece of a long one, so that its answer begins at once.
  *
  * Guarantees: each answer is what run/generate gives for the job alone, bit for bit, but for the
  * roundings of what is reused. A job is admitted when there is memory for its prompt and the whole
- * of max_tokens; so no answer is ever broken off for want of it. Whoever costs least goes first,
- * and waiting makes cheap, so that short jobs overtake and none waits for ever; a tenant with many
- * running answers is behind one with few.
+ * of max_tokens; so no answer is ever broken off for want of it. Whoever costs least is admitted
+ * first, and waiting makes cheap, so that short jobs overtake and none waits for ever; a tenant
+ * with many running answers is behind one with few. Of the prompts that are being read the one with
+ * least left goes first, but every fourth pass is for the one that has had none for longest.
  *
  * A finished sequence is kept, while there is room, for the next job that begins like it, of the
  * same tenant; running ones are shared too, so several answers to one prompt cost it once. What
@@ -26,9 +28,11 @@
 #define MOAT_RUN_SCHEDULE_H
 
 #include "run/prepared.h"
+#include "run/spill.h"
 
 #define SCHEDULE_STEP_MS   80u
 #define SCHEDULE_BESIDE_MS 50u
+#define SCHEDULE_BRIEF_MS  25u
 #define SCHEDULE_ALONE_MS  400u
 #define SCHEDULE_ALONE_S   1.0  /* without another job, until one counts as alone */
 #define SCHEDULE_WAITING   256u /* jobs that may wait, where nothing else is asked for */
@@ -52,6 +56,8 @@ struct schedule;
 struct schedule *schedule_new(struct loaded *l, uint32_t max_waiting,
                               const struct schedule_events *events, void *arg,
                               struct err *e) MUST_USE;
+/* Before the first job: sequences for which there is no more memory go to this file. */
+bool schedule_spill(struct schedule *s, const struct spill_file *file, struct err *e) MUST_USE;
 void schedule_free(struct schedule *s); /* without events for what is under way */
 
 /* Takes a PREPARED_ANSWER over. When the queue is full it fails at once: ERR_BUSY, and when it may
@@ -74,6 +80,7 @@ struct schedule_stats {
     uint64_t n_ended, n_failed;
     double prompt_s, decode_s; /* spent computing */
     double prompt_tps;         /* as it is now */
+    struct spill_stats spill;
 };
 void schedule_stats(const struct schedule *s, struct schedule_stats *out);
 

@@ -54,6 +54,8 @@ bool prefix_is_coming(const struct schedule *s, const struct prepared *p)
 {
     uint32_t place;
     (void)best_source(s, p, &place);
+    if (spill_is_busy(s, p, place))
+        return true;
     for (uint32_t i = 0; i < s->n_slots; i++) {
         const struct slot *slot = &s->slots[i];
         if (slot->state != SLOT_PROMPT || !same_owner(s, slot, p))
@@ -146,14 +148,15 @@ struct slot *prefix_take(struct schedule *s, const struct prepared *p)
     uint32_t place, n_same;
     struct slot *from = best_source(s, p, &place), *slot = NULL;
     say_where_it_differs(s, p, &n_same, differs);
-    if (from && (from->state != SLOT_IDLE || from->t.n - place > TAIL))
+    if (s->spill && (slot = oldest(s, true, from)) && !spill_read(s, slot, p, place))
+        slot = NULL;
+    if (!slot && from && (from->state != SLOT_IDLE || from->t.n - place > TAIL))
         slot = fork(s, from, place);
     if (!slot && from && from->state == SLOT_IDLE)
         slot = from;
     if (!slot)
         slot = fork(s, NULL, 0);
     must(slot); /* fewer run than there are slots */
-    slot->n_reused = timeline_keep(&slot->t, p->prompt.id, (uint32_t)p->prompt.n);
     slot->n_same = n_same;
     memcpy(slot->differs, differs, sizeof differs);
     memcpy(slot->tenant, p->tenant, sizeof slot->tenant);

@@ -21,10 +21,13 @@ struct slot {
     char tenant[PREPARED_TENANT];   /* whose tokens these are, ... */
     float adapters[LIMIT_ADAPTERS]; /* ... and the scales at which they were computed */
     uint64_t used_ns;               /* when it was last worked with */
+    uint64_t read_ns;               /* its prompt: when it was last read on in, or admitted */
     uint32_t n_committed;           /* blocks it may come to need */
     uint32_t next;                  /* decoding: the token to be computed */
     bool cancelled;                 /* amid a pass */
     bool in_pass;                   /* its rows are in the batch */
+    bool restoring;                 /* what its prompt begins with is being read from disk */
+    bool spilled;                   /* idle: it is on disk too, or need not be */
 
     /* Guesses behind `next`, in the same pass. */
     struct speculation *guesses; /* NULL: none are made */
@@ -57,7 +60,9 @@ struct schedule {
     uint64_t n_committed;              /* blocks, of all that run */
     struct speculation **idle_guesses; /* [n_parallel] those of no slot, owned */
     uint32_t n_idle_guesses;
+    uint32_t n_overtakes; /* passes over prompts since one for whoever had had none for longest */
     struct prompt_pace pace; /* of passes over prompts */
+    struct spill *spill;     /* NULL: nothing goes to disk; owned */
     uint64_t submitted_ns;   /* the last one; 0: none yet */
     uint64_t company_ns; /* when there was last another job, or one soon after another; 0: never */
     struct schedule_stats sums;
@@ -66,16 +71,35 @@ struct schedule {
 /* schedule_queue.c */
 void queue_admit(struct schedule *s, uint64_t now);
 void queue_expire(struct schedule *s, uint64_t now);
-/* Seconds: what is left of a job's prompt, less what its waiting is worth. Least goes first. */
-double queue_cost(const struct schedule *s, const struct prepared *p, uint32_t left, uint64_t now);
+/* Seconds: what is left of a job's prompt, less what its waiting (seconds) is worth. Least goes
+ * first. */
+double queue_cost(const struct schedule *s, const struct prepared *p, uint32_t left, double waited);
 
 /* schedule_prefix.c */
 /* Must the job wait, because what it shares with another's prompt is being read just now? */
 bool prefix_is_coming(const struct schedule *s, const struct prepared *p);
-/* An idle slot, with the longest beginning of the prompt in it that could be had. */
+/* An idle slot, with the longest beginning of the prompt in it that could be had; `restoring`: it
+ * will be. */
 struct slot *prefix_take(struct schedule *s, const struct prepared *p);
 /* Gives up kept sequences until so many blocks are free, or none is left; but not `but`. */
 void prefix_make_room(struct schedule *s, uint32_t blocks, const struct slot *but);
+
+/* schedule_spill.c */
+/* Reads and writes a little; false: nothing is to be read or written. */
+bool spill_step(struct schedule *s);
+/* Begins to read what is on disk of a prompt of which `there` tokens are in memory, into an idle
+ * slot; false: nothing is read. */
+bool spill_read(struct schedule *s, struct slot *slot, const struct prepared *p, uint32_t there);
+/* Would it be read, if another was not just now? */
+bool spill_is_busy(const struct schedule *s, const struct prepared *p, uint32_t there);
+uint32_t spill_blocks(const struct schedule *s);         /* that what is being read takes */
+void spill_leave(struct schedule *s, struct slot *slot); /* its job has ended before */
+void spill_stats(const struct spill *k, struct spill_stats *out);
+void spill_free(struct spill *k);
+
+/* schedule_queue.c too: the slot has what there is of its prompt, and reads on. How much that is.
+ */
+uint32_t schedule_begin(struct schedule *s, struct slot *slot);
 
 /* schedule_decode.c */
 /* A token, or several, of every answer in the making; false: there is none. */

@@ -19,9 +19,9 @@ static uint32_t running_of(const struct schedule *s, const struct prepared *p)
     return n;
 }
 
-double queue_cost(const struct schedule *s, const struct prepared *p, uint32_t left, uint64_t now)
+double queue_cost(const struct schedule *s, const struct prepared *p, uint32_t left, double waited)
 {
-    double waited = schedule_seconds(p->arrived_ns, now) + PRIORITY_WORTH * p->priority;
+    waited += PRIORITY_WORTH * p->priority;
     return left / s->pace.tps + RUNNING_COST * running_of(s, p) - WAITING_WORTH * waited;
 }
 
@@ -56,9 +56,10 @@ static struct prepared *choose(const struct schedule *s, uint64_t now)
     double least = INFINITY;
     bool held = false; /* by one that has waited for memory long enough */
     for (struct prepared *p = s->waiting; p; p = p->next) {
-        double cost = queue_cost(s, p, (uint32_t)p->prompt.n, now);
+        double waited = schedule_seconds(p->arrived_ns, now);
+        double cost = queue_cost(s, p, (uint32_t)p->prompt.n, waited);
         if (!fits(s, p)) {
-            held |= schedule_seconds(p->arrived_ns, now) > PATIENCE_S;
+            held |= waited > PATIENCE_S;
             continue;
         }
         if (cost < least && !prefix_is_coming(s, p)) {
@@ -76,6 +77,15 @@ static void fail_waiting(struct schedule *s, struct prepared *p, const struct jo
     prepared_free(p);
 }
 
+uint32_t schedule_begin(struct schedule *s, struct slot *slot)
+{
+    const struct prepared *p = slot->p;
+    slot->n_reused = timeline_keep(&slot->t, p->prompt.id, (uint32_t)p->prompt.n);
+    s->sums.n_reused += slot->n_reused;
+    s->events->started(s->arg, p, slot->n_reused);
+    return slot->n_reused;
+}
+
 static void start(struct schedule *s, struct prepared *p, uint64_t now)
 {
     struct job_error why = {0};
@@ -89,14 +99,18 @@ static void start(struct schedule *s, struct prepared *p, uint64_t now)
     p->next = NULL;
     slot->p = p;
     slot->state = SLOT_PROMPT;
+    slot->spilled = false;
+    slot->n_reused = 0;
     slot->n_committed = blocks_of(s, p);
-    slot->admitted_ns = slot->used_ns = now;
+    if (slot->restoring && spill_blocks(s) > slot->n_committed)
+        slot->n_committed = spill_blocks(s);
+    slot->admitted_ns = slot->used_ns = slot->read_ns = now;
     slot->prompt_ns = slot->text_ns = 0;
     s->n_committed += slot->n_committed;
     s->n_running++;
     s->sums.n_prompt += p->prompt.n;
-    s->sums.n_reused += slot->n_reused;
-    s->events->started(s->arg, p, slot->n_reused);
+    if (!slot->restoring)
+        (void)schedule_begin(s, slot);
 }
 
 void queue_admit(struct schedule *s, uint64_t now)

@@ -91,6 +91,9 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     ROW(keep_responses, CONFIG_SERVE, CONFIG_SIZE, 0, 1e12, "SIZE",
         N_("memory for answers of /v1/responses that a later request may go on from; a quarter of "
            "it for one key, unused ones for an hour (default 64M; 0: none are kept)")),
+    ROW(spill, CONFIG_SERVE, CONFIG_SIZE, 0, 1e15, "SIZE",
+        N_("disk for what was computed of conversations that the memory has no more room for, "
+           "encrypted, gone with the server; for each model (default 0: none)")),
     ROW(request_seconds, CONFIG_SERVE, CONFIG_U32, 1, 86400, "N",
         N_("longest time for one answer, waiting included (default 3600)")),
     ROW(stall_seconds, CONFIG_ALL, CONFIG_U32, 1, 3600, "N",

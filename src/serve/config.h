@@ -44,7 +44,7 @@ struct config_key {
 };
 
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_OPTION };
-enum { CONFIG_KEYS = 36, CONFIG_PATH_BYTES = 1024 };
+enum { CONFIG_KEYS = 37, CONFIG_PATH_BYTES = 1024 };
 
 struct config_list {
     char *v[LISTEN_MAX]; /* owned */
@@ -53,7 +53,7 @@ struct config_list {
 
 struct config {
     struct config_list listen, allow_host, allow_origin;
-    uint64_t memory, max_body, max_bodies, max_unread, limit_rate, quota, keep_responses;
+    uint64_t memory, max_body, max_bodies, max_unread, limit_rate, quota, keep_responses, spill;
     uint32_t threads, parallel, queue, max_connections, max_per_address, request_seconds,
         load_seconds, stall_seconds;
     uint32_t head_seconds, body_seconds, write_seconds, idle_seconds;

@@ -36,8 +36,8 @@
 #define CONN_LINGER_MS 2000u /* for a client to read a refusal before we close */
 #define CONN_AHEAD     (64u << 10)
 #define CONN_PACE      1024u
-#define CONN_TURN      1u       /* requests of one connection, until others have had their turn */
-#define CONN_TURN_NS   1000000u /* for those that came ahead, until others are looked after */
+#define CONN_TURN      1u      /* requests of one connection, until others have had their turn */
+#define CONN_TURN_NS   250000u /* for those that came ahead, until others are looked after */
 #define CONN_HIGH      (128u << 10) /* bytes under way to a client that pause its stream */
 #define CONN_LOW       (32u << 10)  /* and that let it go on */
 #define CONN_FULL      (8u << 20)   /* that end it: no engine sends so much after a pause */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serve/conn_private: what the two halves of serve/conn share. */
+/* serve/conn_private: what the three parts of serve/conn share. */
 #ifndef MOAT_SERVE_CONN_PRIVATE_H
 #define MOAT_SERVE_CONN_PRIVATE_H
 
@@ -9,7 +9,16 @@
 /* What happens next must happen within so many ms; 0: within any time. */
 void conn_deadline(struct conn *c, uint64_t ms);
 
+void conn_hold(struct conn *c, uint64_t bytes); /* how much of a body it holds from now on */
+/* No more answers: the client may still read what is under way, but not for long; and a refusal
+ * before that. */
+void conn_linger(struct conn *c);
+void conn_refuse(struct conn *c, int status, const struct err *why);
+
+/* --- conn_in --- */
+void conn_read(struct conn *c, bool on);
 void conn_go_on(struct conn *c); /* with what was sent ahead, and then what is still to come */
+void conn_leave_turns(struct conn *c);
 
 /* --- conn_out --- */
 /* A deadline until the client has nothing more to read, or `idle_ms` when it has nothing now (0:

@@ -2,9 +2,10 @@
 /* serve/control: the line between supervisor and front: short messages, some with a descriptor.
  *
  * To the front: an engine's line (the descriptor, and which model), the keeper's or the auditor's,
- * a new configuration with keys and certificate (as JSON text), the order to drain. To the
- * supervisor, by the model: its engine is wanted, is not wanted any more (it ends by itself, or
- * has), or does not keep to the protocol. The end of the line is the end of either. */
+ * a new configuration with keys and certificate (as JSON text), a model that is new, another or
+ * gone (serve/served), the order to drain. To the supervisor, by the model: its engine is wanted,
+ * is not wanted any more (it ends by itself, or has), or does not keep to the protocol. The end of
+ * the line is the end of either. */
 #ifndef MOAT_SERVE_CONTROL_H
 #define MOAT_SERVE_CONTROL_H
 
@@ -23,13 +24,14 @@ enum control_kind {
     CONTROL_KEEPER,
     CONTROL_LOAD,
     CONTROL_UNLOAD,
-    CONTROL_AUDITOR
+    CONTROL_AUDITOR,
+    CONTROL_MODEL
 };
 
 struct control {
     uint32_t kind;
-    uint32_t model; /* CONTROL_ENGINE, _KILL_ENGINE, _LOAD, _UNLOAD: which */
-    uint32_t bytes; /* that follow: CONTROL_CONFIG */
+    uint32_t model; /* CONTROL_ENGINE, _KILL_ENGINE, _LOAD, _UNLOAD, _MODEL: which */
+    uint32_t bytes; /* that follow: CONTROL_CONFIG, _MODEL */
     uint32_t pid;   /* of a line: its process, for the log */
 };
 

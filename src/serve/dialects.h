@@ -32,9 +32,6 @@ void llama_apply_template(struct exchange *x);
 void llama_embedding(struct exchange *x);
 void llama_props(struct exchange *x);
 void llama_slots(struct exchange *x);
-void llama_health(struct exchange *x);
-void llama_ready(struct exchange *x);
-void llama_metrics(struct exchange *x);
 void llama_lora(struct exchange *x);
 void llama_lora_set(struct exchange *x);
 
@@ -57,6 +54,9 @@ void ollama_blob(struct exchange *x);
 void ollama_upload(struct exchange *x);
 
 /* of moat's own */
+void health_live(struct exchange *x);
+void health_ready(struct exchange *x);
+void metrics_show(struct exchange *x);
 void moat_keys(struct exchange *x);
 
 /* the page */

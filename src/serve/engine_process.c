@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "guard/sealed.h"
 #include "run/engine_role.h"
 #include "run/job.h"
 #include "serve/ask.h"
 #include "serve/isolate.h"
 #include "serve/log.h"
 #include "serve/pack_path.h"
+#include "store/store.h"
 
 /* The answers of a request that came as the last (ASK_WORDS), and cancelled jobs that the front
  * does not count any more. */
@@ -37,6 +39,46 @@ static uint32_t threads_of(const struct config *config)
 {
     uint32_t n = config->threads ? config->threads : os_cpu_count();
     return config->background && !config->threads ? (n + 1) / 2 : n;
+}
+
+/* --- sequences on disk ---------------------------------------------------------------------------
+ */
+
+static bool spill_write_begin(void *arg, uint64_t at, uint64_t n, struct str owner, struct err *e)
+{
+    return sealed_write_begin(arg, at, n, owner, e);
+}
+
+static bool spill_write(void *arg, const void *p, size_t n, struct err *e)
+{
+    return sealed_write(arg, p, n, e);
+}
+
+static bool spill_read_begin(void *arg, uint64_t at, uint64_t n, struct str owner, struct err *e)
+{
+    return sealed_read_begin(arg, at, n, owner, e);
+}
+
+static bool spill_read(void *arg, void *p, size_t n, struct err *e)
+{
+    return sealed_read(arg, p, n, e);
+}
+
+/* In the folder of the store, before this process gives up to open files. */
+static bool open_spill(struct spill_file *f, const struct config *config, struct err *e)
+{
+    struct store s;
+    char path[STORE_PATH];
+    *f = (struct spill_file){0};
+    if (!config->spill)
+        return true;
+    *f = (struct spill_file){.most = config->spill,
+                             .bytes = sealed_bytes,
+                             .write_begin = spill_write_begin,
+                             .write = spill_write,
+                             .read_begin = spill_read_begin,
+                             .read = spill_read};
+    return store_open(&s, true, e) && (f->arg = sealed_new(store_path(&s, path, "%s", ""), e));
 }
 
 /* To whoever waits for the model. */
@@ -85,7 +127,9 @@ static bool work(const struct served *model, const struct config *config, int li
     struct sources from;
     struct memplan plan;
     struct isolate isolate;
-    if (!isolate_engine(&isolate, model, config, e) || !open_sources(&from, model, e))
+    struct spill_file spill;
+    if (!open_spill(&spill, config, e) || !isolate_engine(&isolate, model, config, e) ||
+        !open_sources(&from, model, e))
         return false;
     const struct engine_role role = {
         .g = from.main.g,
@@ -101,12 +145,15 @@ static bool work(const struct served *model, const struct config *config, int li
                  .adapters = from.adapters},
         .max_waiting = config->queue + config->parallel + WAITING_SPARE,
         .accounts = true,
+        .spill = spill,
         .in = line,
         .out = line,
         .ready = isolate_seal,
         .ready_arg = &isolate,
     };
-    return engine_role_run(&role, &plan, e);
+    bool ok = engine_role_run(&role, &plan, e);
+    sealed_free(spill.arg);
+    return ok;
 }
 
 int engine_process(const struct served *model, const struct config *config, int line)

@@ -24,6 +24,8 @@ const char *engine_state_name(enum engine_state s)
 int64_t engine_keep(const struct engine_slot *slot)
 {
     int64_t all = slot->server->config.keep_alive;
+    if (slot->stale)
+        return 0;
     if (slot->keep != DURATION_UNSET)
         return slot->keep;
     if (slot->model->keep_alive != DURATION_UNSET)
@@ -81,6 +83,7 @@ void engines_load(struct engine_slot *slot)
         return;
     slot->state = ENGINE_LOADING;
     slot->why = (struct err){0};
+    slot->stale = false;
     slot->keep = DURATION_UNSET;
     slot->n_loads++;
     log_event("load", "%s", slot->model->id);
@@ -126,9 +129,15 @@ void engines_plan(struct engine_slot *slot, uint64_t least, uint64_t most)
     room_settle(&slot->server->engines);
 }
 
-void engines_said_ready(struct engine_slot *slot, json_t *info)
+static void forget_info(struct engine_slot *slot)
 {
     json_decref(slot->info);
+    slot->info = NULL;
+}
+
+void engines_said_ready(struct engine_slot *slot, json_t *info)
+{
+    forget_info(slot);
     slot->info = info;
     json_int_t bytes =
         json_integer_value(json_object_get(json_object_get(info, "memory"), "total"));
@@ -162,6 +171,8 @@ void engines_ended(struct engine_slot *slot)
     json_decref(slot->stats);
     slot->stats = NULL;
     uv_timer_stop(&slot->timer);
+    if (slot->stale)
+        forget_info(slot);
     room_settle(&slot->server->engines);
     if (was == ENGINE_LOADING && slot->state != ENGINE_DOWN) {
         give_up(slot);
@@ -205,13 +216,33 @@ static void init_slot(struct engine_slot *slot, struct server *s, uint32_t i,
         engines_load(slot);
 }
 
-void engines_init(struct engines *es, struct server *s, const struct served_list *models)
+void engines_init(struct engines *es, struct server *s, struct served_list *models)
 {
+    es->server = s;
+    es->models = models;
     es->n = models->n;
     uv_timer_init(&s->loop, &es->settle);
     es->settle.data = es;
     for (uint32_t i = 0; i < models->n; i++)
         init_slot(&es->v[i], s, i, models->v[i]);
+}
+
+void engines_model(struct engines *es, uint32_t i, struct served *m)
+{
+    must(i <= es->n); /* the supervisor's list and this one are the same */
+    struct engine_slot *slot = &es->v[i];
+    if (i == es->n) {
+        served_put(es->models, i, m);
+        init_slot(slot, es->server, i, m);
+        es->n++;
+        return;
+    }
+    served_renew(es->models->v[i], m);
+    slot->stale = slot->state != ENGINE_OFF;
+    if (slot->stale)
+        engines_idle(slot);
+    else
+        forget_info(slot);
 }
 
 void engines_close(struct engines *es)
@@ -240,7 +271,7 @@ bool engines_ready(const struct engines *es)
 static struct engine_slot *by_name(struct engines *es, struct str name)
 {
     for (uint32_t i = 0; i < es->n; i++)
-        if (served_is(es->v[i].model, name))
+        if (!es->v[i].model->gone && served_is(es->v[i].model, name))
             return &es->v[i];
     return NULL;
 }

@@ -46,6 +46,7 @@ struct engine_slot {
     json_t *info;       /* what it says of its model, once it is ready; kept; owned */
     json_t *stats;      /* its newest numbers, or NULL; owned */
     struct err why;     /* that there will be no engine; code ERR_NONE: nothing was said */
+    bool stale;         /* what is loaded is no longer what its name means */
 
     float lora_scale[LIMIT_ADAPTERS]; /* of the model's adapters, for requests that do not say */
     int64_t keep;     /* seconds without work, DURATION_EVER or DURATION_UNSET: the server's */
@@ -64,13 +65,18 @@ struct engine_slot {
 };
 
 struct engines {
+    struct server *server;
+    struct served_list *models; /* this process's own */
     struct engine_slot v[SERVED_MAX];
     uint32_t n;
     uint64_t free_bytes; /* of the machine, when none was loaded (serve/room) */
     uv_timer_t settle;   /* room is to be given out anew */
 };
 
-void engines_init(struct engines *es, struct server *s, const struct served_list *models);
+void engines_init(struct engines *es, struct server *s, struct served_list *models);
+/* A model that is new (i = n), another than it was, or gone; takes m over. One that works on
+ * requests goes when they are answered. */
+void engines_model(struct engines *es, uint32_t i, struct served *m);
 void engines_close(struct engines *es);
 /* A new line to the engine of a model, waiting at the control pipe. */
 void engines_attach(struct engines *es, uint32_t model, int pid, uv_pipe_t *control);

@@ -192,6 +192,10 @@ bool isolate_helpers(const struct config *c, int *attest, struct err *e)
         return fail(e, ERR_USAGE,
                     "the air-gap profile fetches nothing; remove upstream_hf and upstream_registry "
                     "from the configuration");
+    if (c->airgap && c->spill)
+        return fail(e, ERR_USAGE,
+                    "the air-gap profile keeps nothing of conversations on disk; remove spill from "
+                    "the configuration");
     if (!c->airgap && !start_starter(e))
         return false;
     *attest = 0;

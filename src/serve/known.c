@@ -209,7 +209,7 @@ static void refuse(struct walk *w, struct str shape, const char *given)
 static void found(struct walk *w, struct str shape, const char *given)
 {
     struct known_log *l = &w->x->server->unknown;
-    l->n++;
+    l->n[w->x->route->dialect]++;
     w->n++;
     if (w->p)
         refuse(w, shape, given);

@@ -9,16 +9,18 @@
 #define MOAT_SERVE_KNOWN_H
 
 #include "serve/problem.h"
+#include "serve/route.h"
 
 #define KNOWN_PATH 128u /* bytes of a path: "messages[3].content[0].txet" */
 
 struct exchange;
 
 enum { KNOWN_LOGGED = 64 /* names that are logged, of a server */, KNOWN_MOST = 100 /* counted */ };
+enum { KNOWN_DIALECTS = DIALECT_MIRROR /* those before it have bodies */ };
 
 /* Of a server: what has been given and not been known. */
 struct known_log {
-    uint64_t n;
+    uint64_t n[KNOWN_DIALECTS];
     uint32_t n_logged;
     uint32_t hash[KNOWN_LOGGED]; /* of those that have been logged */
 };

@@ -157,6 +157,18 @@ static void take_config(struct server *s, struct str text)
     json_decref(j);
 }
 
+static void take_model(struct server *s, uint32_t i, struct str text)
+{
+    struct err e = {0};
+    json_t *j = json_parse(text, "model", &e);
+    struct served *m = j ? served_from_json(j, &e) : NULL;
+    if (m)
+        engines_model(&s->engines, i, m);
+    else
+        log_event("model-unread", "%s", e.msg);
+    json_decref(j);
+}
+
 static void take_control(struct server *s, const struct control *m, struct str payload)
 {
     switch ((enum control_kind)m->kind) {
@@ -172,6 +184,9 @@ static void take_control(struct server *s, const struct control *m, struct str p
     case CONTROL_KEEPER:
         if (uv_pipe_pending_count(&s->control) > 0)
             keeper_line_attach(&s->keeper, (int)m->pid, &s->control);
+        break;
+    case CONTROL_MODEL:
+        take_model(s, m->model, payload);
         break;
     case CONTROL_AUDITOR:
         if (uv_pipe_pending_count(&s->control) > 0)
@@ -214,7 +229,7 @@ static void on_control(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
  */
 
 static bool start(struct server *s, const struct listeners *l, int control_fd,
-                  const struct served_list *models, uv_prepare_t *prepare)
+                  struct served_list *models, uv_prepare_t *prepare)
 {
     keeper_line_init(&s->keeper, s);
     audit_line_init(&s->audit, s);
@@ -244,8 +259,8 @@ static bool give_access(struct server *s, const struct access *access, struct er
 }
 
 int front_main(const struct listeners *l, int control_fd, int ledger_fd,
-               const struct config *config, const struct access *access,
-               const struct served_list *models, const struct routes *routes)
+               const struct config *config, const struct access *access, struct served_list *models,
+               const struct routes *routes)
 {
     struct err e = {0};
     uv_prepare_t prepare;

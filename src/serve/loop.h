@@ -72,7 +72,7 @@ void loop_tell(struct server *s, enum control_kind kind, uint32_t model);
 /* The role; `ledger` is its line to whoever keeps what keys have used. Returns the exit status when
  * it has drained, or the supervisor is gone. Takes the descriptors over. */
 int front_main(const struct listeners *l, int control_fd, int ledger_fd,
-               const struct config *config, const struct access *access,
-               const struct served_list *models, const struct routes *routes);
+               const struct config *config, const struct access *access, struct served_list *models,
+               const struct routes *routes);
 
 #endif

@@ -143,6 +143,22 @@ static void add_replies(struct buf *out, const struct stats *s)
     }
 }
 
+/* Their names are the clients': they stand in the log, not here. */
+static void add_unknown(struct buf *out, const struct known_log *l)
+{
+    static const char *const dialects[KNOWN_DIALECTS] = {[DIALECT_OPENAI] = "openai",
+                                                         [DIALECT_ANTHROPIC] = "anthropic",
+                                                         [DIALECT_LLAMA] = "llama",
+                                                         [DIALECT_OLLAMA] = "ollama"};
+    family(out, "unknown_fields_total", "counter", "Fields of requests that are not known here.");
+    for (int i = 0; i < KNOWN_DIALECTS; i++) {
+        buf_cstr(out, "moat_unknown_fields_total");
+        label(out, '{', "dialect", dialects[i]);
+        buf_byte(out, '}');
+        number(out, (double)l->n[i]);
+    }
+}
+
 /* --- of engines ----------------------------------------------------------------------------------
  */
 
@@ -196,6 +212,26 @@ static double unloads(const struct engine_slot *e)
     return (double)e->n_unloads;
 }
 
+static double spill_told(const struct engine_slot *e, const char *key)
+{
+    return json_number_value(json_object_get(json_object_get(e->stats, "spill"), key));
+}
+
+static double spill_bytes(const struct engine_slot *e)
+{
+    return spill_told(e, "bytes");
+}
+
+static double spill_read(const struct engine_slot *e)
+{
+    return spill_told(e, "tokens");
+}
+
+static double spill_failed(const struct engine_slot *e)
+{
+    return spill_told(e, "failed");
+}
+
 static void add_engines(struct buf *out, const struct engines *es)
 {
     static const struct {
@@ -208,6 +244,11 @@ static void add_engines(struct buf *out, const struct engines *es)
         {"kv_blocks", "gauge", "Blocks of its cache of keys and values.", blocks},
         {"kv_blocks_used", "gauge", "Those of them that are in use or kept.", blocks_used},
         {"kv_kept_tokens", "gauge", "Tokens of finished answers that are kept.", kept_tokens},
+        {"spill_bytes", "gauge", "Of them, and of others, on disk.", spill_bytes},
+        {"spill_tokens_read_total", "counter", "Tokens of prompts that came back from disk.",
+         spill_read},
+        {"spill_failures_total", "counter", "Sequences that could not be written or read.",
+         spill_failed},
         {"jobs_running", "gauge", "Answers in the making.", running},
         {"jobs_waiting", "gauge", "Answers whose turn has not come.", waiting},
         {"requests_loading", "gauge", "Requests that wait for the model to be loaded.", loading},
@@ -249,7 +290,7 @@ static void add_memory(struct buf *out, const struct engines *es)
 /* --- the whole -----------------------------------------------------------------------------------
  */
 
-void llama_metrics(struct exchange *x)
+void metrics_show(struct exchange *x)
 {
     const struct server *s = x->server;
     struct buf out;
@@ -260,6 +301,7 @@ void llama_metrics(struct exchange *x)
     add_counts(&out, &s->stats);
     add_times(&out, &s->stats);
     add_replies(&out, &s->stats);
+    add_unknown(&out, &s->unknown);
     add_engines(&out, &s->engines);
     add_memory(&out, &s->engines);
     single(&out, "memory_budget_bytes", "gauge", "Memory for all models and their contexts.",

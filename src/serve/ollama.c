@@ -187,9 +187,9 @@ static json_t *summary_of(const struct engine_slot *s)
     char modified[32];
     const struct served *m = s->model;
     const char *digest = m->digest[0] ? m->digest + strlen("sha256:") : "";
-    return json_pack("{ss ss ss sI ss so}", "name", m->id, "model", m->id, "modified_at",
+    return json_pack("{ss ss ss sI ss sb so}", "name", m->id, "model", m->id, "modified_at",
                      ollama_time(m->modified, modified), "size", (json_int_t)m->bytes, "digest",
-                     digest, "details", details_of(s));
+                     digest, "loaded", s->state == ENGINE_READY, "details", details_of(s));
 }
 
 void ollama_tags(struct exchange *x)

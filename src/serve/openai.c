@@ -69,8 +69,11 @@ void openai_broken(struct ask *a, const struct problem *p)
 
 static json_t *model_object(const struct engine_slot *slot)
 {
-    return json_pack("{ss ss sI ss}", "id", slot->model->id, "object", "model", "created",
-                     (json_int_t)slot->model->modified, "owned_by", "moat");
+    const struct served *m = slot->model;
+    return json_pack("{ss ss sI ss sb sI ss*}", "id", m->id, "object", "model", "created",
+                     (json_int_t)m->modified, "owned_by", "moat", "loaded",
+                     slot->state == ENGINE_READY, "size", (json_int_t)m->bytes, "digest",
+                     m->digest[0] ? m->digest : NULL);
 }
 
 void openai_models(struct exchange *x)

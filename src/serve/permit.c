@@ -184,8 +184,8 @@ void permit_headers(const struct conn *c, struct buf *out)
 
 bool permit_model(const struct conn *c, const struct served *m)
 {
-    if (!c->key_id[0])
-        return true;
+    if (!c->key_id[0] || m->gone)
+        return !m->gone;
     const struct key *key = keys_by_id(&c->server->keys, c->key_id);
     bool named = key && key->terms.n_models == 0;
     for (uint32_t i = 0; key && i < key->terms.n_models; i++)

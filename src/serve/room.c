@@ -22,7 +22,7 @@ static uint64_t held(const struct engines *es)
 
 uint64_t room_budget(struct engines *es)
 {
-    uint64_t given = es->v[0].server->config.memory;
+    uint64_t given = es->server->config.memory;
     if (given)
         return given;
     if (!es->free_bytes || held(es) == 0)

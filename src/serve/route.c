@@ -38,10 +38,10 @@ static const struct route model_rows[] = {
     {POST, "/v1/messages", DIALECT_ANTHROPIC, anthropic_messages},
     {POST, "/v1/messages/count_tokens", DIALECT_ANTHROPIC, anthropic_count},
 
-    {GET, "/health", DIALECT_LLAMA, llama_health},
-    {GET, "/v1/health", DIALECT_LLAMA, llama_health},
-    {GET, "/ready", DIALECT_LLAMA, llama_ready},
-    {GET, "/metrics", DIALECT_LLAMA, llama_metrics},
+    {GET, "/health", DIALECT_LLAMA, health_live},
+    {GET, "/v1/health", DIALECT_LLAMA, health_live},
+    {GET, "/ready", DIALECT_LLAMA, health_ready},
+    {GET, "/metrics", DIALECT_LLAMA, metrics_show},
     {GET, "/props", DIALECT_LLAMA, llama_props},
     {GET, "/slots", DIALECT_LLAMA, llama_slots},
     {POST, "/completion", DIALECT_LLAMA, llama_completion},
@@ -236,7 +236,7 @@ static bool may_use(const struct exchange *x, struct problem *p)
     const char *name = json_string_value(json_object_get(x->body, "model"));
     const struct engines *es = &x->server->engines;
     for (uint32_t i = 0; name && i < es->n; i++)
-        if (served_is(es->v[i].model, str_of(name)))
+        if (!es->v[i].model->gone && served_is(es->v[i].model, str_of(name)))
             return permit_use(x->conn, es->v[i].model, p);
     return true;
 }

@@ -141,6 +141,7 @@ static bool add_adapters(struct served *m, const json_t *lora, struct err *e)
 static bool configure(struct served *m, const json_t *settings_by_name, struct err *e)
 {
     const json_t *own = json_object_get(settings_by_name, m->id);
+    own = own ? own : json_object_get(settings_by_name, SERVED_EVERY);
     struct config_own of = {.keep_alive = DURATION_UNSET};
     if (own && !config_model(own, m->id, &m->settings, &of, e))
         return false;
@@ -173,6 +174,59 @@ void served_clear(struct served_list *l)
     for (uint32_t i = 0; i < l->n; i++)
         free_one(l->v[i]);
     l->n = 0;
+}
+
+void served_put(struct served_list *l, uint32_t i, struct served *m)
+{
+    must(i <= l->n && i < SERVED_MAX);
+    if (i == l->n)
+        l->n++;
+    else
+        free_one(l->v[i]);
+    l->v[i] = m;
+}
+
+void served_renew(struct served *have, struct served *m)
+{
+    memcpy(have->digest, m->digest, sizeof have->digest);
+    have->bytes = m->bytes;
+    have->modified = m->modified;
+    have->keep_alive = m->keep_alive;
+    have->gone = m->gone;
+    free_one(m);
+}
+
+json_t *served_to_json(const struct served *m)
+{
+    return json_pack("{ss ss sI sI sI sb}", "id", m->id, "digest", m->digest, "bytes",
+                     (json_int_t)m->bytes, "modified", (json_int_t)m->modified, "keep_alive",
+                     (json_int_t)m->keep_alive, "gone", m->gone);
+}
+
+struct served *served_from_json(const json_t *j, struct err *e)
+{
+    const char *id, *digest;
+    json_int_t bytes, modified, keep_alive;
+    int gone;
+    struct served *m = mem_new(1, sizeof *m, e);
+    if (!m)
+        return NULL;
+    *m = (struct served){.fd = -1, .from_store = true};
+    settings_init(&m->settings);
+    if (json_unpack((json_t *)(uintptr_t)j, "{ss ss sI sI sI sb}", "id", &id, "digest", &digest,
+                    "bytes", &bytes, "modified", &modified, "keep_alive", &keep_alive, "gone",
+                    &gone) != 0) {
+        free_one(m);
+        fail(e, ERR_INTERNAL, "what is said of a model cannot be read");
+        return NULL;
+    }
+    snprintf(m->id, sizeof m->id, "%s", id);
+    snprintf(m->digest, sizeof m->digest, "%s", digest);
+    m->bytes = (uint64_t)bytes;
+    m->modified = (time_t)modified;
+    m->keep_alive = keep_alive;
+    m->gone = gone;
+    return m;
 }
 
 struct gguf *served_open(const struct served *m, bool draft, struct err *e)

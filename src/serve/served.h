@@ -10,6 +10,8 @@
 #include "run/settings.h"
 #include "store/name.h"
 
+#define SERVED_EVERY "*" /* every model of the store */
+
 enum { SERVED_MAX = 256, SERVED_ID = 2 * NAME_PART + 2 };
 
 struct served {
@@ -27,6 +29,8 @@ struct served {
     uint32_t n_adapters;
     int64_t keep_alive; /* of its own: seconds, DURATION_EVER or DURATION_UNSET */
     bool at_start;      /* it is loaded then, and the server ends where it cannot be */
+    bool from_store;    /* nobody named it (serve/served_store) */
+    bool gone;          /* it was removed there: it is served no more */
 };
 
 struct served_list {
@@ -35,11 +39,19 @@ struct served_list {
 };
 
 /* Opens the file of a name or path and adds it. Settings of the model's manifest come first, then
- * those of the configuration ("models", may be NULL), by the id; there a draft model and adapters
- * may stand. */
+ * those of the configuration ("models", may be NULL), by the id or, where it has none, under
+ * SERVED_EVERY; there a draft model and adapters may stand. */
 bool served_add(struct served_list *l, const char *model, const json_t *settings_by_name,
                 struct err *e) MUST_USE;
 void served_clear(struct served_list *l);
+/* Takes m over as the i-th, in place of the one before it, or as the next (i = n). */
+void served_put(struct served_list *l, uint32_t i, struct served *m);
+/* The same model, of which m says more, or what has changed; takes m over. What points to `have`
+ * stays good. */
+void served_renew(struct served *have, struct served *m);
+/* What who only speaks of a model must know of it, and back: without its file and settings. */
+json_t *served_to_json(const struct served *m);
+struct served *served_from_json(const json_t *j, struct err *e) MUST_USE;
 /* Reads the file (in the engine: it is what parses outside bytes), if it may run here
  * (store/admit). */
 struct gguf *served_open(const struct served *m, bool draft, struct err *e) MUST_USE;

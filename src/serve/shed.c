@@ -120,7 +120,10 @@ bool shed_admit(struct conn *c)
 
 void shed_forget(struct conn *c)
 {
+    struct shed *d = &c->server->shed;
     shed_works(c);
+    if (d->next == c)
+        d->next = c->next;
     if (!c->entered)
         return;
     struct conn **at = chain_of(c);
@@ -133,42 +136,53 @@ void shed_forget(struct conn *c)
 /* --- (S3) ----------------------------------------------------------------------------------------
  */
 
-/* Who holds most, of those that have stood still. */
-static struct conn *largest(const struct server *s, uint64_t now)
+/* Those that hold most, of all that have stood still; at its front who holds more. */
+struct largest {
+    struct conn *v[LOOK_MOST];
+    size_t pending[LOOK_MOST];
+    unsigned n;
+    uint64_t gone; /* bytes of those that are as good as gone */
+};
+
+static void offer(struct largest *l, struct conn *c)
 {
-    struct conn *best = NULL;
-    for (struct conn *c = s->conns; c; c = c->next)
-        if (c->writes && !c->broken && now - c->moved_ns >= SHED_STILL_MS * 1000000ull &&
-            (!best || conn_pending(c) > conn_pending(best)))
-            best = c;
-    return best;
+    size_t pending = conn_pending(c);
+    if (l->n == LOOK_MOST && pending <= l->pending[LOOK_MOST - 1])
+        return;
+    unsigned at = l->n < LOOK_MOST ? l->n++ : LOOK_MOST - 1;
+    for (; at > 0 && l->pending[at - 1] < pending; at--) {
+        l->v[at] = l->v[at - 1];
+        l->pending[at] = l->pending[at - 1];
+    }
+    l->v[at] = c;
+    l->pending[at] = pending;
 }
 
-/* What waits, but for those that are as good as gone. */
-static uint64_t unread_now(const struct server *s)
+static void find_largest(const struct server *s, uint64_t now, struct largest *l)
 {
-    uint64_t gone = 0;
-    for (const struct conn *c = s->conns; c; c = c->next)
-        gone += c->broken ? conn_pending(c) : 0;
-    return gone < s->shed.unread ? s->shed.unread - gone : 0;
+    l->n = 0;
+    l->gone = 0;
+    for (struct conn *c = s->conns; c; c = c->next)
+        if (c->broken)
+            l->gone += conn_pending(c);
+        else if (c->writes && now - c->moved_ns >= SHED_STILL_MS * 1000000ull)
+            offer(l, c);
 }
 
 void shed_unread(struct server *s, uint64_t bytes)
 {
     struct shed *d = &s->shed;
+    struct largest l;
     uint64_t now = os_now_ns(), most = s->config.max_unread;
     d->unread += bytes;
     if (d->unread <= most || now - d->looked_ns < LOOK_NS || s->routes == &route_mirror)
         return;
     d->looked_ns = now;
-    uint64_t left = unread_now(s);
-    for (unsigned n = 0; n < LOOK_MOST && left > most; n++) {
-        struct conn *c = largest(s, now);
-        if (!c)
-            return;
-        uint64_t held = conn_pending(c);
-        left -= held < left ? held : left;
-        conn_break(c); /* what it holds is given back when it is closed */
+    find_largest(s, now, &l);
+    uint64_t left = l.gone < d->unread ? d->unread - l.gone : 0;
+    for (unsigned i = 0; i < l.n && left > most; i++) {
+        left -= l.pending[i] < left ? l.pending[i] : left;
+        conn_break(l.v[i]); /* what it holds is given back when it is closed */
         d->n_unread++;
     }
 }
@@ -202,7 +216,7 @@ static void look_at(struct conn *c, uint64_t now)
         return;
     }
     if (x && x->paused) {
-        x->paused_ms += SHED_TICK_MS;
+        x->paused_ms += d->round_ms;
         if (stands_in_the_way(c)) {
             d->n_still++;
             conn_drop(c);
@@ -235,21 +249,35 @@ static void tell(struct server *s)
         (unsigned long long)d->n_still, (unsigned long long)d->n_late);
 }
 
+static void begin_round(struct server *s, uint64_t now)
+{
+    struct shed *d = &s->shed;
+    d->round_ms = d->round_ns ? (now - d->round_ns) / 1000000u : 0;
+    d->round_ns = now;
+    d->next = s->conns;
+    tell(s);
+}
+
+/* A part of all at a time: thousands of them must not hold up one that has something to say. */
 static void on_tick(uv_timer_t *timer)
 {
     struct server *s = timer->data;
+    struct shed *d = &s->shed;
     uint64_t now = os_now_ns();
-    for (struct conn *c = s->conns, *next; c; c = next) {
-        next = c->next;
-        look_at(c, now); /* it closes no other */
+    if (!d->next)
+        begin_round(s, now);
+    for (uint32_t n = 0; d->next && n < SHED_STEP; n++) {
+        struct conn *c = d->next;
+        d->next = c->next;
+        look_at(c, now);
     }
-    tell(s);
+    uv_timer_start(timer, on_tick, d->next ? SHED_STEP_MS : SHED_TICK_MS, 0);
 }
 
 void shed_init(struct server *s)
 {
     uv_timer_init(&s->loop, &s->shed.timer);
     s->shed.timer.data = s;
-    uv_timer_start(&s->shed.timer, on_tick, SHED_TICK_MS, SHED_TICK_MS);
+    uv_timer_start(&s->shed.timer, on_tick, SHED_TICK_MS, 0);
     uv_unref((uv_handle_t *)&s->shed.timer);
 }

@@ -21,7 +21,9 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#define SHED_TICK_MS  500u
+#define SHED_TICK_MS  500u /* from one look at all connections to the next */
+#define SHED_STEP_MS  10u  /* from a part of them to the next part */
+#define SHED_STEP     256u /* connections of a part */
 #define SHED_STILL_MS 1000u
 
 enum { SHED_BUCKETS = 4096 };
@@ -39,6 +41,8 @@ struct shed {
     struct conn *by_address[SHED_BUCKETS]; /* chains */
     uint64_t unread;                       /* bytes that wait for their clients */
     uint64_t looked_ns;                    /* for who holds most of them */
+    struct conn *next; /* of a round, to be looked at in the next step; NULL: none is on */
+    uint64_t round_ns, round_ms; /* when it began, and after the one before */
     uint64_t n_address, n_displaced, n_full, n_unread, n_still, n_late; /* given up so far */
     uint64_t told, told_ns;                                             /* of those, in the log */
 };

@@ -36,7 +36,7 @@ struct engine {
 };
 
 struct supervisor {
-    const struct supervisor_params *p;
+    struct supervisor_params *p;
     struct listeners listeners;
     struct engine engines[SERVED_MAX];
     struct engine keeper, auditor, teller;
@@ -50,7 +50,7 @@ struct supervisor {
     char token[AUDIT_PATH];   /* of the other machines that witness it */
     bool tells;               /* there are some */
     int telling;              /* the teller's line; -1: none now */
-    uint64_t front_due_ns, drain_ns, keys_due_ns;
+    uint64_t front_due_ns, drain_ns, keys_due_ns, store_due_ns;
     bool draining, done;
     int status;
     int pipe[2]; /* signals */
@@ -586,6 +586,32 @@ static void watch_keys(struct supervisor *s)
         reload_keys(s);
 }
 
+static void tell_model(void *arg, uint32_t i)
+{
+    struct supervisor *s = arg;
+    struct control m = {.kind = CONTROL_MODEL, .model = i};
+    struct buf text;
+    struct err e = {0};
+    json_t *j = served_to_json(s->p->models->v[i]);
+    buf_init(&text, CONTROL_MOST);
+    /* Without a front: the next one is born with the list. */
+    if (s->line >= 0 && (!j || !json_write(j, JSON_COMPACT, &text, &e) ||
+                         !control_send(s->line, &m, buf_view(&text), -1, &e)))
+        log_event("tell-failed", "%s: %s", s->p->models->v[i]->id, e.msg);
+    json_decref(j);
+    buf_clear(&text);
+}
+
+/* moat pull has brought a model, or moat rm taken one away. */
+static void watch_store(struct supervisor *s)
+{
+    uint64_t now = os_now_ns();
+    if (now < s->store_due_ns || s->draining)
+        return;
+    s->store_due_ns = now + SUPERVISOR_STORE_MS * 1000000ull;
+    served_store_look(&s->p->store, s->p->models, tell_model, s);
+}
+
 /* It has the configuration it was started with: another is for another keeper. What it was fetching
  * goes on with the next request. */
 static void replace_keeper(struct supervisor *s, const struct config *old)
@@ -650,11 +676,13 @@ static bool open_listeners(struct supervisor *s, struct err *e)
 static void watch(struct supervisor *s)
 {
     while (!s->done) {
-        int wait = start_due(s), most = (int)SUPERVISOR_KEYS_MS;
+        int wait = start_due(s);
+        int most = (int)(s->p->store.add ? SUPERVISOR_STORE_MS : SUPERVISOR_KEYS_MS);
         wait = wait < 0 || wait > most ? most : wait;
         struct pollfd p[] = {{s->pipe[0], POLLIN, 0}, {s->line, POLLIN, 0}};
         poll(p, s->line >= 0 ? 2 : 1, wait);
         watch_keys(s);
+        watch_store(s);
         ledger_book_keep(&s->book, &s->p->access->keys, false);
         if (p[0].revents)
             take_signals(s);

@@ -19,11 +19,12 @@
 
 #include "serve/access.h"
 #include "serve/route.h"
-#include "serve/served.h"
+#include "serve/served_store.h"
 
 #define SUPERVISOR_PAUSE_MS 1500u
 #define SUPERVISOR_DRAIN_S  30u
 #define SUPERVISOR_KEYS_MS  2000u /* after which a changed list of keys is noticed */
+#define SUPERVISOR_STORE_MS 500u  /* and a model that has come to the store */
 
 struct supervisor_params {
     const struct routes *routes; /* what the front answers */
@@ -31,6 +32,7 @@ struct supervisor_params {
     struct access *access;           /* what it names; both are replaced by a reload */
     const char *config_path;         /* as given, or NULL */
     struct served_list *models;      /* may be none: then it keeps only the store's door */
+    struct served_store store;       /* those that come and go */
     const struct settings *settings; /* of the command line: for every model */
     /* Reads file, environment and options again, into a fresh configuration. */
     bool (*reload)(struct config *c, void *arg, struct err *e);

@@ -14,6 +14,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/near.h"
 
@@ -316,6 +317,32 @@ bool manifest_each(const struct store *s, manifest_each_fn *fn, void *arg, struc
     }
     mem_free(list.v);
     return ok;
+}
+
+/* A folder's time changes with what is in it: a manifest appears by being renamed. */
+static uint64_t stamp_of(const char *path)
+{
+    struct stat st;
+    uint64_t parts[3];
+    if (stat(path, &st) != 0)
+        return 0;
+    parts[0] = (uint64_t)st.st_ino;
+    parts[1] = (uint64_t)st.st_mtim.tv_sec;
+    parts[2] = (uint64_t)st.st_mtim.tv_nsec;
+    return map_hash((struct str){(const char *)parts, sizeof parts}) | 1;
+}
+
+uint64_t manifest_stamp(const struct store *s)
+{
+    char path[STORE_PATH], model[STORE_PATH];
+    uint64_t sum = stamp_of(store_path(s, path, "manifests"));
+    DIR *dir = sum ? opendir(path) : NULL;
+    for (struct dirent *d; dir && (d = readdir(dir));)
+        if (name_part_valid(str_of(d->d_name)))
+            sum += stamp_of(store_path(s, model, "manifests/%s", d->d_name));
+    if (dir)
+        closedir(dir);
+    return sum;
 }
 
 /* What the user may have meant: the tags of that model, or a name like it. */

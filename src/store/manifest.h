@@ -51,6 +51,8 @@ void manifest_sweep(const struct store *s);
 /* Gives every manifest its check sum: from format 1 of the store to 2; with the store locked. */
 bool manifest_upgrade(const struct store *s, struct err *e) MUST_USE;
 
+/* Another number when a manifest has been written or removed; 0: there are none. */
+uint64_t manifest_stamp(const struct store *s);
 /* Every model by name. m is NULL where a manifest cannot be read: *why says so. False stops. */
 typedef bool manifest_each_fn(void *arg, const struct name *name, const struct manifest *m,
                               const struct err *why);

@@ -57,7 +57,10 @@ static bool is_gb18030(struct str in)
     size_t n = in.n < LOOK ? in.n : LOOK, wide = 0, usual = 0, wrong = 0;
     while (in.n > n && n > 0 && p[n - 1] != '\n') /* a whole number of lines, where there is one */
         n--;
-    if (str_utf8_valid(str_sub(in, 0, n)))
+    n = n ? n : LOOK;
+    struct str looked = str_sub(in, 0, n < in.n ? n : in.n);
+    n = looked.n;
+    if (str_utf8_valid(str_sub(looked, 0, str_utf8_whole(looked))))
         return false;
     for (size_t i = 0, step; i < n; i += step) {
         bool common;

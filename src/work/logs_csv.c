@@ -10,16 +10,15 @@
 #include "base/os.h"
 #include "work/logs_mask.h"
 
-static void add_field(struct buf *out, struct str s)
+enum {
+    LONG_PIECE = 4 << 20,  /* bytes of a message that are masked and written at a time */
+    LONG_CHUNK = 16 << 20, /* of a chunk whose rows are written as they come */
+    LONG_WORD = 4096       /* looked back for a place to cut, and for the name of a secret */
+};
+
+/* Quotes doubled, without those around it. */
+static void add_quoted(struct buf *out, struct str s)
 {
-    bool plain = true;
-    for (size_t i = 0; i < s.n && plain; i++)
-        plain = s.p[i] != ',' && s.p[i] != '"' && s.p[i] != '\n' && s.p[i] != '\r';
-    if (plain) {
-        buf_str(out, s);
-        return;
-    }
-    buf_byte(out, '"');
     for (const char *quote; s.n && (quote = memchr(s.p, '"', s.n)) != NULL;) {
         size_t n = (size_t)(quote - s.p) + 1;
         buf_add(out, s.p, n);
@@ -27,7 +26,18 @@ static void add_field(struct buf *out, struct str s)
         s = str_from(s, n);
     }
     buf_str(out, s);
-    buf_byte(out, '"');
+}
+
+static void add_field(struct buf *out, struct str s)
+{
+    bool plain = true;
+    for (size_t i = 0; i < s.n && plain; i++)
+        plain = s.p[i] != ',' && s.p[i] != '"' && s.p[i] != '\n' && s.p[i] != '\r';
+    if (!plain)
+        buf_byte(out, '"');
+    add_quoted(out, s);
+    if (!plain)
+        buf_byte(out, '"');
 }
 
 static void add_number(struct buf *out, uint64_t n)
@@ -49,7 +59,72 @@ struct writer {
     size_t from, n;   /* chunks of this round */
     struct buf *out;  /* [n] */
     struct buf *field;
+    const struct logs_sink *sink; /* where rows of the chunk go as they come; NULL: into out */
+    struct err *e;
+    bool failed; /* the sink */
 };
+
+/* --- a message that is too long to be held whole ---------------------------------------------- */
+
+/* What is there goes out, where it may. */
+static void hand_on(struct writer *w, struct buf *out)
+{
+    if (!w->sink || w->failed)
+        return;
+    w->failed = !buf_ok(out, "the rows of a chunk", w->e) ||
+                !w->sink->write(w->sink->ctx, out->p, out->n, w->e);
+    buf_reset(out);
+}
+
+/* The last blank before `want`, so that no word is cut; else `want`. */
+static size_t word_cut(struct str s, size_t want)
+{
+    for (size_t at = want; at > want - LONG_WORD; at--)
+        if (s.p[at - 1] == ' ')
+            return at;
+    return want;
+}
+
+/* Bytes from `from` to `to` of it, masked with what stands before them: a secret and its name may
+ * lie on two sides of the cut. Where masking takes in both, the word behind the cut is one. */
+static void add_piece(struct buf *out, struct str s, size_t from, size_t to)
+{
+    size_t back = from < LONG_WORD ? 0 : from - LONG_WORD;
+    struct buf before, all;
+    buf_init(&before, SIZE_MAX / 2);
+    buf_init(&all, SIZE_MAX / 2);
+    logs_mask(str_sub(s, back, from - back), &before);
+    logs_mask(str_sub(s, back, to - back), &all);
+    if (str_starts(buf_view(&all), buf_view(&before))) {
+        add_quoted(out, str_from(buf_view(&all), before.n));
+    } else {
+        struct str rest = str_sub(s, from, to - from), word;
+        buf_cstr(out, str_cut(&rest, ' ', &word) ? "*** " : "");
+        buf_reset(&all);
+        logs_mask(rest, &all);
+        add_quoted(out, buf_view(&all));
+    }
+    buf_clear(&before);
+    buf_clear(&all);
+}
+
+static void add_long(struct writer *w, struct buf *out, struct str s)
+{
+    buf_byte(out, '"');
+    for (size_t from = 0, to; from < s.n; from = to) {
+        to = s.n - from > LONG_PIECE ? word_cut(s, from + LONG_PIECE) : s.n;
+        if (w->m->unmasked)
+            add_quoted(out, str_sub(s, from, to - from));
+        else
+            add_piece(out, s, from, to);
+        if (w->m->mapped)
+            os_map_forget(s.p + from, to - from);
+        hand_on(w, out);
+    }
+    buf_byte(out, '"');
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
 
 /* ",Time,Level,Component,Pid" */
 static void add_header(struct buf *out, const struct logs_record *r)
@@ -68,14 +143,17 @@ static void add_header(struct buf *out, const struct logs_record *r)
 static void write_chunk(struct writer *w, const struct logs_chunk *c, struct buf *out,
                         struct buf *field)
 {
-    struct logs_lines lines = {c->text, w->m->lines.column, field, .format = w->m->lines.format};
+    struct logs_lines lines = {c->text, w->m->lines.column, field, .format = w->m->lines.format,
+                               .mapped = w->m->mapped};
     struct str message;
     struct buf masked;
     buf_init(&masked, SIZE_MAX / 2);
     for (uint32_t i = 0; i < c->n_line && logs_lines_next(&lines, &message); i++) {
         add_number(out, c->first_line + i + 1);
         buf_byte(out, ',');
-        if (w->m->unmasked) {
+        if (message.n > LONG_PIECE) {
+            add_long(w, out, message);
+        } else if (w->m->unmasked) {
             add_field(out, message);
         } else {
             buf_reset(&masked);
@@ -122,13 +200,39 @@ static bool make_tails(struct writer *w, struct buf *text, struct err *e)
     return w->tail && buf_ok(text, "the templates", e);
 }
 
+/* A chunk with a line of many megabytes: its rows go out in pieces. */
+static bool write_alone(struct writer *w, const struct logs_sink *sink, struct err *e)
+{
+    w->n = 1;
+    w->sink = sink;
+    w->e = e;
+    write_chunk(w, &w->m->chunk[w->from], &w->out[0], &w->field[0]);
+    hand_on(w, &w->out[0]);
+    w->sink = NULL;
+    buf_clear(&w->out[0]);
+    buf_init(&w->out[0], SIZE_MAX / 2);
+    return !w->failed;
+}
+
+static bool is_long(const struct writer *w, size_t chunk)
+{
+    return w->m->chunk[chunk].text.n > LONG_CHUNK;
+}
+
 static bool write_rounds(struct writer *w, size_t per_round, struct logs_sink sink, struct err *e)
 {
     const struct logs_mine *m = w->m;
     for (; w->from < m->n_chunk; w->from += w->n) {
-        w->n = m->n_chunk - w->from < per_round ? m->n_chunk - w->from : per_round;
-        for (size_t i = 0; i < w->n; i++)
-            buf_reset(&w->out[i]);
+        if (is_long(w, w->from)) {
+            if (!write_alone(w, &sink, e))
+                return false;
+            continue;
+        }
+        for (w->n = 0; w->n < per_round && w->from + w->n < m->n_chunk; w->n++) {
+            if (is_long(w, w->from + w->n))
+                break;
+            buf_reset(&w->out[w->n]);
+        }
         workers_run(m->workers, write_chunks, w);
         struct str last = m->chunk[w->from + w->n - 1].text;
         if (m->mapped)

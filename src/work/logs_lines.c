@@ -4,10 +4,22 @@
 
 #include <string.h>
 
-static size_t line_end(struct str s, size_t from)
+#include "base/os.h"
+
+#define PIECE_BYTES ((size_t)8 << 20) /* searched at a time */
+
+static size_t line_end(const struct logs_lines *l, size_t from)
 {
-    const char *p = from < s.n ? memchr(s.p + from, '\n', s.n - from) : NULL;
-    return p ? (size_t)(p - s.p) : s.n;
+    const struct str s = l->rest;
+    for (size_t first = from; from < s.n; from += PIECE_BYTES) {
+        size_t n = s.n - from < PIECE_BYTES ? s.n - from : PIECE_BYTES;
+        const char *p = memchr(s.p + from, '\n', n);
+        if (p)
+            return (size_t)(p - s.p);
+        if (l->mapped && from > first)
+            os_map_forget(s.p + from, n);
+    }
+    return s.n;
 }
 
 /* Whether there is an odd number of quotes in [from, to). */
@@ -25,11 +37,11 @@ static bool odd_quotes(struct str s, size_t from, size_t to)
 /* The end of the record that begins at `from`, its newline not included. */
 static size_t record_end(const struct logs_lines *l, size_t from)
 {
-    size_t end = line_end(l->rest, from);
+    size_t end = line_end(l, from);
     if (l->column == LOGS_NO_COLUMN)
         return end;
     for (bool open = odd_quotes(l->rest, from, end); open && end < l->rest.n;) {
-        size_t next = line_end(l->rest, end + 1);
+        size_t next = line_end(l, end + 1);
         open = open != odd_quotes(l->rest, end + 1, next);
         end = next;
     }
@@ -40,7 +52,7 @@ size_t logs_lines_cut(const struct logs_lines *l, size_t want)
 {
     size_t at = 0;
     if (l->column == LOGS_NO_COLUMN)
-        at = want < l->rest.n ? line_end(l->rest, want) + 1 : l->rest.n;
+        at = want < l->rest.n ? line_end(l, want) + 1 : l->rest.n;
     else
         while (at < l->rest.n && at <= want)
             at = record_end(l, at) + 1;

@@ -18,6 +18,7 @@ struct logs_lines {
     struct buf *field;                /* where a quoted field is unquoted; borrowed */
     const struct logs_format *format; /* of plain lines; NULL: all of a line is its message */
     struct logs_record record;        /* of the last line read, where there is a format */
+    bool mapped; /* the text is a file mapping: a long line is not kept in memory for its end */
 };
 
 /* The message of the next record, valid until the next call; false at the end. */

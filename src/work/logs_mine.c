@@ -55,7 +55,7 @@ static void scan_chunks(void *arg, uint32_t id)
     uint32_t i;
     while (workers_next(r->m->workers, id, r->n_task, &i)) {
         struct logs_lines lines = {r->task[i].chunk.text, r->m->lines.column, &r->field[id],
-                                   .format = r->m->lines.format};
+                                   .format = r->m->lines.format, .mapped = r->m->mapped};
         r->task[i].ok = scan_chunk(&r->task[i], lines, r->scratch[id]);
     }
 }
@@ -218,6 +218,7 @@ bool logs_mine_run(struct logs_mine *m, struct err *e)
 {
     struct round r = {.m = m};
     struct logs_lines lines = m->lines;
+    lines.mapped = m->mapped;
     size_t total = lines.rest.n;
     bool ok = round_init(&r, e);
     m->first_line = m->n_line;

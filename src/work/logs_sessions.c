@@ -71,7 +71,7 @@ static bool each_id(struct find *f,
     const struct logs_mine *m = &f->s->mine;
     for (size_t c = 0; c < m->n_chunk; c++) {
         struct logs_lines lines = {m->chunk[c].text, LOGS_NO_COLUMN, NULL,
-                                   .format = m->lines.format};
+                                   .format = m->lines.format, .mapped = m->mapped};
         struct str message;
         for (uint32_t i = 0; logs_lines_next(&lines, &message); i++) {
             logs_scan(message, f->shape);

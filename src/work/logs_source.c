@@ -18,7 +18,7 @@ static bool read_heads(struct logs_source *s, struct err *e)
         return false;
     for (size_t c = 0; c < m->n_chunk; c++) {
         struct logs_lines lines = {m->chunk[c].text, LOGS_NO_COLUMN, NULL,
-                                   .format = m->lines.format};
+                                   .format = m->lines.format, .mapped = m->mapped};
         for (uint64_t i = m->chunk[c].first_line; logs_lines_next(&lines, &message); i++) {
             bool timed = lines.format && lines.record.ms != LOGS_NO_TIME;
             s->timed = s->timed || timed;
@@ -78,7 +78,7 @@ uint32_t logs_source_event(const struct logs_source *s, uint64_t line)
 static struct str read_line(const struct logs_source *s, uint64_t line, bool whole)
 {
     const struct logs_chunk *c = chunk_of(s, line);
-    struct logs_lines lines = {c->text, LOGS_NO_COLUMN, NULL, .format = NULL};
+    struct logs_lines lines = {c->text, LOGS_NO_COLUMN, NULL, .mapped = s->mine.mapped};
     struct str text = {"", 0};
     for (uint64_t i = c->first_line; i < line && logs_lines_next(&lines, &text); i++)
         ;

@@ -77,6 +77,13 @@ with Server(SMOLLM2, "--context", 1024, "--parallel", 2, "--queue", 1) as s:
     s.get("/nowhere"), chat(s, 3, model="nobody"), s.post("/tokenize", {"content": 7})
     m, _, text = read(s)
     ok([total(m, "moat_requests_total", status=c) for c in ("404", "400")] == [2, 1], "the failed ones as well", text)
+    ok({x[1]["dialect"]: x[2] for x in m["moat_unknown_fields"]} == {"openai": 0, "anthropic": 0, "llama": 0, "ollama": 0}, "fields that are not known: none so far", text)
+    chat(s, 1, colour="red", shape={"a": 1}), s.post("/tokenize", {"content": "a", "colour": 1})
+    s.post("/api/chat", {"model": "smollm2", "messages": [{"role": "user", "content": "Hi", "colour": 1}], "stream": False, "options": {"num_predict": 1}})
+    s.post("/v1/messages", {"model": "smollm2", "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}], "colour": 1})
+    m, _, text = read(s)
+    ok({x[1]["dialect"]: x[2] for x in m["moat_unknown_fields"]} == {"openai": 2, "anthropic": 1, "llama": 1, "ollama": 1} and "colour" not in text,
+       "those of each dialect are counted, and not named", text)
     memory = {x[1]["kind"]: x[2] for x in m["moat_memory_bytes"]}
     ok({"weights", "kv", "scratch", "front"} <= set(memory) and memory["weights"] > 50 << 20 and memory["front"] > 1 << 20, "memory by kind", memory)
     held = s.get("/ready").json()["models"][0]["memory_bytes"]

@@ -6,6 +6,7 @@ the usual 1,024 connections, where they displace each other."""
 import json
 import os
 import resource
+import select
 import socket
 import subprocess
 import sys
@@ -20,7 +21,9 @@ PROPS = b"GET /props HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def attack(port):
-    """In a process of its own: how many connections it made, and when each was ended."""
+    """In a process of its own: how many connections it made, and when each was ended. It stands for other machines: it has what the server and its
+    other clients leave of the processors."""
+    os.nice(19)
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     clients = []
     for i in range(HALF + SLOW):
@@ -48,14 +51,13 @@ def attack(port):
         except OSError:
             pass
     print(f"made {len(clients)}", flush=True)
-    import select
-    poll = select.poll()
+    poll = select.epoll()
     by = {c.fileno(): c for c in clients}
-    for fd, c in by.items():
-        poll.register(fd, select.POLLHUP | select.POLLERR | select.POLLRDHUP)
+    for fd in by:
+        poll.register(fd, select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP)
     last, end = made, made + 75
     while by and time.monotonic() < end:
-        for fd, _ in poll.poll(500):
+        for fd, _ in poll.poll(0.5):
             poll.unregister(fd)
             by.pop(fd).close()
             last = time.monotonic()

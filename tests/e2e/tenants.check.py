@@ -50,7 +50,9 @@ if not os.path.exists(SMOLLM2):
 t = Tenants()
 with server(t) as s:
     times(t, s)
+    begun = time.monotonic()
     t.run(s, REQUESTS)
+    note(f"{REQUESTS / (time.monotonic() - begun):.1f} requests a second")
     t.traces(s)
     t.elsewhere(s)
 done()

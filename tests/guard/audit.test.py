@@ -71,11 +71,28 @@ with tempfile.TemporaryDirectory() as top:
     ok(moat("audit", "list", env=env).status == 2, "and none is an error")
     r = moat("audit", "stats", "--identity", key, "--json", env=env)
     ok(r.status == 0 and json.loads(r.out)["acts"]["test"] == 500, "stats counts the acts", r)
+    first = [x["record"] for x in lines if x["act"] == "open"]
+    only = lambda *o: [json.loads(x)["record"] for x in moat("audit", "list", "--identity", key, "--json", *o, env=env).out.splitlines()]  # noqa: E731
+    ok(only("--act", "open", "--since", "1h") == first and only("--act", "open", "--act", "close") == first + [n] and len(only("--act", "test", "-n", "3")) == 3
+       and only("--since", "2999-01-01") == only("--until", "2026-01-01T00:00:00Z") == only("--who", "nobody") == [], "list shows some acts, of some time, of somebody")
+    ok(moat("audit", "list", "--identity", key, "--since", "yesterday", env=env).status == 2, "a time that is none is refused")
     r = moat("audit", "tail", "--line", env=env)
     ok(r.status == 0 and r.out.strip() == open(witness).read().splitlines()[-1], "tail prints the line that the witness has", r)
     ok(os.path.getsize(os.path.join(folder, "spool")) > 100, "the spool has one for another machine")
     plain = b"".join(open(f, "rb").read() for f in glob.glob(os.path.join(folder, "*")))
     ok(b"some words" not in plain and b'"act"' not in plain, "no word of a record is on the disk in clear")
+
+    p = subprocess.Popen([os.environ.get("MOAT", os.path.join(BUILD, "moat")), "audit", "tail", "--follow", "--identity", key, "--json", "-n", "2", "--for", "1", "--dir", folder],
+                         stdout=subprocess.PIPE, text=True)
+    seen = [json.loads(p.stdout.readline())["record"] for _ in range(2)]
+    write(folder, 90, 4)  # over several segments
+    seen += [json.loads(x)["record"] for x in p.communicate(timeout=30)[0].splitlines()]
+    r = moat("audit", "list", "--identity", key, "--json", env=env)
+    lines = [json.loads(line) for line in r.out.splitlines()]
+    ok(seen == list(range(n - 1, len(lines) + 1)) and len(lines) > n + 90, "tail --follow shows what is added, each record once", seen)
+    n = len(lines)
+    r = moat("audit", "tail", "--follow", "--for", "1", env=env)
+    ok(r.status == 0 and r.out.startswith("moat-audit-1 "), "and without a key the line of a witness", r)
 
     out = os.path.join(top, "export.age")
     r = moat("audit", "export", out, "--identity", key, env=env)

@@ -155,7 +155,7 @@ CASES = [
     ("asking a socket that is not there", None, ["ps", "--at", "unix:moat.sock"]),
     ("asking at what is no address", None, ["ps", "--at", "localhost:8080"]),
     ("stopping nothing", None, ["stop"]),
-    ("serving nothing", None, ["serve"]),
+    ("serving what is not there", None, ["serve", "--model", "nothing"]),
     ("a time that is none", None, ["serve", "--model", "a", "--keep-alive", "soon"]),
     ("removing what is not there", None, ["rm", "smollm2:135m"]),
     ("a metadata key that is not there", sound, ["show", "model.gguf", "--key", "llama.context_lenght"]),

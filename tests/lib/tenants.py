@@ -22,7 +22,7 @@ def canary(t):
 
 def shared():
     """What all begin with, so that there is much to be reused by mistake: more tokens than a reuse needs."""
-    return "You are a careful assistant of a large company. " * 8
+    return "You are a careful assistant of a large company. " * 4
 
 
 def request(t, rng):
@@ -53,7 +53,7 @@ def cached(answer):
 
 
 class Tenants:
-    """run(n): n requests of 16 keys by turns, over 8 threads; then what was seen."""
+    """run(n): n requests of 16 keys by turns, over 16 threads; then what was seen."""
 
     def __init__(self):
         self.home = tempfile.TemporaryDirectory()
@@ -81,7 +81,7 @@ class Tenants:
                 self.first[t, path] = None
         return r
 
-    def run(self, s, n, threads=8):
+    def run(self, s, n, threads=16):
         order = [i % TENANTS for i in range(n)]
         random.Random(5).shuffle(order)
 
@@ -128,4 +128,4 @@ class Tenants:
 
 
 def server(t):
-    return Server(SMOLLM2, "--require-key", "true", "--parallel", "4", "--context", "1024", "--queue", "64", env=t.env)
+    return Server(SMOLLM2, "--require-key", "true", "--parallel", "8", "--context", "1024", "--queue", "64", env=t.env)

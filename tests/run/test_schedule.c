@@ -5,168 +5,8 @@
 #include <math.h>
 
 #include "alloc_fail.h"
-#include "base/json.h"
-#include "base/os.h"
 #include "run/generate.h"
-#include "run/real_model.h"
-#include "run/schedule.h"
-
-enum { MOST = 24 };
-
-/* What has been told of a job. */
-struct told {
-    struct buf text;
-    uint32_t n_ids, n_parts, started, n_reused, order;
-    bool ended;
-    struct job_done done;
-    struct job_error error;
-    struct buf logprobs;
-};
-
-struct opened {
-    struct loaded l;
-    struct memplan plan;
-    struct schedule *s;
-    struct settings settings;
-    struct told told[MOST + 1]; /* by id, from 1 */
-    uint32_t n_ended;
-    uint32_t cancel_at; /* looks until `cancel` is cancelled; 0: it is not */
-    uint64_t cancel;
-};
-
-static void check(bool ok, const struct err *e)
-{
-    if (!ok)
-        fail_msg("%s", e->msg);
-}
-
-static void on_started(void *arg, const struct prepared *p, uint32_t n_reused)
-{
-    struct opened *o = arg;
-    o->told[p->id].started++;
-    o->told[p->id].n_reused = n_reused;
-}
-
-static void on_text(void *arg, const struct prepared *p, struct str text, const uint32_t *ids,
-                    uint32_t n_ids, struct str logprobs)
-{
-    struct told *t = &((struct opened *)arg)->told[p->id];
-    assert_true(str_utf8_valid(text) && (n_ids == 0 || ids));
-    buf_str(&t->text, text);
-    buf_str(&t->logprobs, logprobs);
-    t->n_ids += n_ids;
-    t->n_parts++;
-}
-
-static void end(struct opened *o, uint64_t id)
-{
-    assert_false(o->told[id].ended);
-    o->told[id].ended = true;
-    o->told[id].order = ++o->n_ended;
-}
-
-static void on_done(void *arg, const struct prepared *p, const struct job_done *d)
-{
-    struct opened *o = arg;
-    o->told[p->id].done = *d;
-    end(o, p->id);
-}
-
-static void on_failed(void *arg, const struct prepared *p, const struct job_error *why)
-{
-    struct opened *o = arg;
-    o->told[p->id].error = *why;
-    end(o, p->id);
-}
-
-static void on_look(void *arg)
-{
-    struct opened *o = arg;
-    if (o->cancel_at && --o->cancel_at == 0) {
-        assert_true(schedule_cancel(o->s, o->cancel));
-        assert_false(o->told[o->cancel].ended); /* not before the pass has stopped */
-    }
-}
-
-static const struct schedule_events events = {on_started, on_text, on_done, on_failed, on_look};
-static struct packed_params pack;
-
-static void open_model(struct opened *o, const char *name, struct load_options load, uint32_t n_ctx,
-                       uint32_t max_waiting)
-{
-    struct err e;
-    char path[1024];
-    *o = (struct opened){0};
-    settings_init(&o->settings);
-    o->settings.context_window = n_ctx;
-    o->settings.temperature = 0;
-    load.pack = &pack;
-    for (uint32_t i = 0; i <= MOST; i++) {
-        buf_init(&o->told[i].text, 1 << 20);
-        buf_init(&o->told[i].logprobs, 1 << 20);
-    }
-    struct gguf *g = gguf_open(real_model(name, path), &e);
-    check(g && loaded_open(&o->l, g, &o->settings, &load, &o->plan, &e) &&
-              (o->s = schedule_new(&o->l, max_waiting, &events, o, &e)),
-          &e);
-}
-
-static void close_model(struct opened *o)
-{
-    schedule_free(o->s);
-    loaded_close(&o->l);
-    settings_clear(&o->settings);
-    for (uint32_t i = 0; i <= MOST; i++) {
-        buf_clear(&o->told[i].text);
-        buf_clear(&o->told[i].logprobs);
-    }
-}
-
-static struct prepared *prepare(struct opened *o, uint64_t id, json_t *job)
-{
-    struct buf text;
-    struct err e;
-    buf_init(&text, 1 << 20);
-    check(json_write(job, 0, &text, &e), &e);
-    json_decref(job);
-    struct prepared *p = prepared_new(&o->l, &o->settings, id, buf_view(&text), os_now_ns(), &e);
-    assert_non_null(p);
-    buf_clear(&text);
-    return p;
-}
-
-static void submit(struct opened *o, uint64_t id, json_t *job)
-{
-    struct prepared *p = prepare(o, id, job);
-    check(p->error.err.code == ERR_NONE, &p->error.err);
-    assert_int_equal(p->task, PREPARED_ANSWER);
-    schedule_submit(o->s, p);
-}
-
-static json_t *ask(const char *prompt, int max_tokens)
-{
-    return json_pack("{ss ss s{si}}", "task", "text", "prompt", prompt, "settings", "max_tokens",
-                     max_tokens);
-}
-
-static void run_all(struct opened *o)
-{
-    for (uint32_t i = 0; schedule_step(o->s); i++)
-        assert_true(i < 100000);
-}
-
-/* Different words, so that nothing but what is meant to be shared is. */
-static void long_text(struct buf *out, uint32_t words, uint32_t seed)
-{
-    static const char *const word[] = {"river", "stone",  "under", "quiet", "seven", "amber",
-                                       "north", "carry",  "glass", "early", "metal", "window",
-                                       "paper", "hollow", "green", "march"};
-    buf_init(out, 1 << 20);
-    for (uint32_t i = 0; i < words; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        buf_fmt(out, "%s%s", i ? " " : "", word[seed >> 28]);
-    }
-}
+#include "run/scheduled.h"
 
 /* --- the same as alone ------------------------------------------------------------------------ */
 
@@ -483,6 +323,66 @@ static void short_jobs_overtake_and_cancels_are_quick(void **state)
     assert_true(short_jobs_overtake() || short_jobs_overtake() || short_jobs_overtake());
 }
 
+static void submit_waited(struct opened *o, uint64_t id, json_t *job, uint32_t seconds)
+{
+    struct prepared *p = prepare(o, id, job);
+    p->arrived_ns -= seconds * 1000000000ull;
+    schedule_submit(o->s, p);
+}
+
+/* However long it has waited: that is worth a place, not the places of all others. */
+static void a_long_prompt_does_not_become_urgent(void **state)
+{
+    struct opened o;
+    struct buf words;
+    uint32_t steps = 0;
+    (void)state;
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = 2, .n_kept = 0}, 4096, 0);
+    long_text(&words, 3000, 4);
+    submit_waited(&o, 1, ask(buf_c(&words), 4), 600);
+    (void)schedule_step(o.s);
+    submit(&o, 2, ask("The sky is", 2));
+    while (!o.told[2].ended && steps++ < 4)
+        assert_true(schedule_step(o.s));
+    assert_true(o.told[2].ended && !o.told[1].ended);
+    assert_true(schedule_cancel(o.s, 1));
+    buf_clear(&words);
+    close_model(&o);
+}
+
+static uint32_t tokens_of(const struct opened *o, uint64_t id)
+{
+    struct schedule_slot slot = {0};
+    for (uint32_t i = 0; slot.id != id && i < schedule_slots(o->s); i++)
+        schedule_slot(o->s, i, &slot);
+    return slot.id == id ? slot.n_tokens : 0;
+}
+
+/* Nor is it starved: while shorter ones come one after another it is read on in. */
+static void a_long_prompt_has_its_share(void **state)
+{
+    enum { SHORT = 12 };
+    struct opened o;
+    struct buf words;
+    (void)state;
+    open_model(&o, "smollm2", (struct load_options){.n_parallel = SHORT + 1, .n_kept = 0}, 4096, 0);
+    long_text(&words, 3000, 4);
+    submit(&o, 1, ask(buf_c(&words), 4));
+    (void)schedule_step(o.s);
+    uint32_t before = tokens_of(&o, 1);
+    for (uint32_t i = 0; i < SHORT; i++) {
+        buf_clear(&words);
+        long_text(&words, 400, 10 + i);
+        submit(&o, 2 + i, ask(buf_c(&words), 1));
+    }
+    for (uint32_t i = 0; i < 5; i++)
+        (void)schedule_step(o.s);
+    assert_true(!o.told[1].ended && o.n_ended < SHORT);
+    assert_true(tokens_of(&o, 1) > before);
+    buf_clear(&words);
+    close_model(&o);
+}
+
 /* Alone it is read in long pieces, and cancelled inside one; what runs next does not notice. */
 static void a_cancel_stops_a_pass(void **state)
 {
@@ -754,6 +654,8 @@ int main(void)
         cmocka_unit_test(several_answers_read_their_prompt_once),
         cmocka_unit_test(what_breaks_a_prefix_is_said),
         cmocka_unit_test(short_jobs_overtake_and_cancels_are_quick),
+        cmocka_unit_test(a_long_prompt_does_not_become_urgent),
+        cmocka_unit_test(a_long_prompt_has_its_share),
         cmocka_unit_test(a_cancel_stops_a_pass),
         cmocka_unit_test(a_pause_holds_one_answer),
         cmocka_unit_test(a_full_queue_says_when_to_come_again),

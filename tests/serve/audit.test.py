@@ -68,6 +68,8 @@ with Server(env=env) as s:
     answer.close()
     lost.close()
     ok(until(lambda: len(requests_of(env, "end")) == 3), "a client that leaves has its end too", requests_of(env))
+    until(lambda: s.events("attest"), 30)
+    time.sleep(.3)
     status = s.stop()
     ok(status == 0, "the server ends well", s.log())
     ok(FOX not in s.log() and "Zebrafish" not in s.log(), "its text log has no word of the prompts")

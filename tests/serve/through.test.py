@@ -65,6 +65,10 @@ def mirror(hub, *options, registry=False):
 def once():
     """50 clients want what is not there: one download, byte for byte for all of them."""
     fresh()
+    key = os.path.join(HOME, "auditor.key")
+    os.makedirs(HOME, exist_ok=True)
+    env = {"MOAT_HOME": HOME}
+    moat("audit", "init", "--auditor", moat("audit", "keygen", key).out.strip(), "--reserve", "0", env=env)
     with Hub() as hub, mirror(hub) as m:
         r = m.ask("HEAD", file_path("a.gguf"))
         data = FILES["a.gguf"]
@@ -88,6 +92,13 @@ def once():
         ok(r.status == 404 and r.headers["x-error-code"] == "RepoNotFound", "a repository that upstream does not have", r)
         hub.down = True
         ok(m.get(file_path("a.gguf")).body == data, "with upstream away, what is here is served")
+    acts = [json.loads(x) for x in moat("audit", "list", "--identity", key, "--json", env=env).out.splitlines()]
+    through = [(x["phase"], x.get("what"), x.get("outcome"), x["bytes"]) for x in acts if x["act"] == "through"]
+    ok(through == [("begin", "org/repo/a.gguf", None, len(data)), ("end", None, "ok", len(data))], "what was fetched is on record, once", through)
+    first = [i for i, x in enumerate(acts) if x["act"] == "mirror" and x["phase"] == "begin"][1]
+    ok(first < next(i for i, x in enumerate(acts) if x["act"] == "through"), "after the request that it is for")
+    served = [x for x in acts if x["act"] == "mirror" and x["phase"] == "end" and x.get("bytes", 0) >= len(data) - 1000]
+    ok(len(served) >= 50 and all(x["outcome"] == "ok" for x in served), "and so is who got it", len(served))
     with Mirror("--upstream-hf", f"http://127.0.0.1:{free_port()}", home=HOME) as m:
         ok(m.get(file_path("a.gguf")).body == data, "also after a restart")
     with Mirror(home=HOME) as m:

@@ -174,6 +174,18 @@ for name, data in [("random bytes", noise), ("nothing", b""), ("NULs", b"\0" * 5
     p = find(path("hostile", data), "--json", "--html", page)
     ok(p.returncode == 0 and "suspects" in json.loads(p.stdout), f"finding in {name}", p.stderr)
 
+# --- a line of many megabytes is written in pieces, and is masked where they meet
+csv.field_size_limit(1 << 30)
+filler = "word 17 \"of\" a line, "
+wide = (filler * ((4 << 20) // len(filler) + 1))[:(4 << 20) - 13] + " password: hunter2 and " + filler * 800000
+long = path("long.log", "user 1 in\n" + wide + "\nuser 2 in\n")
+got = list(csv.DictReader(io.StringIO(moat(long, "--csv", "-", "--no-mask").stdout.decode(), newline="")))
+ok(len(got) == 3 and got[1]["Content"] == wide and got[2]["Content"] == "user 2 in", f"a line of {len(wide) >> 20} MiB comes out whole", [len(r["Content"]) for r in got])
+got = list(csv.DictReader(io.StringIO(moat(long, "--csv", "-").stdout.decode(), newline="")))
+ok(len(got) == 3 and "hunter2" not in got[1]["Content"] and abs(len(got[1]["Content"]) - len(wide)) < 20 and got[1]["Content"].endswith(filler * 3), "and masked, where its pieces meet too",
+   got[1]["Content"][(4 << 20) - 60:(4 << 20) + 60])
+os.unlink(long)
+
 # --- going on: a state, with what was read and what was known ---
 state = os.path.join(WORK.name, "parse.state")
 whole = "".join(f"2024-01-02 03:04:{i % 60:02d} INFO {['user %d in', 'disk %d full', 'job %d done'][i % 3] % i}\n" for i in range(3000))
@@ -238,12 +250,21 @@ answer[0] = 302
 p = find(*paths, "--webhook", url)
 ok(p.returncode == 10 and b"302" in p.stderr and len(told) == 2, "a redirect is not followed, and is an error", p.stderr)
 answer[0] = 200
-for outside in ("http://192.0.2.1/x", "http://8.8.8.8:81/", "http://[2001:db8::1]/x", "http://1.1.1.1.:80/"):
+for outside in ("http://192.0.2.1/x", "http://8.8.8.8:81/", "http://134744072/x", "http://[2001:db8::1]/x", "http://[::ffff:8.8.8.8]/", "http://1.1.1.1.:80/"):
     t = time.monotonic()
     p = subprocess.run([MOAT, "logs", "find", *paths, "--webhook", outside], capture_output=True, timeout=60,
                        env=dict(os.environ, http_proxy=url, HTTP_PROXY=url, ALL_PROXY=url, all_proxy=url))
     ok(p.returncode in (8, 10) and time.monotonic() - t < 5 and len(told) == 2 and (b"outside this machine" in p.stderr or b"1.1.1.1." in outside.encode()),
        f"nothing is sent outside: {outside}", p.stderr)
+# names: what they resolve to counts (a hosts file of the test's own, where it may mount one)
+hosts = path("hosts", "8.8.8.8 outside.example\n127.0.0.1 inside.example\n8.8.4.4 both.example\n127.0.0.1 both.example\n")
+named = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
+if subprocess.run([*named, "true"], capture_output=True).returncode == 0:
+    for name, status, n in (("outside", 8, 2), ("inside", 0, 3), ("both", 0, 4)):
+        p = subprocess.run([*named, MOAT, "logs", "find", *paths, "--webhook", f"http://{name}.example:{hook.server_port}/alert"], capture_output=True, timeout=60)
+        ok(p.returncode == status and len(told) == n and (status == 0 or b"outside this machine" in p.stderr), f"a name that leads {name}", p.stderr)
+else:
+    skip("a name that leads outside", "no file can be mounted here")
 s = socket.socket()
 s.bind(("127.0.0.1", 0))
 p = find(*paths, "--webhook", f"http://127.0.0.1:{s.getsockname()[1]}/")
