@@ -183,8 +183,9 @@ static void damage_tensor(const unsigned char *file, const struct gguf_tensor *t
     uint64_t name_at = (uint64_t)((const unsigned char *)t->name.p - file);
     uint64_t at = name_at + t->name.n;
     snprintf(where, sizeof where, "%.*s", STR_ARG(t->name));
-    /* the layer of qwen35 that is for drafting is not read */
-    bool draft = strcmp(run.model, "qwen35") == 0 && strncmp(where, "blk.3.", 6) == 0;
+    /* the layers of these that are for drafting are not read */
+    bool draft = (strcmp(run.model, "qwen35") == 0 || strcmp(run.model, "glm4moe") == 0) &&
+                 strncmp(where, "blk.3.", 6) == 0;
     rename_at(where, name_at, t->name.p, true);
     try_values(where, at, 4, !draft);
     for (uint32_t i = 0; i < t->n_dim; i++) { /* a vocabulary may have any size */
