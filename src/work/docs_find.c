@@ -7,8 +7,8 @@
 
 #include "base/mem.h"
 
-#define RANKED 60u /* of each way */
-#define DAMPER 60.0
+#define RANKED 60u  /* of each way */
+#define DAMPER 10.0 /* so few are shown that what is first either way must be among them */
 
 struct merged {
     struct docs_hit v[2 * RANKED];

@@ -2,7 +2,7 @@
 /* work/docs_find: a question -> the passages that are most likely to answer it.
  *
  * By words (BM25) and, where there is a vector of the question, by meaning; the two rankings are
- * merged by the sum of 1 / (60 + rank) (Cormack et al. 2009). */
+ * merged by the sum of 1 / (10 + rank) (Cormack et al. 2009). */
 #ifndef MOAT_WORK_DOCS_FIND_H
 #define MOAT_WORK_DOCS_FIND_H
 

@@ -397,7 +397,7 @@ bool docs_index_words(struct docs_index *ix, struct str question, struct docs_hi
         return true;
     }
     sqlite3_stmt *s = ask(ix, e,
-                          "SELECT rowid, bm25(words, 2.0, 1.0) FROM words WHERE words MATCH ?1 "
+                          "SELECT rowid, bm25(words, 3.0, 1.0) FROM words WHERE words MATCH ?1 "
                           "ORDER BY 2 LIMIT ?2",
                           "ti", &text, (int64_t)most);
     while ((ok = step(ix, s, &row, e)) && row && *found < most)
