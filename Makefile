@@ -22,7 +22,7 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 # AIRGAP=1: without the fetch role and libcurl, and always in the air-gap profile; build-airgap/moat.
 AIRGAP ?=
-PKGS := jansson libpcre2-8 libutf8proc libedit libssl libcrypto libarchive $(if $(AIRGAP),,libcurl) libuv libsodium libseccomp
+PKGS := jansson libpcre2-8 libutf8proc libedit libssl libcrypto libarchive $(if $(AIRGAP),,libcurl) libuv libsodium libseccomp sqlite3
 # The HTTP parser of src/serve, where scripts/setup puts it.
 LLHTTP := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moat/llhttp-9.3.0.0/lib
 

@@ -39,6 +39,8 @@
 #define LIMIT_HEADS            4096u          /* attention heads of a layer */
 #define LIMIT_WIDTH            (1u << 20)     /* any width of a model: d_model, d_ff, head */
 #define LIMIT_EXPERTS          4096u          /* experts of a layer */
+#define LIMIT_ADAPTERS         16u            /* LoRA adapters of a model */
+#define LIMIT_LORA_RANK        4096u          /* rank of one */
 #define LIMIT_CONV_TAPS        64u            /* values a short convolution looks back to */
 #define LIMIT_STATE_SIZE       1024u          /* width of a recurrent head */
 #define LIMIT_STOP_SEQUENCES   64u            /* stop sequences of one request */
@@ -80,5 +82,9 @@
 #define LIMIT_LOGS_WORK        (256ull << 20) /* rows sorted to settle which words vary */
 #define LIMIT_LOGS_SESSIONS    (4u << 20)     /* sessions of one log */
 #define LIMIT_LOGS_LINES       (64u << 20)    /* lines whose event is remembered */
+#define LIMIT_DOCS_FILE        (8u << 20)     /* a document to be asked about */
+#define LIMIT_DOCS_FILES       (256u << 10)   /* such documents */
+#define LIMIT_DOCS_DEPTH       32u            /* folders in one another */
+#define LIMIT_DOCS_INDEX       (1ull << 30)   /* their index */
 
 #endif

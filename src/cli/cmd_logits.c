@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/isolate.h"
 #include "cli/lab_opts.h"
+#include "cli/lora_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
 #include "cli/setting_opts.h"
@@ -21,6 +22,7 @@ struct options {
     struct lab_params lab;
     struct setting_opts positions;
     struct settings settings;
+    struct lora_opts lora;
     bool helped;
 };
 
@@ -38,6 +40,7 @@ static bool parse(struct options *o, int argc, char **argv, struct err *e)
         {"kv", 0, OPT_CALL, &o->lab.kv, "TYPE",
          N_("keep keys and values as f16 (default), bf16, q8 or f32 (default with --exact)"), 0, 0,
          parse_kv_type},
+        LORA_OPTION(&o->lora),
         PRECISION_OPTIONS(&o->lab.precision),
         THREADS_OPTION(&o->lab.threads),
         {0},
@@ -98,12 +101,13 @@ static bool write_row(void *arg, uint32_t i, const float *logits, struct err *e)
     return os_atomic_write(&s->file, logits, s->n_vocab * sizeof *logits, e);
 }
 
-static bool run(const struct options *o, struct err *e)
+static bool run(struct options *o, struct err *e)
 {
     uint32_t *token = NULL, n = 0;
     struct lab lab = {0};
     struct sink sink = {.file.fd = -1};
     bool ok = isolate_command(true, o->out, e) && read_ids(o->tokens, &token, &n, e);
+    ok = ok && lora_opts_open(&o->lora, &o->lab.adapters, e);
     struct gguf *g = ok ? open_model(o->model, e) : NULL;
     ok = g && packs_open_lab(&lab, g, &o->lab, e) && isolate_loaded(e) &&
          os_atomic_open(&sink.file, o->out, e);

@@ -19,6 +19,7 @@
 #include "cli/interrupt.h"
 #include "cli/isolate.h"
 #include "cli/lab_opts.h"
+#include "cli/lora_opts.h"
 #include "cli/open_model.h"
 #include "cli/packs.h"
 #include "cli/pull_run.h"
@@ -41,6 +42,7 @@ static struct run_options {
     const char *tool_choice;
     const char *prompt; /* NULL: none given */
     const char *model, *draft;
+    struct lora_opts lora;
 } o;
 
 static bool take_num_gpu(void *out, struct str value, struct err *e)
@@ -92,6 +94,7 @@ static const struct opt own_options[] = {
     {"draft", 0, OPT_TEXT, &o.draft, "MODEL",
      N_("a smaller model of the same family, which guesses ahead; the answer stays the same"), 0, 0,
      NULL},
+    LORA_OPTION(&o.lora),
     PRECISION_OPTIONS(&o.precision),
     {0},
 };
@@ -256,14 +259,20 @@ static bool open_sources(struct source *main, struct source *draft, struct err *
 static bool open_generator(struct session *s, struct err *e)
 {
     struct source main = {0}, draft = {0};
-    if (!open_sources(&main, &draft, e))
+    struct lora_files adapters;
+    if (!lora_opts_open(&o.lora, &adapters, e))
         return false;
+    if (!open_sources(&main, &draft, e)) {
+        lora_files_close(&adapters);
+        return false;
+    }
     struct load_options load = {.memory = o.memory,
                                 .threads = o.threads,
                                 .precision = o.precision,
                                 .pack = &main.packs.params,
                                 .grammar = o.grammar || o.schema || s->tools,
-                                .opening = s->opening};
+                                .opening = s->opening,
+                                .adapters = adapters};
     if (main.file->approval)
         s->approval = *main.file->approval;
     if (draft.file)

@@ -5,6 +5,8 @@
 
 #include "cli/opts.h"
 
+extern const struct command cmd_ask;
+
 extern const struct command cmd_attest;
 
 extern const struct command cmd_audit;

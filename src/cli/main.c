@@ -28,6 +28,8 @@ static const struct row {
     {NULL, &cmd_ps},
     {NULL, &cmd_stop},
 
+    {NULL, &cmd_ask},
+
     {NULL, &cmd_embed},
 
     {NULL, &cmd_list},

@@ -49,6 +49,7 @@ bool packs_open_lab(struct lab *l, struct gguf *g, const struct lab_params *p, s
     struct lab_params with = *p;
     *l = (struct lab){0};
     if (!packs_init(&packs, g, e)) {
+        lora_files_close(&with.adapters);
         gguf_close(g);
         return false;
     }

@@ -22,6 +22,7 @@ struct attend_query {
     float *out;        /* [d_v] weighted sum of values */
     float max, sum;    /* -INFINITY and 0 before the first key; or a sink and 1 */
     uint32_t from, to; /* keys it sees of its sequence */
+    float slope;       /* added to a score for each position after `to`: ALiBi, Press et al. 2022 */
 };
 
 struct attend_run {

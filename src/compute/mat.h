@@ -21,6 +21,8 @@ enum mat_layout {
     MAT_R16,  /* 16 rows together; the last rows % 16 row-major */
 };
 
+struct lora_part; /* engine/lora.h */
+
 struct mat {
     const unsigned char
         *data; /* [n_expert][rows] rows of row_bytes; NULL: the model has no such weight */
@@ -28,8 +30,9 @@ struct mat {
     enum mat_layout layout;
     uint32_t rows, cols;
     uint64_t row_bytes;
-    uint32_t n_expert; /* 1 but for stacks of experts */
-    bool precise;      /* sums in F32 in every mode: a small error has large effects */
+    uint32_t n_expert;            /* 1 but for stacks of experts */
+    bool precise;                 /* sums in F32 in every mode: a small error has large effects */
+    const struct lora_part *lora; /* what adapters add, or NULL; kernels do not know of it */
 };
 
 /* Expert i of a stack, as a plain matrix. */
@@ -59,8 +62,8 @@ struct matmul {
     bool add;          /* add to y instead of replacing it */
 };
 
-/* GATE_GELU is its tanh form, GATE_GELU_ERF the exact one. */
-enum gating { GATE_SILU, GATE_GELU, GATE_GELU_ERF, GATE_CLAMPED };
+/* GATE_GELU is its tanh form, GATE_GELU_ERF the exact one; GATE_RELU2 is max(x, 0)^2. */
+enum gating { GATE_SILU, GATE_GELU, GATE_GELU_ERF, GATE_RELU2, GATE_CLAMPED };
 
 /* out[t][r] = act(gate) * up, in BF16 tiles: two multiplications of the same x and what becomes the
  * input of the next. `y` and `add` of both are not used. */

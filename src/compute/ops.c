@@ -72,6 +72,8 @@ float gelu_erf(float x)
 
 float gate_one(float x, enum gating act)
 {
+    if (act == GATE_RELU2)
+        return x > 0 ? x * x : 0;
     return act == GATE_SILU ? silu(x) : act == GATE_GELU ? gelu_tanh(x) : gelu_erf(x);
 }
 

@@ -9,13 +9,22 @@
 
 struct task; /* one thread's view of a running forward pass, engine/forward.h */
 
+/* How q and k are normalised where they are. */
+enum qk_norm {
+    QK_NORM_HEAD,    /* each head, by the same weights [d_head] */
+    QK_NORM_OWN,     /* each head, by weights of its own [heads][d_head] */
+    QK_NORM_ROTATED, /* as QK_NORM_HEAD, but after the rotation */
+    QK_NORM_WHOLE,   /* all heads at once [heads * d_head] */
+};
+
 struct arch {
     const char *name; /* general.architecture */
     bool rope_neox;
-    bool encoder;       /* embeds texts: no output matrix, no cause and effect between tokens */
-    bool recurrent;     /* some layers are, engine/recurrent.h */
-    bool layer_norm;    /* norms are layer norms; else RMS norms */
-    bool norm_whole_qk; /* q and k are normalised over all their heads at once */
+    bool encoder;        /* embeds texts: no output matrix, no cause and effect between tokens */
+    bool recurrent;      /* some layers are, engine/recurrent.h */
+    bool layer_norm;     /* norms are layer norms; else RMS norms */
+    bool attention_free; /* no layer has keys and values: head counts mean nothing */
+    enum qk_norm qk_norm;
     /* Reads what only this architecture has, after the common keys; may be NULL. */
     bool (*read_hparams)(struct hparams *h, const struct gguf *g, struct err *e);
     const struct tensor_spec *layer_tensors, *model_tensors; /* ended by name == NULL */
@@ -33,7 +42,9 @@ struct arch {
     X(qwen2) X(qwen2moe) X(qwen3) X(qwen3moe) X(gemma) X(gemma2) X(gemma3) X(gpt_oss)              \
     X(deepseek2) X(phi2) X(phi3) X(cohere2) X(falcon) X(starcoder2) X(gpt2)                        \
     X(granitemoe) X(lfm2) X(lfm2moe) X(qwen3next) X(qwen35) X(qwen35moe) X(bert)                   \
-    X(nomic_bert)
+    X(nomic_bert) X(stablelm) X(olmoe) X(glm4moe) X(seed_oss) X(command_r) X(baichuan) X(minicpm)  \
+    X(nemotron) X(ernie4_5) X(ernie4_5_moe) X(starcoder) X(hunyuan_dense) X(dots1) X(deepseek)     \
+    X(mamba2) X(falcon_h1)
 /* clang-format on */
 
 #define X(name) extern const struct arch arch_##name;

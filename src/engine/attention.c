@@ -139,6 +139,7 @@ static uint32_t start_queries(const struct forward *f, const struct layer *l, ui
                                              .out = out,
                                              .max = sinks ? l->sinks[j] : -INFINITY,
                                              .sum = sinks ? 1.0f : 0.0f,
+                                             .slope = f->m->alibi ? f->m->alibi[j] : 0.0f,
                                              .from = first_key(l, f->batch.pos[t]),
                                              .to = last_key(f, r->seq, f->batch.pos[t])};
         }
@@ -184,7 +185,7 @@ static void attend_whole(const struct forward *f, const struct layer *l, uint32_
     const struct kernels *k = f->kernels;
     const struct keys keys = keys_of(f, l, head, r);
     uint32_t n_q = start_queries(f, l, head, r, UINT32_MAX, queries);
-    if (k->attend_prompt && f->p.precision != PRECISION_EXACT && !is_decode(f) &&
+    if (k->attend_prompt && f->p.precision != PRECISION_EXACT && !is_decode(f) && !f->m->alibi &&
         k->attend_prompt(&keys.r, queries, n_q, scratch))
         return;
     k->attend(&keys.r, queries, n_q, scratch);

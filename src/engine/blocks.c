@@ -7,6 +7,7 @@
 
 #include "compute/ops.h"
 #include "engine/arch.h"
+#include "engine/lora.h"
 
 #define CHUNK_ROWS 64u  /* a decode chunk: small enough to share out, large enough to stream */
 #define PANEL_ROWS 256u /* a prefill chunk at most: one expanded panel */
@@ -114,6 +115,15 @@ void block_keep_wanted(struct task *t, const struct layer *l, float *a, uint32_t
     keep_rows(t, t->f->act.x, t->f->m->h.d_model, t->f->m->h.d_model);
     keep_rows(t, a, width, stride);
     t->n_tok = t->f->batch.n_out;
+    t->rows = t->f->batch.out;
+    task_barrier(t);
+}
+
+void block_keep_too(struct task *t, float *a, uint32_t width, uint32_t stride)
+{
+    if (t->n_tok == t->f->batch.n)
+        return;
+    keep_rows(t, a, width, stride);
     task_barrier(t);
 }
 
@@ -178,7 +188,9 @@ static void run_chunk(struct task *t, const struct product *p, uint32_t row, uin
 {
     struct matmul m = matmul_of(t, p);
     uint32_t left = p->w->rows - row;
-    t->f->kernels->matmul(&m, row, row + (left < rows ? left : rows), t->scratch);
+    uint32_t end = row + (left < rows ? left : rows);
+    t->f->kernels->matmul(&m, row, end, t->scratch);
+    lora_finish(t, p, row, end);
 }
 
 void block_products(struct task *t, const struct product *p, uint32_t n)
@@ -189,6 +201,7 @@ void block_products(struct task *t, const struct product *p, uint32_t n)
         rows[i] = task_chunk_rows(t, p[i].w, task_form(t, p[i].w));
         end[i] = total += (p[i].w->rows + rows[i] - 1) / rows[i];
     }
+    lora_begin(t, p, n);
     for (uint32_t i = 0; i < n; i++)
         task_count_mat(t, p[i].w, 1, t->in.n);
     while (t->in.n && task_next(t, total, &c)) {
@@ -201,23 +214,40 @@ void block_products(struct task *t, const struct product *p, uint32_t n)
     task_barrier(t);
 }
 
+/* A head of q or k by itself, weight [d_head]: as the architecture's other norms are. */
+static void norm_head(const struct task *t, float *head, const float *weight)
+{
+    const struct hparams *h = &t->f->m->h;
+    if (h->arch->layer_norm) {
+        float mean = (float)row_mean(head, h->d_head);
+        for (uint32_t i = 0; i < h->d_head; i++)
+            head[i] -= mean;
+    }
+    t->f->kernels->norm(head, weight, h->norm_eps, head, h->d_head);
+}
+
 void norm_and_rotate(struct task *t, const struct layer *l, uint32_t row, float *x, uint32_t n_head,
                      const float *norm)
 {
     const struct hparams *h = &t->f->m->h;
+    const struct arch *arch = h->arch;
     const float *angles = t->f->act.angles[l->rope == &t->f->m->rope_local];
     float *all = x + (size_t)row * n_head * h->d_head;
-    if (norm && h->arch->norm_whole_qk) {
+    if (norm && arch->qk_norm == QK_NORM_WHOLE) {
         t->f->kernels->norm(all, norm, h->norm_eps, all, n_head * h->d_head);
         norm = NULL;
     }
     for (uint32_t j = 0; j < n_head; j++) {
         float *head = all + (size_t)j * h->d_head;
-        if (norm)
-            t->f->kernels->norm(head, norm, h->norm_eps, head, h->d_head);
+        const float *weight =
+            norm && arch->qk_norm == QK_NORM_OWN ? norm + (size_t)j * h->d_head : norm;
+        if (weight && arch->qk_norm != QK_NORM_ROTATED)
+            norm_head(t, head, weight);
         if (l->rope)
             (l->rope->neox ? rope_neox : rope_norm)(head, angles + (size_t)row * h->n_rot,
                                                     h->n_rot);
+        if (weight && arch->qk_norm == QK_NORM_ROTATED)
+            norm_head(t, head, weight);
     }
 }
 
@@ -299,13 +329,16 @@ static void gate_and_up(struct task *t, const struct layer *l, enum gating act,
     const bool gated = l->w_gate.data != NULL;
     const struct product up = {.w = &l->w_up, .bias = l->b_up, .y = gated ? a->u : a->g};
     const struct product gate = {.w = &l->w_gate, .bias = l->b_gate, .y = a->g};
+    const struct product in[] = {up, gate};
     const struct mat *first = gated ? &l->w_gate : &l->w_up;
     uint32_t d_ff = l->w_up.rows, rows = task_chunk_rows(t, first, task_form(t, first)), c;
     const struct block_pieces mid = block_pieces(t, a->g, t->in.n, d_ff, down);
-    bool tiles = gated && mid.forms == 1u << ACT_BF16 && down->w->rows % MATMUL_ROWS == 0;
+    bool tiles =
+        gated && !t->f->adapted && mid.forms == 1u << ACT_BF16 && down->w->rows % MATMUL_ROWS == 0;
     struct gated_matmul both = {.up = matmul_of(t, &up), .act = act, .out = &mid.in};
     if (gated)
         both.gate = matmul_of(t, &gate);
+    lora_begin(t, in, gated ? 2 : 1);
     rows = tiles ? (rows / 2 + 31) & ~31u : rows; /* whole tiles of the next input */
     task_count_mat(t, &l->w_gate, 1, t->in.n);
     task_count_mat(t, &l->w_up, 1, t->in.n);
@@ -340,5 +373,6 @@ void block_ffn_normed(struct task *t, const struct layer *l, enum gating act, fl
 void block_ffn_or_experts(struct task *t, const struct layer *l, enum gating act, const float *x,
                           float *y, bool add)
 {
-    (t->f->m->h.n_expert ? block_experts : block_ffn)(t, l, act, x, y, add);
+    const bool experts = hparams_has_experts(&t->f->m->h, l->index);
+    (experts ? block_experts : block_ffn)(t, l, act, x, y, add);
 }

@@ -29,7 +29,7 @@ void block_ffn(struct task *t, const struct layer *l, enum gating act, const flo
  * say, plus the shared expert where there is one. */
 void block_experts(struct task *t, const struct layer *l, enum gating act, const float *x, float *y,
                    bool add);
-/* One or the other, as the model has it. */
+/* One or the other, as the layer has it. */
 void block_ffn_or_experts(struct task *t, const struct layer *l, enum gating act, const float *x,
                           float *y, bool add);
 
@@ -91,10 +91,14 @@ void block_products(struct task *t, const struct product *p, uint32_t n);
 void block_keep_wanted(struct task *t, const struct layer *l, float *a, uint32_t width,
                        uint32_t stride);
 
+/* The same of an array that was not at hand then: leaves in a the rows whose logits are wanted,
+ * where t->n_tok counts these already. */
+void block_keep_too(struct task *t, float *a, uint32_t width, uint32_t stride);
+
 /* attention.c: the KV write and the attention proper, act.q -> act.a. Its scratch: the state of the
  * queries of a run, then what the kernels want. */
 #define RUN_QUERIES  256u /* queries of one KV head that share its keys and values, about */
-#define QUERY_FLOATS 8u
+#define QUERY_FLOATS 10u
 #define PART_KEYS    256u /* while decoding, keys are cut into parts of so many at least, ... */
 #define ATTEND_PARTS 32u  /* ... and so many parts at most */
 void attend(struct task *t, const struct layer *l);

@@ -117,6 +117,8 @@ static size_t lay_out(struct forward *f, char *base)
     for (int i = 0; i < 2; i++)
         a->angles[i] = place(&l, n * h->n_rot, sizeof(float));
     lay_out_experts(&l, h, n, a);
+    a->lora = place(&l, n * f->m->lora_width, sizeof(float));
+    f->lora_scale = place(&l, (uint64_t)f->p.kv.n_seq * f->m->n_adapters, sizeof(float));
     f->hidden = place(&l, n * h->d_model, sizeof(float));
     f->logits = place(&l, (uint64_t)f->p.n_logits * h->n_vocab, sizeof(float));
     f->scratch_floats = scratch_floats(h);
@@ -272,9 +274,28 @@ static void run_layers(void *arg, uint32_t id)
     mem_guard(false);
 }
 
+void forward_adapt(struct forward *f, uint32_t seq, const float *scale)
+{
+    size_t n = f->m->n_adapters;
+    must(seq < f->p.kv.n_seq);
+    for (size_t i = 0; i < n; i++)
+        f->lora_scale[seq * n + i] = scale ? scale[i] : 0;
+}
+
+static bool is_adapted(const struct forward *f)
+{
+    size_t n = f->m->n_adapters;
+    for (uint32_t i = 0; n && i < f->batch.n; i++)
+        for (size_t j = 0; j < n; j++)
+            if (f->lora_scale[f->batch.seq[i] * n + j] != 0)
+                return true;
+    return false;
+}
+
 void forward(struct forward *f)
 {
     f->stopped = false;
+    f->adapted = is_adapted(f);
     if (f->batch.n)
         workers_run(f->workers, run_layers, f);
     if (f->clock)
@@ -303,6 +324,7 @@ static void run_logits(void *arg, uint32_t id)
 {
     const struct logits_job *j = arg;
     struct task t = task_of(j->f, id, j->n);
+    t.rows = j->f->batch.out + j->first;
     const struct product out = {
         .w = &j->f->m->output, .bias = j->f->m->output_bias, .y = j->f->logits};
     uint32_t d_model = j->f->m->h.d_model, from, to;

@@ -55,6 +55,7 @@ struct activations {
     uint32_t *expert_from; /* [n_expert + 1] first row of each expert, whole tiles in a prompt */
     uint32_t *expert_n;    /* [n_expert] its pairs */
     float *px;             /* [n_pair_rows][d_model] gathered inputs, then outputs */
+    float *lora;           /* [n_batch][m.lora_width] what adapters made of the input of a matrix */
 };
 
 struct forward {
@@ -70,6 +71,8 @@ struct forward {
     void *look_arg;
     bool stopped;
     struct activations act;
+    float *lora_scale;    /* [n_seq][m.n_adapters] of each sequence */
+    bool adapted;         /* one of the batch's has one that is not 0 */
     struct stages *clock; /* NULL: nobody wants to know; may be changed between passes */
     float *hidden;        /* [n_batch][d_model] normalised final states of batch.out */
     float *logits;        /* [p.n_logits][n_vocab] */
@@ -84,6 +87,12 @@ uint64_t forward_bytes(const struct model *m, const struct forward_params *p);
 struct forward *forward_new(const struct model *m, const struct forward_params *p,
                             struct err *e) MUST_USE;
 void forward_free(struct forward *f);
+
+/* The scales at which the model's adapters work in a sequence, from the next pass on: what was
+ * computed with others must not be used on. scale [m.n_adapters], NULL: all 0, as after
+ * forward_new.
+ */
+void forward_adapt(struct forward *f, uint32_t seq, const float *scale);
 
 /* Runs f->batch. The states of batch.out are in f->hidden afterwards. */
 void forward(struct forward *f);

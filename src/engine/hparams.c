@@ -131,8 +131,14 @@ static bool read_sizes(struct hparams *h, const struct gguf *g, struct err *e)
     if (!read_layers(h, g, e) ||
         !hparams_u32(g, h, "context_length", 1, LIMIT_CONTEXT, &h->n_ctx_train, e) ||
         !hparams_u32(g, h, "embedding_length", 1, LIMIT_WIDTH, &h->d_model, e) ||
-        !hparams_u32(g, h, "feed_forward_length", 0, LIMIT_WIDTH, &h->d_ff, e) ||
-        !read_heads(g, h, "attention.head_count", &h->n_head, e))
+        !hparams_u32(g, h, "feed_forward_length", 0, LIMIT_WIDTH, &h->d_ff, e))
+        return false;
+    if (h->arch->attention_free) {
+        h->n_head = h->n_head_kv = 1;
+        h->d_head = h->d_head_v = h->d_model;
+        return true;
+    }
+    if (!read_heads(g, h, "attention.head_count", &h->n_head, e))
         return false;
     h->n_head_kv = h->n_head;
     h->d_head = h->d_head_v = h->d_model / h->n_head;
@@ -291,29 +297,6 @@ static bool read_experts(struct hparams *h, const struct gguf *g, struct err *e)
     return true;
 }
 
-bool hparams_only_experts(struct hparams *h, const struct gguf *g, struct err *e)
-{
-    if (h->n_expert == 0)
-        return fail(e, ERR_CORRUPT, "the model has no %s.expert_count", h->arch->name);
-    h->d_ff_expert = h->d_ff / h->n_expert_used;
-    return hparams_u32(g, h, "expert_feed_forward_length", 1, LIMIT_WIDTH, &h->d_ff_expert, e);
-}
-
-bool hparams_expert_choice(struct hparams *h, const struct gguf *g, struct err *e)
-{
-    uint32_t gating = h->expert_gating;
-    if (!hparams_u32(g, h, "leading_dense_block_count", 0, LIMIT_LAYERS, &h->n_dense, e) ||
-        !hparams_bool(g, h, "expert_weights_norm", &h->expert_norm, e) ||
-        !hparams_u32(g, h, "expert_gating_func", 0, UINT32_MAX, &gating, e))
-        return false;
-    if (gating > EXPERTS_SOFTMAX_CHOSEN)
-        return fail(e, ERR_UNSUPPORTED, "%s.expert_gating_func %u is not supported (1 to 3 are)",
-                    h->arch->name, gating);
-    if (gating)
-        h->expert_gating = (enum expert_gating)gating;
-    return true;
-}
-
 static bool read_vocab(struct hparams *h, const struct gguf *g, struct err *e)
 {
     const struct gguf_tensor *t = gguf_tensor_find(g, STR("token_embd.weight"));
@@ -331,6 +314,18 @@ static bool read_vocab(struct hparams *h, const struct gguf *g, struct err *e)
     return true;
 }
 
+/* What no tensor vouches for must not size memory. */
+static void forget_unused(struct hparams *h)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < h->n_layer; i++)
+        n += hparams_has_experts(h, i);
+    if (n == 0)
+        h->n_expert = h->n_expert_used = h->d_ff_expert = h->d_ff_shared = 0;
+    else if (n == h->n_layer)
+        h->d_ff = h->d_ff_expert;
+}
+
 bool hparams_read(struct hparams *h, const struct gguf *g, const struct rope_options *rope,
                   struct err *e)
 {
@@ -340,13 +335,7 @@ bool hparams_read(struct hparams *h, const struct gguf *g, const struct rope_opt
               read_vocab(h, g, e) && (!h->arch->read_hparams || h->arch->read_hparams(h, g, e));
     if (!ok)
         return false;
-    /* what no tensor vouches for must not size memory */
-    if (h->n_dense >= h->n_layer)
-        h->n_expert = h->n_expert_used = 0;
-    if (h->n_expert == 0)
-        h->d_ff_expert = h->d_ff_shared = 0;
-    else if (h->n_dense == 0)
-        h->d_ff = h->d_ff_expert;
+    forget_unused(h);
     return true;
 }
 

@@ -39,6 +39,7 @@ struct hparams {
     uint32_t window;        /* attention.sliding_window, 0: none */
     unsigned char windowed[LIMIT_LAYERS]; /* layers with that window, see hparams_window_pattern */
     float attn_scale;                     /* attention.scale, default 1/sqrt(d_head) */
+    float alibi;                          /* most bias of a score by distance, 0: none */
     float logit_softcap;                  /* final_logit_softcapping, 0: none */
     float attn_softcap;                   /* attn_logit_softcapping, 0: none */
 
@@ -73,6 +74,7 @@ struct hparams {
     uint32_t d_ff_expert;             /* expert_feed_forward_length, default d_ff */
     uint32_t d_ff_shared;             /* of the expert all tokens use; 0: none */
     uint32_t n_dense;                 /* leading_dense_block_count: layers without experts */
+    uint32_t expert_step;             /* of the others each so many-th has them; 0, 1: all */
     enum expert_gating expert_gating; /* expert_gating_func, as the architecture's default */
     bool expert_norm;                 /* divide the chosen weights by their sum */
     uint32_t n_group, n_group_used;   /* expert_group_count, expert_group_used_count; 0: none */
@@ -91,6 +93,9 @@ struct hparams {
     uint64_t d_state;   /* values of a layer's state */
     /* ssm.state_size, ssm.group_count, ssm.time_step_rank: the delta rule's heads */
     uint32_t d_delta, n_delta_k, n_delta_v;
+    /* ssm.inner_size, and the same keys: Mamba-2's */
+    uint32_t d_ssm, d_ssm_state, n_ssm_group, n_ssm_head;
+    bool state_beside; /* every layer has a state beside keys and values */
 
     /* What only this architecture needs room for: */
     uint32_t widest;     /* row of a matrix */
@@ -122,17 +127,11 @@ bool hparams_mla(struct hparams *h, const struct gguf *g, struct err *e) MUST_US
 
 /* rope.dimension_sections, one to four of them. */
 bool hparams_sections(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
-/* What a mixture of experts in every layer needs: expert_count, and expert_feed_forward_length or
- * its default, feed_forward_length shared out among the chosen. */
-bool hparams_only_experts(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
-
-/* leading_dense_block_count, expert_gating_func, expert_weights_norm: what architectures that
- * choose their experts freely read; the caller has set the defaults. */
-bool hparams_expert_choice(struct hparams *h, const struct gguf *g, struct err *e) MUST_USE;
 
 static inline bool hparams_has_experts(const struct hparams *h, uint32_t layer)
 {
-    return h->n_expert && layer >= h->n_dense;
+    return h->n_expert && layer >= h->n_dense &&
+           (h->expert_step < 2 || (layer + 1) % h->expert_step == 0);
 }
 
 /* The longest row of a matrix that multiplies inside a feed-forward block. */

@@ -19,6 +19,27 @@ struct loader {
     unsigned char *used; /* [n_tensors] */
 };
 
+/* Those of Mamba-2. */
+static uint64_t ssm_dim_size(const struct hparams *h, enum dim d)
+{
+    switch (d) {
+    case DIM_SSM_HEADS:
+        return h->n_ssm_head;
+    case DIM_SSM_GROUPS:
+        return h->n_ssm_group;
+    case DIM_SSM_GROUP:
+        return h->n_ssm_group ? h->d_ssm / h->n_ssm_group : 0;
+    case DIM_SSM_INNER:
+        return h->d_ssm;
+    case DIM_SSM_CONV:
+        return h->d_ssm + 2 * (uint64_t)h->n_ssm_group * h->d_ssm_state;
+    case DIM_SSM_IN:
+        return h->d_ssm + ssm_dim_size(h, DIM_SSM_CONV) + h->n_ssm_head;
+    default:
+        return 0;
+    }
+}
+
 static uint64_t dim_size(const struct hparams *h, enum dim d)
 {
     switch (d) {
@@ -104,8 +125,11 @@ static uint64_t dim_size(const struct hparams *h, enum dim d)
         return h->latent ? 0 : (uint64_t)h->n_head * (h->d_head_mla - h->n_rot + h->d_head_v_mla);
     case DIM_ATTN_MLA:
         return (uint64_t)h->n_head * h->d_head_v_mla;
+    case DIM_HEADS_KV:
+        return h->n_head_kv;
+    default:
+        return ssm_dim_size(h, d);
     }
-    return 0;
 }
 
 /* May the graph use it at all, in this layer? */
@@ -309,7 +333,10 @@ static void init_layer(struct model *m, uint32_t i)
     if (m->h.arch->init_layer)
         m->h.arch->init_layer(m, l);
     l->recurrent = m->h.recurrent[i];
-    l->kv_slot = m->n_kv_slots[l->recurrent ? KV_SLOTS_STATE : l->window != 0]++;
+    if (l->recurrent || m->h.state_beside)
+        l->state_slot = m->n_kv_slots[KV_SLOTS_STATE]++;
+    if (!l->recurrent)
+        l->kv_slot = m->n_kv_slots[l->window != 0]++;
 }
 
 static bool init_ropes(struct model *m, struct err *e)
@@ -324,6 +351,26 @@ static bool init_ropes(struct model *m, struct err *e)
             rope_init(&m->rope_extended, h, h->rope_base, true, m->rope_long, &m->arena, e));
 }
 
+/* Slopes of attention with linear biases (Press et al. 2022): a geometric sequence over the largest
+ * power of two of heads, and every second term of the one half as steep for the rest. */
+static bool init_alibi(struct model *m, struct err *e)
+{
+    uint32_t n = m->h.n_head, whole = 1;
+    if (m->h.alibi == 0)
+        return true;
+    float *slope = arena_new(&m->arena, n, sizeof *slope, e);
+    if (!slope)
+        return false;
+    while (whole <= n / 2)
+        whole *= 2;
+    for (uint32_t i = 0; i < n; i++) {
+        float steps = i < whole ? (float)(i + 1) : (float)(2 * (i - whole) + 1) / 2;
+        slope[i] = exp2f(-m->h.alibi * steps / (float)whole);
+    }
+    m->alibi = slope;
+    return true;
+}
+
 static bool load(struct loader *l, struct err *e)
 {
     struct model *m = l->m;
@@ -332,7 +379,7 @@ static bool load(struct loader *l, struct err *e)
         return false;
     if (!m->output.data && !m->h.arch->encoder)
         m->output = m->embed;
-    if (!init_ropes(m, e))
+    if (!init_ropes(m, e) || !init_alibi(m, e))
         return false;
     for (uint32_t i = 0; i < m->h.n_layer; i++) {
         char prefix[32];

@@ -27,11 +27,12 @@ struct layer {
     uint32_t index;
     uint32_t window;         /* sliding window in tokens, 0: whole context */
     bool recurrent;          /* has a state instead of keys and values */
-    uint32_t kv_slot;        /* this layer's index among those of its kind */
+    uint32_t kv_slot;        /* this layer's index among those with keys of its kind */
+    uint32_t state_slot;     /* and among those with a state */
     const struct rope *rope; /* NULL: no positions in this layer */
 
     struct norm attn_norm, attn_post_norm;
-    const float *q_norm, *k_norm; /* [d_head], or of all heads together (arch.norm_whole_qk) */
+    const float *q_norm, *k_norm; /* [d_head], or as arch.qk_norm says */
     const float *sinks; /* [n_head] scores of nothing, which only take weight (Xiao et al. 2023) */
     struct mat wq, wk, wv, wo;
     const float *bq, *bk, *bv, *bo;
@@ -46,8 +47,15 @@ struct layer {
     const float *delta_dt, *delta_a, *delta_norm;
 
     /* A short convolution [taps][channels], and what leads to it and from it. */
-    const float *conv;
+    const float *conv, *conv_bias;
     struct mat conv_in, conv_out;
+
+    /* Mamba-2 (engine/mamba2): z, x, B, C and dt of all heads at once. [n_ssm_head] each but the
+     * norm, [n_ssm_group][d_ssm / n_ssm_group]. */
+    struct mat ssm_in, ssm_out;
+    const float *ssm_dt, *ssm_a, *ssm_d, *ssm_norm;
+
+    const float *unread; /* of tensors that files hold and no formula has a place for */
 
     struct norm ffn_norm, ffn_post_norm;
     struct mat w_gate, w_up, w_down; /* [d_ff][d_model] x2, [d_model][d_ff]; w_gate may be none */
@@ -76,6 +84,8 @@ struct model {
      */
     const float *pooler, *pooler_bias, *classifier, *classifier_bias;
     const float *output_bias;
+    const float *alibi;                  /* [n_head] slopes, or NULL */
+    const float *unread;                 /* as in struct layer */
     const float *rope_factors;           /* [n_rot / 2]: divides frequencies (Llama 3), or NULL */
     const float *rope_short, *rope_long; /* the same for contexts up to h.rope_n_ctx, and beyond */
     struct rope rope, rope_local;
@@ -83,6 +93,10 @@ struct model {
     struct layer *layers;      /* [n_layer] */
     uint32_t n_kv_slots[3];    /* layers without and with a window, and recurrent ones */
     uint64_t weight_bytes;
+    /* engine/lora: how many there are, their bytes, the sums of ranks of a layer and the widest;
+     * the last of the widths is the output's */
+    uint32_t n_adapters, lora_width, *lora_widths; /* [n_layer + 1] */
+    uint64_t lora_bytes;
     struct arena arena;
 };
 

@@ -70,7 +70,7 @@ static float *slot_of(const struct states *s, uint32_t seq, uint32_t slot)
 
 float *states_of(const struct states *s, const struct layer *l, uint32_t seq)
 {
-    return slot_of(s, seq, 0) + l->kv_slot * s->layer_values;
+    return slot_of(s, seq, 0) + l->state_slot * s->layer_values;
 }
 
 float *states_all(const struct states *s, uint32_t seq, uint64_t *n)

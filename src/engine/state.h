@@ -34,7 +34,7 @@ void states_return(struct states *s, uint32_t seq, uint32_t length, uint32_t n);
  * what states_place gave. */
 void states_share(struct states *s, uint32_t to, uint32_t from, uint32_t length, uint32_t n);
 
-/* A recurrent layer's part of it, [h.d_state]; layer->kv_slot counts the recurrent layers. */
+/* A layer's part of it, [h.d_state]. */
 float *states_of(const struct states *s, const struct layer *l, uint32_t seq);
 /* The whole of it, to be saved and restored. */
 float *states_all(const struct states *s, uint32_t seq, uint64_t *n);

@@ -13,6 +13,7 @@ struct task {
     uint32_t id;
     uint32_t n_rows; /* of the job: the batch, or the logits asked for */
     uint32_t n_tok;  /* rows of x: the batch; from block_keep_wanted on those that want logits */
+    const uint32_t *rows; /* of the batch that those of x stand for; NULL: the same */
     struct stages *clock; /* thread 0's, or NULL */
     struct act in;        /* rows block_norm or block_input made ready; the same for all threads */
     float *scratch;       /* [f->scratch_floats], this thread's own */

@@ -24,6 +24,10 @@
 #define TENSORS_QK_NORM                                                                            \
     LAYER_VEC(q_norm, "attn_q_norm.weight", DIM_HEAD, REQUIRED),                                   \
         LAYER_VEC(k_norm, "attn_k_norm.weight", DIM_HEAD, REQUIRED)
+/* of each head by itself, in some models of a family */
+#define TENSORS_QK_NORM_OWN                                                                        \
+    LAYER_VALUES(q_norm, "attn_q_norm.weight", DIM_HEADS, DIM_HEAD, OPTIONAL),                     \
+        LAYER_VALUES(k_norm, "attn_k_norm.weight", DIM_HEADS_KV, DIM_HEAD, OPTIONAL)
 #define TENSORS_FFN(need)                                                                          \
     LAYER_MAT(w_gate, "ffn_gate.weight", DIM_FF, DIM_MODEL, need),                                 \
         LAYER_MAT(w_up, "ffn_up.weight", DIM_FF, DIM_MODEL, need),                                 \

@@ -54,6 +54,14 @@ enum dim {
     DIM_DELTA_VALUES, /* n_delta_v * d_delta */
     DIM_DELTA_QKV,    /* q, k and v of all heads */
     DIM_DELTA_MIXED,  /* and z */
+    DIM_HEADS_KV,     /* n_head_kv */
+    /* Mamba-2, engine/mamba2. */
+    DIM_SSM_HEADS,
+    DIM_SSM_GROUPS,
+    DIM_SSM_GROUP, /* values of one of them */
+    DIM_SSM_INNER,
+    DIM_SSM_CONV, /* what is convolved: x, B and C */
+    DIM_SSM_IN,   /* with z and dt */
 };
 
 /* Whether a tensor must be there, and in which layers it has a place at all: flags, together. */

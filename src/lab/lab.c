@@ -36,10 +36,11 @@ static bool fits(const struct lab *l, const struct forward_params *p, struct mem
 
 bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct err *e)
 {
-    *l = (struct lab){.g = g};
+    *l = (struct lab){.g = g, .adapters = p->adapters};
     uint32_t threads = p->threads ? p->threads : os_cpu_count();
     l->m = model_new(g, p->rope, e);
-    bool ok = l->m && (p->embedding || model_can_generate(l->m, e));
+    bool ok =
+        l->m && lora_add(l->m, &l->adapters, e) && (p->embedding || model_can_generate(l->m, e));
     if (ok) {
         struct forward_params fp = {.kv = {.type = p->kv,
                                            .n_ctx = p->n_ctx ? p->n_ctx : l->m->h.n_ctx_train,
@@ -53,7 +54,9 @@ bool lab_open(struct lab *l, struct gguf *g, const struct lab_params *p, struct 
             packed_open_threads(&l->packed, l->m, g, p->pack, threads, e))
             l->f = forward_new(l->m, &fp, e);
     }
-    if (!l->f)
+    if (l->f)
+        lora_use(l->f, &l->adapters);
+    else
         lab_close(l);
     return l->f != NULL;
 }
@@ -63,6 +66,7 @@ void lab_close(struct lab *l)
     forward_free(l->f);
     model_free(l->m);
     packed_close(&l->packed);
+    lora_files_close(&l->adapters);
     gguf_close(l->g);
     *l = (struct lab){0};
 }

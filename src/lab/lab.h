@@ -4,6 +4,7 @@
 #define MOAT_LAB_LAB_H
 
 #include "engine/forward.h"
+#include "engine/lora.h"
 #include "engine/packed.h"
 #include "gguf/gguf.h"
 #include "run/memplan.h"
@@ -15,6 +16,7 @@ struct lab {
     struct model *m;
     struct packed packed;
     struct forward *f;
+    struct lora_files adapters;
 };
 
 struct lab_params {
@@ -29,6 +31,7 @@ struct lab_params {
     bool embedding;                   /* for engine/embedding, which chooses n_seq and n_batch */
     struct memplan *plan;             /* NULL, or its budget is kept and its sum filled in */
     const struct packed_params *pack; /* NULL: weights stay as the file has them */
+    struct lora_files adapters;       /* taken over, also on failure */
 };
 
 /* Takes g over, also on failure. */

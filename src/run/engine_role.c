@@ -126,11 +126,11 @@ static json_t *text_of(struct str s)
 /* Bytes by kind. */
 static json_t *memory_of(const struct memplan *p)
 {
-    return json_pack("{sI sI sI sI sI sI sI sI}", "weights", (json_int_t)p->weights, "kv",
+    return json_pack("{sI sI sI sI sI sI sI sI sI}", "weights", (json_int_t)p->weights, "kv",
                      (json_int_t)p->kv, "states", (json_int_t)p->states, "scratch",
                      (json_int_t)p->scratch, "text", (json_int_t)p->text, "draft",
-                     (json_int_t)p->draft, "program", (json_int_t)p->program, "total",
-                     (json_int_t)p->total);
+                     (json_int_t)p->draft, "adapters", (json_int_t)p->adapters, "program",
+                     (json_int_t)p->program, "total", (json_int_t)p->total);
 }
 
 static json_t *facts(const struct loaded *l)

@@ -87,6 +87,11 @@ static bool identify(struct generator *g, struct err *e)
         struct str all = gguf_bytes(g->l.g, i);
         ok = hash_add(&s, all.p, all.n, e);
     }
+    for (uint32_t i = 0; ok && i < g->l.adapters.n; i++) {
+        struct str all = gguf_bytes(g->l.adapters.v[i].g, 0);
+        ok = hash_add(&s, all.p, all.n, e) &&
+             hash_add(&s, &g->l.adapters.v[i].scale, sizeof(float), e);
+    }
     ok = ok && hash_add(&s, &g->rope, sizeof g->rope, e);
     g->identified = hash_end(&s, ok ? &g->identity : NULL, e) && ok;
     return g->identified;

@@ -15,16 +15,17 @@
  *   tool_only    chat: the tool to call; parallel_tool_calls: false is one call at most
  *   prompt       text or ids (tokenize: text; detokenize: ids); infill: in front; rank: and passage
  *   suffix       infill: what is behind; file: its name; files: others, [{name text}]; repository
- *   schema       a JSON Schema (object or true), or grammar: GBNF text; what the answer must be
+ *   schema       a JSON Schema (object or true), or grammar: GBNF text: what the answer must be
  *   logprobs     how many alternatives to a token are told (0 to JOB_LOGPROBS); absent: none
  *   choice       which of several answers to one prompt, from 0: added to a seed that was given
  *   stream       false: the text may come in fewer and longer pieces
  *   deadline_ms  from its arrival; 0 or absent: none
  *   priority     -10 to 10, higher first; one level is worth ten seconds of waiting
- *   tenant       text: what is computed for one is not reused for another
+ *   tenant       text: what is computed for one is not reused for another; lora: [{id scale}] of
+ *                adapters, others have 0; absent: as they were loaded
  *   add_special parse_special        tokenize: as in text/tokenize; false, true
- * Other keys are passed over. Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR, also one
- * that is cancelled; nothing comes for it afterwards. Payloads from the engine:
+ * Other keys are passed over. Each job ends with one JOB_DONE, JOB_RESULT or JOB_ERROR, and nothing
+ * after it, also where it is cancelled. Payloads from the engine:
  *   JOB_PLAN     JSON: "least" and "most" bytes it can work with; JOB_GRANT answers: JSON, "bytes"
  *   JOB_LOADING  JSON: "done" and "total" bytes of weights that are packed; of no job, now and then
  *   JOB_READY    JSON: what the model is and can do (`facts` of run/engine_role.c), memory by kind
@@ -34,7 +35,7 @@
  *                {"content":".."}, {"prompt":".."}; with "n_prompt" where tokens were read
  *   JOB_DONE, JOB_ERROR  JSON of struct job_done, job_error (of no job: why there is no engine)
  *   JOB_STATS    JSON: of the whole engine, "slots": [{id (0: idle) n_tokens n_prompt n_generated
- *                decoding}]. Of no job: unasked, without slots, when numbers have changed */
+ *                decoding}]. Of no job: unasked, without slots, when numbers change */
 #ifndef MOAT_RUN_JOB_H
 #define MOAT_RUN_JOB_H
 
@@ -113,7 +114,6 @@ struct job_error {
     uint32_t retry_s;         /* ERR_BUSY: when it may be worth to ask again */
     uint32_t n_prompt, n_ctx; /* a prompt too long: both counts, else 0 */
 };
-
 /* --- writing: appended to out, whose buf_ok tells of failures -------------------------------- */
 void job_put(struct buf *out, enum job_kind kind, uint64_t id, struct str payload);
 void job_put_json(struct buf *out, enum job_kind kind, uint64_t id, const json_t *j);

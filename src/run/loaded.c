@@ -171,7 +171,7 @@ static bool open_parts(struct loaded *l, const struct settings *s, const struct 
         .n_logits = DECODE_TOKENS,
         .precision = o->precision,
     };
-    if (!(l->model = model_new(l->g, &s->rope, e)))
+    if (!(l->model = model_new(l->g, &s->rope, e)) || !lora_add(l->model, &l->adapters, e))
         return false;
     l->embeds = o->embed && l->model->h.pooling != POOLING_UNSTATED;
     if ((!l->embeds && !model_can_generate(l->model, e)) ||
@@ -200,13 +200,24 @@ bool loaded_open(struct loaded *l, struct gguf *g, const struct settings *s,
                  const struct load_options *o, struct memplan *plan, struct err *e)
 {
     *plan = (struct memplan){0};
-    *l = (struct loaded){.g = g, .n_parallel = o->n_parallel ? o->n_parallel : 1};
-    if (open_parts(l, s, o, plan, e))
+    *l = (struct loaded){
+        .g = g, .n_parallel = o->n_parallel ? o->n_parallel : 1, .adapters = o->adapters};
+    if (open_parts(l, s, o, plan, e)) {
+        lora_use(l->f, &l->adapters);
         return true;
+    }
     if (!l->draft)
         gguf_close(o->draft.g);
     loaded_close(l);
     return false;
+}
+
+bool loaded_same_scales(const struct loaded *l, const float *now, const float *then)
+{
+    for (uint32_t i = 0; i < l->adapters.n; i++)
+        if (now[i] < then[i] || now[i] > then[i])
+            return false;
+    return true;
 }
 
 struct mask_cache *loaded_masks(struct loaded *l, struct err *e)
@@ -227,6 +238,7 @@ void loaded_close(struct loaded *l)
     vocab_free(l->vocab);
     model_free(l->model);
     packed_close(&l->packed);
+    lora_files_close(&l->adapters);
     gguf_close(l->g);
     *l = (struct loaded){0};
 }

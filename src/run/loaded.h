@@ -5,6 +5,7 @@
 #define MOAT_RUN_LOADED_H
 
 #include "engine/forward.h"
+#include "engine/lora.h"
 #include "engine/packed.h"
 #include "gguf/gguf.h"
 #include "run/memplan.h"
@@ -41,6 +42,7 @@ struct load_options {
     bool embed;                       /* a model that is said to embed is opened for that */
     const json_t *opening;            /* chat_set_opening; NULL: none */
     struct load_draft draft;
+    struct lora_files adapters;
     uint32_t draft_for; /* tokens of context: this is the draft model beside them; 0: it is not */
 };
 
@@ -58,17 +60,22 @@ struct loaded {
     struct pair pair;     /* of one that ranks */
     struct loaded *draft; /* NULL: there is none; it has a sequence for each of n_parallel */
     uint64_t draft_bytes; /* of memory that it takes */
+    struct lora_files adapters;
 };
 
-/* Takes g and draft.g over, also on failure. Of the settings only context_window and rope are read.
- * The draft model has the same context, or what it was trained for, and must have the same texts as
- * tokens: else ERR_UNSUPPORTED. *plan is
- * filled as soon as it is known: when it does not fit, the error is ERR_LIMIT and plan->total >
- * plan->budget. Where the budget is short there are fewer sequences kept, and less room for
- * contexts than n_parallel full ones; there is room for one. */
+/* Takes g, draft.g and the adapters' over, also on failure. Of the settings only context_window and
+ * rope are read. The draft model has the same context, or what it was trained for, and must have
+ * the same texts as tokens: else ERR_UNSUPPORTED. *plan is filled as soon as it is known: when it
+ * does not fit, the error is ERR_LIMIT and plan->total > plan->budget. Where the budget is short
+ * there are fewer sequences kept, and less room for contexts than n_parallel full ones; there is
+ * room for one. */
 bool loaded_open(struct loaded *l, struct gguf *g, const struct settings *s,
                  const struct load_options *o, struct memplan *plan, struct err *e) MUST_USE;
 void loaded_close(struct loaded *l);
+
+/* Whether these scales of the adapters are those of a sequence for which `then` was in
+ * force. */
+bool loaded_same_scales(const struct loaded *l, const float *now, const float *then);
 
 /* Made at the first call: one thread at a time; later ones may come from any. */
 struct mask_cache *loaded_masks(struct loaded *l, struct err *e) MUST_USE;

@@ -24,6 +24,7 @@ void memplan_of(struct memplan *p, const struct gguf *g, const struct model *m,
                 const struct forward_params *f)
 {
     *p = (struct memplan){.weights = m->weight_bytes,
+                          .adapters = m->lora_bytes,
                           .kv = kv_bytes(m, &f->kv),
                           .states = states_bytes(m, f->kv.n_seq),
                           .scratch = forward_bytes(m, f),
@@ -44,7 +45,8 @@ uint64_t memplan_free(void)
 
 void memplan_sum(struct memplan *p)
 {
-    p->total = p->weights + p->kv + p->states + p->scratch + p->text + p->draft + p->program;
+    p->total =
+        p->weights + p->kv + p->states + p->scratch + p->text + p->draft + p->adapters + p->program;
 }
 
 static double gib(uint64_t bytes)
@@ -111,6 +113,8 @@ void memplan_render(const struct memplan *p, struct buf *out)
     line(out, gettext("vocabulary and templates"), p->text);
     if (p->draft)
         line(out, gettext("draft model"), p->draft);
+    if (p->adapters)
+        line(out, gettext("adapters"), p->adapters);
     line(out, gettext("the program itself"), p->program);
     line(out, gettext("sum"), p->total);
     line(out,

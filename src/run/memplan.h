@@ -16,6 +16,7 @@
 struct memplan {
     uint64_t weights, kv, states, scratch, text, program; /* bytes each */
     uint64_t draft;                                       /* all of the draft model */
+    uint64_t adapters;                                    /* matrices of LoRA adapters, in F32 */
     uint64_t total;
     uint64_t budget;
     bool budget_given;     /* by --memory, not by what the machine has free */

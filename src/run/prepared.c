@@ -100,6 +100,36 @@ static bool read_settings(struct reading *r, struct err *e)
     return check_window(r, e);
 }
 
+static bool no_adapter(struct reading *r, size_t i, struct err *e)
+{
+    fail(e, ERR_USAGE,
+         "lora: element %zu must be {\"id\": 0 to %u, \"scale\": a number}, an adapter of the "
+         "model each (it has %u)",
+         i, r->l->adapters.n ? r->l->adapters.n - 1 : 0, r->l->adapters.n);
+    return at_field(r, "lora");
+}
+
+/* Scales of the model's adapters: as it was loaded, or those that are named and no others. */
+static bool read_adapters(struct reading *r, struct err *e)
+{
+    const json_t *given = json_object_get(r->job, "lora");
+    for (uint32_t i = 0; i < r->l->adapters.n; i++)
+        r->p->adapters[i] = given ? 0 : r->l->adapters.v[i].scale;
+    if (given && !json_is_array(given))
+        return fail(e, ERR_USAGE, "%s: must be a list", "lora") || at_field(r, "lora");
+    for (size_t i = 0; i < json_array_size(given); i++) {
+        const json_t *one = json_array_get(given, i), *id = json_object_get(one, "id");
+        const json_t *scale = json_object_get(one, "scale");
+        double value = json_number_value(scale);
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) >= r->l->adapters.n || !json_is_number(scale) || value < -1000 ||
+            value > 1000)
+            return no_adapter(r, i, e);
+        r->p->adapters[json_integer_value(id)] = (float)value;
+    }
+    return true;
+}
+
 static bool read_how(struct reading *r, uint64_t arrived_ns, struct err *e)
 {
     struct prepared *p = r->p;
@@ -109,7 +139,7 @@ static bool read_how(struct reading *r, uint64_t arrived_ns, struct err *e)
         !number_of(r, "priority", -10, 10, &priority, e) ||
         !number_of(r, "choice", 0, UINT16_MAX, &choice, e) ||
         !number_of(r, "deadline_ms", 0, UINT32_MAX, &deadline_ms, e) ||
-        !text_of(r, "tenant", false, &tenant, e))
+        !text_of(r, "tenant", false, &tenant, e) || !read_adapters(r, e))
         return false;
     if (tenant.n >= PREPARED_TENANT)
         return fail(e, ERR_LIMIT, "%s: has %zu bytes; %u are the most", "tenant", tenant.n,

@@ -33,6 +33,7 @@ struct prepared {
     bool paused; /* see schedule_pause */
     int priority;
     char tenant[PREPARED_TENANT];
+    float adapters[LIMIT_ADAPTERS];   /* scales of the model's */
     uint64_t arrived_ns, deadline_ns; /* 0: no deadline */
 
     struct prepared *next; /* of whoever holds a list */

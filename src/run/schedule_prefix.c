@@ -11,9 +11,11 @@
 #define LEAST_LOSS  64u  /* tokens whose loss is worth a word */
 #define TAIL        512u /* tokens that may be lost from a sequence taken over for good */
 
-static bool same_tenant(const struct slot *slot, const struct prepared *p)
+/* Was it computed for the same tenant, and by the same adapters? */
+static bool same_owner(const struct schedule *s, const struct slot *slot, const struct prepared *p)
 {
-    return strcmp(slot->tenant, p->tenant) == 0;
+    return strcmp(slot->tenant, p->tenant) == 0 &&
+           loaded_same_scales(s->l, p->adapters, slot->adapters);
 }
 
 static uint32_t same_ids(const struct tokens *a, const struct tokens *b)
@@ -37,7 +39,7 @@ static struct slot *best_source(const struct schedule *s, const struct prepared 
     *place = 0;
     for (uint32_t i = 0; i < s->n_slots; i++) {
         struct slot *slot = &s->slots[i];
-        if (!same_tenant(slot, p))
+        if (!same_owner(s, slot, p))
             continue;
         uint32_t there = kv_place(s->l->f->kv, slot->t.seq, same_as(slot, p));
         if (there >= LEAST_REUSE && there > *place) {
@@ -56,7 +58,7 @@ bool prefix_is_coming(const struct schedule *s, const struct prepared *p)
         return true;
     for (uint32_t i = 0; i < s->n_slots; i++) {
         const struct slot *slot = &s->slots[i];
-        if (slot->state != SLOT_PROMPT || !same_tenant(slot, p))
+        if (slot->state != SLOT_PROMPT || !same_owner(s, slot, p))
             continue;
         uint32_t same = same_ids(&slot->p->prompt, &p->prompt);
         if (same > slot->t.n && same >= place + LEAST_REUSE)
@@ -107,7 +109,7 @@ static void say_where_it_differs(const struct schedule *s, const struct prepared
     *n_same = 0;
     out[0] = '\0';
     for (uint32_t i = 0; i < s->n_slots; i++)
-        if (same_tenant(&s->slots[i], p) && same_as(&s->slots[i], p) >= *n_same) {
+        if (same_owner(s, &s->slots[i], p) && same_as(&s->slots[i], p) >= *n_same) {
             like = &s->slots[i];
             *n_same = same_as(like, p);
         }
@@ -158,5 +160,7 @@ struct slot *prefix_take(struct schedule *s, const struct prepared *p)
     slot->n_same = n_same;
     memcpy(slot->differs, differs, sizeof differs);
     memcpy(slot->tenant, p->tenant, sizeof slot->tenant);
+    memcpy(slot->adapters, p->adapters, sizeof slot->adapters);
+    forward_adapt(s->l->f, slot->t.seq, slot->adapters);
     return slot;
 }

@@ -17,16 +17,17 @@ enum slot_state { SLOT_IDLE, SLOT_PROMPT, SLOT_DECODE };
 struct slot {
     struct timeline t; /* idle: what is kept */
     enum slot_state state;
-    struct prepared *p;           /* NULL: idle */
-    char tenant[PREPARED_TENANT]; /* whose tokens these are */
-    uint64_t used_ns;             /* when it was last worked with */
-    uint64_t read_ns;             /* its prompt: when it was last read on in, or admitted */
-    uint32_t n_committed;         /* blocks it may come to need */
-    uint32_t next;                /* decoding: the token to be computed */
-    bool cancelled;               /* amid a pass */
-    bool in_pass;                 /* its rows are in the batch */
-    bool restoring;               /* what its prompt begins with is being read from disk */
-    bool spilled;                 /* idle: it is on disk too, or need not be */
+    struct prepared *p;             /* NULL: idle */
+    char tenant[PREPARED_TENANT];   /* whose tokens these are, ... */
+    float adapters[LIMIT_ADAPTERS]; /* ... and the scales at which they were computed */
+    uint64_t used_ns;               /* when it was last worked with */
+    uint64_t read_ns;               /* its prompt: when it was last read on in, or admitted */
+    uint32_t n_committed;           /* blocks it may come to need */
+    uint32_t next;                  /* decoding: the token to be computed */
+    bool cancelled;                 /* amid a pass */
+    bool in_pass;                   /* its rows are in the batch */
+    bool restoring;                 /* what its prompt begins with is being read from disk */
+    bool spilled;                   /* idle: it is on disk too, or need not be */
 
     /* Guesses behind `next`, in the same pass. */
     struct speculation *guesses; /* NULL: none are made */

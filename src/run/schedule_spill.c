@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run/schedule_spill: see run/spill.h. The index is in memory: tenants, tokens, and where in the
- * file what was computed of them lies.
+/* run/schedule_spill: see run/spill.h. The index is in memory: tenants, adapters, tokens, and where
+ * in the file what was computed of them lies.
  *
  * (S1) an entry whose n is 0 is free
  * (S2) `whole`: all of the record is written; only such a one is read or counts as saved
@@ -24,6 +24,7 @@ enum { ENTRIES = 256 };
 
 struct spilled {
     char tenant[PREPARED_TENANT];
+    float adapters[LIMIT_ADAPTERS];
     uint32_t *token; /* [n], owned */
     uint32_t n;
     struct kv_saved head;
@@ -160,12 +161,18 @@ static bool is_tight(const struct schedule *s)
     return empty <= EMPTY_PLACES || kv_blocks_free(kv) < kv_blocks(kv) / 4;
 }
 
+/* Was it computed for this tenant, and by these adapters? */
+static bool is_of(const struct spilled *v, const char *tenant, const float *adapters)
+{
+    return strcmp(v->tenant, tenant) == 0 && memcmp(v->adapters, adapters, sizeof v->adapters) == 0;
+}
+
 /* Is all of it on disk already? Then that has been used now. */
 static bool is_saved(struct spill *k, const struct slot *slot)
 {
     for (int i = 0; i < ENTRIES; i++) {
         struct spilled *v = &k->v[i];
-        if (v->whole && strcmp(v->tenant, slot->tenant) == 0 &&
+        if (v->whole && is_of(v, slot->tenant, slot->adapters) &&
             same_tokens(v, slot->t.token, slot->t.n) == slot->t.n) {
             v->used_ns = slot->used_ns;
             return true;
@@ -207,6 +214,7 @@ static bool begin_writing(struct schedule *s, struct slot *slot, struct err *e)
     }
     memcpy(v->token, slot->t.token, slot->t.n * sizeof *v->token);
     memcpy(v->tenant, slot->tenant, sizeof v->tenant);
+    memcpy(v->adapters, slot->adapters, sizeof v->adapters);
     v->n = slot->t.n;
     v->used_ns = slot->used_ns;
     k->sums.bytes += v->bytes;
@@ -232,7 +240,7 @@ static void drop_beginnings(struct spill *k, const struct spilled *of)
     for (int i = 0; i < ENTRIES; i++) {
         struct spilled *v = &k->v[i];
         if (v != of && v != k->in && v->whole && v->n <= of->n &&
-            strcmp(v->tenant, of->tenant) == 0 && same_tokens(v, of->token, of->n) == v->n)
+            is_of(v, of->tenant, of->adapters) && same_tokens(v, of->token, of->n) == v->n)
             drop(k, v);
     }
 }
@@ -321,7 +329,7 @@ static struct spilled *find(const struct schedule *s, const struct prepared *p, 
     uint32_t most = there + LEAST_GAIN - 1;
     for (int i = 0; k && i < ENTRIES; i++) {
         struct spilled *v = &k->v[i];
-        uint32_t n = v->whole && strcmp(v->tenant, p->tenant) == 0 ? usable(s, v, p) : 0;
+        uint32_t n = v->whole && is_of(v, p->tenant, p->adapters) ? usable(s, v, p) : 0;
         if (n > most && fits(s, v)) {
             best = v;
             most = n;

@@ -122,11 +122,23 @@ struct ask *ask_new(struct exchange *x, struct engine_slot *slot, const struct a
     return a;
 }
 
+/* Those in force for requests that do not say. */
+static json_t *lora_scales(const struct engine_slot *slot)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < slot->model->n_adapters; i++)
+        json_array_append_new(
+            list, json_pack("{si sf}", "id", (int)i, "scale", (double)slot->lora_scale[i]));
+    return list;
+}
+
 bool ask_submit(struct ask *a, uint32_t i, json_t *job, struct problem *p)
 {
     if (!job)
         return fail(&p->err, ERR_LIMIT, "the server is short of memory");
     json_object_set_new(job, "stream", json_boolean(a->stream));
+    if (a->slot->model->n_adapters && !json_object_get(job, "lora"))
+        json_object_set_new(job, "lora", lora_scales(a->slot));
     a->v[i].asked_ns = os_now_ns();
     bool ok = audit_ask_submit(a, i, job, p);
     json_decref(job);

@@ -331,11 +331,31 @@ bool config_set(struct config *c, const struct config_key *key, struct str value
     return ok;
 }
 
+static bool check_lora(const json_t *lora, const char *name, struct err *e)
+{
+    for (size_t i = 0; i < json_array_size(lora); i++) {
+        const json_t *one = json_array_get(lora, i), *scale = json_object_get(one, "scale");
+        const json_t *file = json_is_object(one) ? json_object_get(one, "file") : one;
+        double value = scale ? json_number_value(scale) : 1;
+        if (!json_is_string(file) || (scale && !json_is_number(scale)) || value < -1000 ||
+            value > 1000 || (json_is_object(one) && json_object_size(one) > (scale ? 2u : 1u)))
+            return fail(e, ERR_USAGE,
+                        "%s: lora: element %zu must be the name or file of an adapter, or "
+                        "{\"file\": that, \"scale\": a number}",
+                        name, i);
+    }
+    if (lora && !json_is_array(lora))
+        return fail(e, ERR_USAGE, "%s: lora: expected a list of adapters", name);
+    return json_array_size(lora) <= LIMIT_ADAPTERS ||
+           fail(e, ERR_USAGE, "%s: lora: %u adapters are the most", name, LIMIT_ADAPTERS);
+}
+
 bool config_model(const json_t *of, const char *name, struct settings *s, struct config_own *own,
                   struct err *e)
 {
     const json_t *draft = json_object_get(of, "draft"), *keep = json_object_get(of, "keep_alive");
-    *own = (struct config_own){json_string_value(draft), DURATION_UNSET};
+    *own =
+        (struct config_own){json_string_value(draft), json_object_get(of, "lora"), DURATION_UNSET};
     if (!json_is_object(of))
         return fail(e, ERR_USAGE, "%s: expected an object of settings", name);
     if (draft && !own->draft)
@@ -344,10 +364,13 @@ bool config_model(const json_t *of, const char *name, struct settings *s, struct
         return fail(e, ERR_USAGE,
                     "%s: keep_alive: expected seconds, a time like 10m or 1h30m, or -1 for ever",
                     name);
+    if (!check_lora(own->lora, name, e))
+        return false;
     json_t *settings = json_copy((json_t *)(uintptr_t)of);
     if (!settings)
         return fail(e, ERR_LIMIT, "%s: memory is short", name);
     json_object_del(settings, "draft");
+    json_object_del(settings, "lora");
     json_object_del(settings, "keep_alive");
     bool ok = settings_from_json(s, settings, name, e);
     json_decref(settings);

@@ -85,6 +85,7 @@ bool config_set(struct config *c, const struct config_key *key, struct str value
 /* What a server, and no other program, is told of a model. */
 struct config_own {
     const char *draft;  /* the name or file of a smaller model that guesses ahead for it; or NULL */
+    const json_t *lora; /* adapters: names or files, or {"file", "scale"}; array or NULL */
     int64_t keep_alive; /* as that of the configuration, for this model */
 };
 /* What is said of one model: settings (run/settings), which go into s, and the keys of

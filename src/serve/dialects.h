@@ -32,6 +32,8 @@ void llama_apply_template(struct exchange *x);
 void llama_embedding(struct exchange *x);
 void llama_props(struct exchange *x);
 void llama_slots(struct exchange *x);
+void llama_lora(struct exchange *x);
+void llama_lora_set(struct exchange *x);
 
 /* Ollama */
 void ollama_root(struct exchange *x);

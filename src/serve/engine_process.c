@@ -38,6 +38,7 @@ static bool open_source(struct source *s, const struct admission *a, const struc
     if (s->g && pack_choose(&s->pack, s->g, e))
         return true;
     gguf_close(s->g);
+    s->g = NULL;
     return false;
 }
 
@@ -89,26 +90,54 @@ static int64_t end_of(const struct admission *a, const struct gguf *g)
     return end;
 }
 
-static bool end_with_policy(const struct admission *a, const struct gguf *g,
-                            const struct gguf *draft, struct err *e)
+/* What an engine is made of. */
+struct sources {
+    struct source main, draft;
+    struct lora_files adapters;
+};
+
+static void close_sources(struct sources *s)
 {
-    int64_t end = end_of(a, g), other = end_of(a, draft);
-    end = !end || (other && other < end) ? other : end;
+    gguf_close(s->main.g);
+    gguf_close(s->draft.g);
+    lora_files_close(&s->adapters);
+}
+
+/* The first of the ends that there are. */
+static bool end_with_policy(const struct admission *a, const struct sources *s, struct err *e)
+{
+    int64_t end = end_of(a, s->main.g);
+    for (uint32_t i = 0; i <= s->adapters.n; i++) {
+        int64_t other = end_of(a, i < s->adapters.n ? s->adapters.v[i].g : s->draft.g);
+        end = !end || (other && other < end) ? other : end;
+    }
     return !end || end_in(end - a->now, e);
 }
 
-/* The model and, where there is one, its draft, by one and the same policy. */
-static bool open_sources(struct source *main, struct source *draft, const struct served *model,
-                         bool required, struct err *e)
+static bool open_adapters(struct sources *s, const struct admission *a, const struct served *model,
+                          struct err *e)
+{
+    for (uint32_t i = 0; i < model->n_adapters; i++) {
+        struct gguf *g = served_open(model->adapters[i], a, false, e);
+        if (!g)
+            return false;
+        s->adapters.v[s->adapters.n++] = (struct lora_file){g, model->adapter_scale[i]};
+    }
+    return true;
+}
+
+/* All of it by one and the same policy. */
+static bool open_sources(struct sources *s, const struct served *model, bool required,
+                         struct err *e)
 {
     struct admission a = {0};
-    bool ok = admit_begin(&a, required, e) && open_source(main, &a, model, false, e);
-    if (ok && model->draft && !open_source(draft, &a, model->draft, true, e)) {
-        gguf_close(main->g);
-        ok = false;
-    }
-    ok = ok && (!a.enforced || end_with_policy(&a, main->g, draft->g, e));
+    *s = (struct sources){0};
+    bool ok = admit_begin(&a, required, e) && open_source(&s->main, &a, model, false, e) &&
+              (!model->draft || open_source(&s->draft, &a, model->draft, true, e)) &&
+              open_adapters(s, &a, model, e) && (!a.enforced || end_with_policy(&a, s, e));
     admit_end(&a);
+    if (!ok)
+        close_sources(s);
     return ok;
 }
 
@@ -173,24 +202,25 @@ static void say_why(int line, const struct err *e)
 
 static bool work(const struct served *model, const struct config *config, int line, struct err *e)
 {
-    struct source main = {0}, draft = {0};
+    struct sources from;
     struct memplan plan;
     struct isolate isolate;
     struct spill_file spill;
     if (!open_spill(&spill, config, e) || !isolate_engine(&isolate, model, config, e) ||
-        !open_sources(&main, &draft, model, config->require_policy, e))
+        !open_sources(&from, model, config->require_policy, e))
         return false;
     const struct engine_role role = {
-        .g = main.g,
+        .g = from.main.g,
         .settings = &model->settings,
         .load = {.memory = config->memory,
                  .threads = threads_of(config),
                  .kv = KV_F16,
-                 .pack = &main.pack.params,
-                 .draft = {draft.g, &draft.pack.params},
+                 .pack = &from.main.pack.params,
+                 .draft = {from.draft.g, &from.draft.pack.params},
                  .n_parallel = config->parallel,
                  .n_kept = ENGINE_KEPT,
-                 .opening = model->opening},
+                 .opening = model->opening,
+                 .adapters = from.adapters},
         .max_waiting = config->queue + config->parallel + WAITING_SPARE,
         .accounts = true,
         .spill = spill,

@@ -240,6 +240,8 @@ static void init_slot(struct engine_slot *slot, struct server *s, uint32_t i,
                       const struct served *model)
 {
     *slot = (struct engine_slot){.server = s, .index = i, .model = model, .keep = DURATION_UNSET};
+    for (uint32_t j = 0; j < model->n_adapters; j++)
+        slot->lora_scale[j] = model->adapter_scale[j];
     uv_timer_init(&s->loop, &slot->timer);
     uv_timer_init(&s->loop, &slot->patience);
     slot->timer.data = slot->patience.data = slot;

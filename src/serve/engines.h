@@ -48,6 +48,7 @@ struct engine_slot {
     struct err why;     /* that there will be no engine; code ERR_NONE: nothing was said */
     bool stale;         /* what is loaded is no longer what its name means */
 
+    float lora_scale[LIMIT_ADAPTERS]; /* of the model's adapters, for requests that do not say */
     int64_t keep;     /* seconds without work, DURATION_EVER or DURATION_UNSET: the server's */
     uint64_t used_ns; /* when it last had work */
     uint64_t end_ns;  /* when it will end if none comes; 0: it has work, or stays */

@@ -321,6 +321,9 @@ bool isolate_engine(struct isolate *i, const struct served *model, const struct 
     for (const struct served *m = model; m; m = m->draft)
         if (m->path[0])
             add_folder(i, i->sandbox.read, m->path);
+    for (uint32_t j = 0; j < model->n_adapters; j++)
+        if (model->adapters[j]->path[0])
+            add_folder(i, i->sandbox.read, model->adapters[j]->path);
     return enter(i, e);
 }
 

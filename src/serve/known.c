@@ -31,10 +31,13 @@
 #define SERVICE                                                                                    \
     "user metadata store service_tier safety_identifier prompt_cache_key prompt_cache_retention "
 #define OPENAI                                                                                     \
-    "model stream stream_options{include_usage include_obfuscation} stop grammar @settings "
+    "model stream stream_options{include_usage include_obfuscation} stop grammar lora{id scale} "  \
+    "@settings "
 #define OLLAMA                                                                                     \
     "model stream think format options{@settings @ollama} keep_alive logprobs top_logprobs "
-#define LLAMA "model stream stop grammar json_schema n_predict n_probs cache_prompt @settings "
+#define LLAMA                                                                                      \
+    "model stream stop grammar json_schema n_predict n_probs cache_prompt lora{id scale} "         \
+    "@settings "
 
 #define ITEMS                                                                                      \
     "input{type id role status phase "                                                             \

@@ -144,11 +144,11 @@ static bool read_request(const json_t *body, struct ask *a, json_t *job, struct 
     uint32_t n_probs = 0;
     json_t *copy = json_copy((json_t *)(uintptr_t)body);
     json_object_del(copy, "logit_bias"); /* which has shapes of its own here */
-    bool ok = read_seed(body, copy) && request_settings(copy, job, p) &&
-              request_setting(body, "stop", "stop_sequences", job, p) &&
-              read_length(body, job, p) && read_bias(body, job, p) && read_bound(body, job, p) &&
-              field_u32(body, "n_probs", 0, 20, &n_probs, p) &&
-              field_bool(body, "stream", &a->stream, p);
+    bool ok =
+        read_seed(body, copy) && request_settings(copy, job, p) && request_lora(body, job, p) &&
+        request_setting(body, "stop", "stop_sequences", job, p) && read_length(body, job, p) &&
+        read_bias(body, job, p) && read_bound(body, job, p) &&
+        field_u32(body, "n_probs", 0, 20, &n_probs, p) && field_bool(body, "stream", &a->stream, p);
     json_decref(copy);
     if (ok && n_probs)
         json_object_set_new(job, "logprobs", json_integer(n_probs));

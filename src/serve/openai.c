@@ -46,7 +46,7 @@ bool openai_stream(const json_t *body, struct ask *a, struct problem *p)
 
 bool openai_settings(const json_t *body, json_t *job, struct problem *p)
 {
-    return request_settings(body, job, p) &&
+    return request_settings(body, job, p) && request_lora(body, job, p) &&
            request_setting(body, "stop", "stop_sequences", job, p) &&
            request_grammar(body, "grammar", job, p);
 }

@@ -38,6 +38,14 @@ bool request_settings(const json_t *body, json_t *job, struct problem *p)
     return true;
 }
 
+bool request_lora(const json_t *body, json_t *job, struct problem *p)
+{
+    const json_t *list = NULL;
+    if (!field_array(body, "lora", &list, p))
+        return false;
+    return !list || json_object_set(job, "lora", (json_t *)(uintptr_t)list) == 0;
+}
+
 void request_default(json_t *job, const char *key, json_t *value)
 {
     json_t *settings = json_object_get(job, "settings");

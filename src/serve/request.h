@@ -19,6 +19,8 @@ bool request_setting(const json_t *body, const char *field, const char *key, jso
 void request_default(json_t *job, const char *key, json_t *value);
 
 /* "messages": roles checked, contents of several parts joined, arguments of calls as objects. */
+/* lora: scales of the model's adapters, [{"id", "scale"}]. */
+bool request_lora(const json_t *body, json_t *job, struct problem *p) MUST_USE;
 bool request_messages(const json_t *body, json_t *job, struct problem *p) MUST_USE;
 /* The text of a content: a string, parts of text, or none; the caller owns it. `field` is the list
  * that element i of has it. NULL: *p. */

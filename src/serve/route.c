@@ -51,6 +51,7 @@ static const struct route model_rows[] = {
     {POST, "/detokenize", DIALECT_LLAMA, llama_detokenize},
     {POST, "/apply-template", DIALECT_LLAMA, llama_apply_template},
     {POST, "/embedding", DIALECT_LLAMA, llama_embedding},
+    {GET, "/lora-adapters", DIALECT_LLAMA, llama_lora},
 
     {GET, "/", DIALECT_OLLAMA, webui_root},
     {GET, "/web/*", DIALECT_LLAMA, webui_file},
@@ -73,8 +74,9 @@ static const struct route model_rows[] = {
     {POST, UPLOADS "*", DIALECT_OLLAMA, ollama_upload},
     /* And these are for operators too. */
     {GET, "/moat/keys", DIALECT_LLAMA, moat_keys},
+    {POST, "/lora-adapters", DIALECT_LLAMA, llama_lora_set},
 };
-enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_OPERATOR_ROWS = 8 };
+enum { N_MODEL_ROWS = sizeof model_rows / sizeof *model_rows, N_OPERATOR_ROWS = 9 };
 const struct routes route_models = {model_rows, N_MODEL_ROWS, N_MODEL_ROWS - N_OPERATOR_ROWS,
                                     N_MODEL_ROWS - N_OPERATOR_ROWS, "operator"};
 
@@ -219,8 +221,11 @@ static bool parse_body(struct exchange *x, struct problem *p)
         p->status = p->err.code == ERR_LIMIT ? 0 : 400;
         return false;
     }
-    if (!json_is_object(x->body))
-        return fail(&p->err, ERR_USAGE, "the body must be a JSON object");
+    bool list = x->route->answer == llama_lora_set;
+    if (list ? !json_is_array(x->body) : !json_is_object(x->body))
+        return fail(&p->err, ERR_USAGE, "%s",
+                    err_text(list ? N_("the body must be a JSON array")
+                                  : N_("the body must be a JSON object")));
     return known_check(x, p);
 }
 

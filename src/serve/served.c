@@ -103,6 +103,8 @@ static void free_one(struct served *m)
     if (!m)
         return;
     free_one(m->draft);
+    for (uint32_t i = 0; i < m->n_adapters; i++)
+        free_one(m->adapters[i]);
     if (m->fd >= 0)
         close(m->fd);
     settings_clear(&m->settings);
@@ -123,6 +125,19 @@ static struct served *new_one(const char *model, struct err *e)
     return NULL;
 }
 
+static bool add_adapters(struct served *m, const json_t *lora, struct err *e)
+{
+    for (size_t i = 0; i < json_array_size(lora); i++) {
+        const json_t *one = json_array_get(lora, i), *scale = json_object_get(one, "scale");
+        const json_t *file = json_is_object(one) ? json_object_get(one, "file") : one;
+        if (!(m->adapters[i] = new_one(json_string_value(file), e)))
+            return err_at(e, "%s: lora", m->id);
+        m->adapter_scale[i] = scale ? (float)json_number_value(scale) : 1;
+        m->n_adapters++;
+    }
+    return true;
+}
+
 static bool configure(struct served *m, const json_t *settings_by_name, struct err *e)
 {
     const json_t *own = json_object_get(settings_by_name, m->id);
@@ -131,6 +146,8 @@ static bool configure(struct served *m, const json_t *settings_by_name, struct e
     if (own && !config_model(own, m->id, &m->settings, &of, e))
         return false;
     m->keep_alive = of.keep_alive;
+    if (!add_adapters(m, of.lora, e))
+        return false;
     return !of.draft || (m->draft = new_one(of.draft, e)) || err_at(e, "%s: draft", m->id);
 }
 

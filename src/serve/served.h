@@ -5,6 +5,7 @@
 
 #include <time.h>
 
+#include "base/limits.h"
 #include "gguf/gguf.h"
 #include "run/settings.h"
 #include "store/admit.h"
@@ -24,10 +25,13 @@ struct served {
     struct settings settings; /* owned; what answers start from */
     json_t *opening;          /* owned; what conversations start with, or NULL */
     struct served *draft;     /* owned: a smaller model that guesses ahead for it; NULL: none */
-    int64_t keep_alive;       /* of its own: seconds, DURATION_EVER or DURATION_UNSET */
-    bool at_start;            /* it is loaded then, and the server ends where it cannot be */
-    bool from_store;          /* nobody named it (serve/served_store) */
-    bool gone;                /* it was removed there: it is served no more */
+    struct served *adapters[LIMIT_ADAPTERS]; /* owned, [n_adapters] */
+    float adapter_scale[LIMIT_ADAPTERS];     /* of requests that do not say, at the start */
+    uint32_t n_adapters;
+    int64_t keep_alive; /* of its own: seconds, DURATION_EVER or DURATION_UNSET */
+    bool at_start;      /* it is loaded then, and the server ends where it cannot be */
+    bool from_store;    /* nobody named it (serve/served_store) */
+    bool gone;          /* it was removed there: it is served no more */
 };
 
 struct served_list {
@@ -37,7 +41,7 @@ struct served_list {
 
 /* Opens the file of a name or path and adds it. Settings of the model's manifest come first, then
  * those of the configuration ("models", may be NULL), by the id or, where it has none, under
- * SERVED_EVERY; there a draft model may stand. */
+ * SERVED_EVERY; there a draft model and adapters may stand. */
 bool served_add(struct served_list *l, const char *model, const json_t *settings_by_name,
                 struct err *e) MUST_USE;
 void served_clear(struct served_list *l);

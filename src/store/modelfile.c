@@ -38,6 +38,13 @@ static bool no_memory(struct err *e)
     return fail(e, ERR_LIMIT, "not enough memory");
 }
 
+static bool no_adapters(struct err *e)
+{
+    return fail(e, ERR_UNSUPPORTED,
+                "ADAPTER: a model of the store has no adapters; moat run takes them by --lora, a "
+                "server by its configuration");
+}
+
 /* A text for JSON: valid UTF-8 without NUL. */
 static json_t *text_of(struct str s, struct err *e)
 {
@@ -180,7 +187,7 @@ static bool instruction(struct reader *r, struct str word, struct str s, struct 
         return read_text(r, s, e) && add_message(r->m, role, text_of(buf_view(&r->text), e), e);
     }
     if (is(word, "ADAPTER"))
-        return fail(e, ERR_UNSUPPORTED, "ADAPTER: moat has no adapters; merge it into the model");
+        return no_adapters(e);
     if (!is(word, "FROM") && !is(word, "SYSTEM") && !is(word, "LICENSE") && !is(word, "TEMPLATE"))
         return fail(e, ERR_USAGE,
                     "\"%.*s\" is no instruction; there are FROM, PARAMETER, SYSTEM, MESSAGE, "
@@ -259,8 +266,7 @@ static bool known_keys(struct modelfile *m, const json_t *j, struct err *e)
         while (i < sizeof known / sizeof *known && strcmp(known[i], key) != 0)
             i++;
         if (strcmp(key, "adapters") == 0)
-            return fail(e, ERR_UNSUPPORTED,
-                        "ADAPTER: moat has no adapters; merge it into the model");
+            return no_adapters(e);
         if (i < sizeof known / sizeof *known)
             continue;
         if (strcmp(key, "template") != 0)

@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import *  # noqa: E402,F403
 
-NAMES = "llama llama-moe qwen2 qwen3 qwen3moe gemma3 granite cohere2 phi3 gpt2 olmo2 deepseek2 deepseek2-heads gpt-oss lfm2 lfm2moe qwen3next qwen35".split()
+NAMES = "llama llama-moe qwen2 qwen3 qwen3moe gemma3 granite cohere2 phi3 gpt2 olmo2 deepseek2 deepseek2-heads gpt-oss lfm2 lfm2moe qwen3next qwen35 mamba2 falcon-h1 baichuan-13b nemotron glm4moe".split()
 SPLITS = (1, 2, 7, 16)
 
 for name in NAMES:

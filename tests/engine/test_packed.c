@@ -25,10 +25,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const models[] = {"llama",     "llama-moe",       "qwen2",   "qwen3",
-                                     "qwen3moe",  "gemma3",          "phi3",    "glm4",
-                                     "deepseek2", "deepseek2-heads", "gpt-oss", "lfm2",
-                                     "lfm2moe",   "qwen3next",       "qwen35",  "falcon-tied"};
+static const char *const models[] = {
+    "llama",  "llama-moe",   "qwen2",           "qwen3",     "qwen3moe", "gemma3",  "phi3",
+    "glm4",   "deepseek2",   "deepseek2-heads", "gpt-oss",   "lfm2",     "lfm2moe", "qwen3next",
+    "qwen35", "falcon-tied", "mamba2",          "falcon-h1", "dots1"};
 enum { N_MODELS = sizeof models / sizeof *models };
 
 static char dir[256]; /* a fresh one for each test */

@@ -16,7 +16,7 @@ DOORS = {
 LIBRARIES = {
     r"jansson\.h": None, r"pcre2\.h": ["text"], r"utf8proc\.h": ["text", "cli"], r"(histedit|editline/.*)\.h": ["cli"],
     r"archive(_entry)?\.h": ["store", "work"], r"curl/.*": ["fetch"], r"uv\.h|llhttp\.h": ["serve"], r"openssl/.*": ["base", "store", "guard", "serve"], r"locale\.h": ["base", "cli"],
-    r"sodium\.h": ["guard"], r"seccomp\.h": ["guard"],
+    r"sqlite3\.h": ["work"], r"sodium\.h": ["guard"], r"seccomp\.h": ["guard"],
     r"(immintrin|x86intrin|arm_neon|cpuid)\.h": ["compute"], r"pthread\.h|threads\.h": ["base", "run", "serve", "text"],
     r"sys/mman\.h|linux/.*": ["base", "guard"],  # guard: the kernel's interfaces of the sandbox
     r"sys/syscall\.h": ["base", "compute", "guard"],  # compute: leave to use AMX tiles

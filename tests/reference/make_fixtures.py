@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes tests/data/arch: one small model of random weights per architecture, its tokens and its logits.
 
-usage: make_fixtures.py [OUT_DIR]        (seeded: the same files on every machine)
+usage: make_fixtures.py [OUT_DIR [NAME...]]        (seeded: the same files on every machine)
 
 Each model is under 400 kB and carries what real files carry and easily gets forgotten: odd sizes, grouped heads,
 head sizes that are not d_model / n_head, tied and untied output, biases, rope_freqs, linear and YaRN scaling, a
@@ -130,9 +130,9 @@ class Writer:
             self.vector(blk + "attn_q_norm.weight", d_head, 1.2, 0.2)
             self.vector(blk + "attn_k_norm.weight", d_head, 1.2, 0.2)
 
-    def feed_forward(self, il, kinds, d_model, d_ff, biases=False, norm="ffn_norm"):
+    def feed_forward(self, il, kinds, d_model, d_ff, biases=False, norm="ffn_norm", ending=".weight"):
         blk = f"blk.{il}."
-        self.vector(f"{blk}{norm}.weight", d_model, 1.0, 0.2)
+        self.vector(f"{blk}{norm}{ending}", d_model, 1.0, 0.2)
         for s, kind in zip(("gate", "up", "down"), kinds):
             rows, cols = (d_model, d_ff) if s == "down" else (d_ff, d_model)
             self.put(f"{blk}ffn_{s}.weight", kind, (rows, cols), 1.2 / cols**0.5)
@@ -356,15 +356,43 @@ FAMILIES = {
     "falcon-tied": (57, [], dict(embedding_length=72, attention__head_count=6, attention__head_count_kv=3, feed_forward_length=50)),
     "starcoder2": (58, ["qkv biases"], dict(rope__freq_base=100000.0)),
     "gpt2": (59, [], dict(attention__head_count_kv=4)),
+    "stablelm": (60, ["qkv biases"], dict(rope__dimension_count=4)),
+    "stablelm-12b": (61, ["head norms", "parallel"], dict(rope__dimension_count=8)),
+    "olmoe": (62, [], dict(attention__head_count_kv=4, expert_count=5, expert_used_count=2, feed_forward_length=32)),
+    "granitemoe": (63, ["output", "freqs"], dict(logit_scale=2.0, residual_scale=0.3, embedding_scale=4.0, attention__scale=0.15,
+                                                expert_count=4, expert_used_count=2, feed_forward_length=32)),
+    "glm4moe": (64, ["output", "qkv biases", "head norms"], dict(
+        block_count=4, nextn_predict_layers=1, leading_dense_block_count=1, rope__dimension_count=8, expert_count=5, expert_used_count=2,
+        expert_shared_count=1, expert_feed_forward_length=32, expert_weights_norm=True, expert_weights_scale=1.5)),
+    "seed_oss": (65, ["output", "qkv biases"], dict(attention__key_length=24, attention__value_length=24, attention__head_count_kv=1)),
+    "command-r": (66, ["qkv biases"], dict(logit_scale=0.5)),
+    "command-r-plus": (78, ["head norms"], dict(logit_scale=0.3)),
+    "baichuan": (67, [], dict(block_count=32, embedding_length=32, feed_forward_length=32, attention__head_count=2)),
+    "baichuan-13b": (68, [], dict(block_count=40, embedding_length=24, feed_forward_length=24, attention__head_count=3,
+                                  attention__head_count_kv=1)),
+    "minicpm": (69, ["output biases"], dict(block_count=3)),
+    "minicpm-scales": (70, ["output"], dict(logit_scale=3.0, residual_scale=0.5, embedding_scale=2.0)),
+    "nemotron": (71, ["output biases", "qkv biases"], dict(rope__dimension_count=8)),
+    "ernie4_5": (72, ["qkv biases"], dict(attention__key_length=32, attention__value_length=32, rope__freq_base=500000.0)),
+    "ernie4_5-moe": (73, [], dict(block_count=4, leading_dense_block_count=1, expert_count=5, expert_used_count=2, expert_shared_count=1,
+                                  expert_feed_forward_length=32, expert_shared_feed_forward_length=64, interleave_moe_layer_step=2)),
+    "starcoder": (74, ["output"], dict(attention__head_count_kv=1)),
+    "hunyuan-dense": (75, [], dict(rope__scaling__alpha=20.0)),
+    "dots1": (76, ["output"], dict(block_count=3, leading_dense_block_count=1, attention__head_count_kv=4, expert_count=6,
+                                   expert_used_count=3, expert_shared_count=2, expert_feed_forward_length=32, expert_weights_norm=True,
+                                   expert_weights_scale=2.5, expert_gating_func=2)),
+    "deepseek": (77, ["output"], dict(block_count=3, leading_dense_block_count=1, attention__head_count_kv=4, expert_count=6,
+                                      expert_used_count=3, expert_shared_count=2, expert_feed_forward_length=32)),
 }
+ARCH_OF = {"ernie4_5-moe": "ernie4_5-moe", "command-r": "command-r", "command-r-plus": "command-r", "hunyuan-dense": "hunyuan-dense"}
 
 
 def family(path, name, n_vocab, optional, keys):
-    arch = name.split("-")[0]
+    arch = ARCH_OF.get(name, name.split("-")[0])
     eps = "attention__layer_norm_epsilon" if arch in reference.LAYER_NORM else "attention__layer_norm_rms_epsilon"
     keys = {**USUAL, eps: 1e-3, **keys}
-    many = keys["block_count"] == 64
-    kinds = [(32, [T.Q4_0])] if many else [(32, [T.Q8_0, T.Q4_0, T.Q5_1, T.Q4_1]), (1, [T.F16])]
+    many = keys["block_count"] >= 32
+    kinds = [(32, [T.Q4_0]), (24, [T.F16])] if many else [(32, [T.Q8_0, T.Q4_0, T.Q5_1, T.Q4_1]), (1, [T.F16])]
     s = families.Shape(arch, n_vocab, optional, kinds, **keys)
     f = Writer(path, arch, 200 + n_vocab, **keys)
     add_no_vocabulary(f, n_vocab)
@@ -378,7 +406,7 @@ def main():
     import mixer_fixtures  # which needs the Writer above
     makers = {"llama": llama, "llama-moe": llama_moe, "qwen2": qwen2, "qwen3": qwen3, "qwen3moe": qwen3moe, "gemma3": gemma3,
               **mixer_fixtures.MODELS}
-    for name in [*makers, *FAMILIES]:
+    for name in sys.argv[2:] or [*makers, *FAMILIES]:
         base = os.path.join(out, name)
         if name in makers:
             makers[name](base + ".gguf")

@@ -185,5 +185,46 @@ def qwen35(path):
     f.close()
 
 
+def mamba2_layer(f, il, d_model, inner, n_head, n_group, d_state, norm=True):
+    blk, conv = f"blk.{il}.", inner + 2 * n_group * d_state
+    f.put(blk + "ssm_in.weight", T.Q8_0, (inner + conv + n_head, d_model), 1.2 / d_model**0.5)
+    f.put(blk + "ssm_conv1d.weight", T.F32, (conv, 4), 0.5)
+    f.vector(blk + "ssm_conv1d.bias", conv, 0.0, 0.2)
+    f.vector(blk + "ssm_dt.bias", n_head, 0.0, 1.0)
+    for name, mean in (("ssm_a", -1.0), ("ssm_d", 1.0)):
+        f.w.add_tensor(blk + name, (mean + f.rng.standard_normal((n_head, 1)) * 0.3).astype(np.float32))
+    if norm:
+        f.w.add_tensor(blk + "ssm_norm.weight", (1.0 + f.rng.standard_normal((n_group, inner // n_group)) * 0.2).astype(np.float32))
+    f.put(blk + "ssm_out.weight", T.Q5_1, (d_model, inner), 1.0 / inner**0.5)
+
+
+def mamba2(path):
+    """6 heads of 16 in 2 groups, a state of 24 values each; no heads of attention, no feed-forward block."""
+    f = fx.Writer(path, "mamba2", 114, context_length=1048576, embedding_length=64, block_count=3, feed_forward_length=0,
+                  attention__head_count=0, attention__layer_norm_rms_epsilon=1e-5, ssm__inner_size=96, ssm__conv_kernel=4,
+                  ssm__state_size=24, ssm__time_step_rank=6, ssm__group_count=2)
+    fx.add_no_vocabulary(f, 61)
+    f.ends(T.Q8_0, 61, 64)
+    for il in range(3):
+        f.vector(f"blk.{il}.attn_norm.weight", 64, 1.0, 0.2)
+        mamba2_layer(f, il, 64, 96, 6, 2, 24)
+    f.close()
+
+
+def falcon_h1(path):
+    """Attention of 4 heads on 2 beside 3 heads of 32 in one group; with the norm in one layer."""
+    f = fx.Writer(path, "falcon-h1", 115, context_length=256, embedding_length=64, block_count=3, feed_forward_length=96,
+                  attention__head_count=4, attention__head_count_kv=2, attention__key_length=24, attention__value_length=24,
+                  attention__layer_norm_rms_epsilon=1e-5, rope__freq_base=100000.0, ssm__inner_size=96, ssm__conv_kernel=4,
+                  ssm__state_size=16, ssm__time_step_rank=3, ssm__group_count=1)
+    fx.add_no_vocabulary(f, 63)
+    f.ends(T.Q8_0, 63, 64, output=T.Q8_0)
+    for il in range(3):
+        f.attention(il, (T.Q8_0, T.Q5_1, T.F16, T.Q8_0), 64, 4, 2, 24)
+        mamba2_layer(f, il, 64, 96, 3, 1, 16, il == 1)
+        f.feed_forward(il, (T.Q4_0, T.Q5_0, T.Q8_0), 64, 96, biases=il == 2, ending="")
+    f.close()
+
+
 MODELS = {"deepseek2": deepseek2, "deepseek2-heads": deepseek2_heads, "gpt-oss": gpt_oss, "lfm2": lfm2, "lfm2moe": lfm2moe,
-          "qwen3next": qwen3next, "qwen35": qwen35}
+          "qwen3next": qwen3next, "qwen35": qwen35, "mamba2": mamba2, "falcon-h1": falcon_h1}

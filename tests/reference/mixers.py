@@ -4,6 +4,7 @@ rule, gates, and the ways of choosing experts. Same style: float64, the whole se
 
   MLA and routing  DeepSeek-AI 2024 (V2, V3)      delta rule  Yang, Kautz & Hatamizadeh 2024, Qwen3-Next
   sinks, clamping  OpenAI 2025 (gpt-oss)          short conv  Liquid AI 2025 (LFM2)
+  Mamba-2          Dao & Gu 2024                  Falcon-H1   Technology Innovation Institute 2025
 """
 import math
 
@@ -179,6 +180,39 @@ def delta_net(m, h, x, il):
     return linear(m, out.reshape(n, -1), blk + "ssm_out")
 
 
+def mamba2(m, h, x, il):
+    """x is normalised already; the state of a head is [d_head][d_state]."""
+    blk, n = f"blk.{il}.", len(x)
+    inner, d_state, n_head, n_group = (m.key("ssm." + s) for s in ("inner_size", "state_size", "time_step_rank", "group_count"))
+    d, of_b = inner // n_head, n_group * d_state
+    z, xbc, dt = np.split(linear(m, x, blk + "ssm_in"), [inner, 2 * inner + 2 * of_b], axis=1)
+    xbc = causal_conv(xbc, m.get(blk + "ssm_conv1d.weight"))
+    if m.has(blk + "ssm_conv1d.bias"):
+        xbc = xbc + m.get(blk + "ssm_conv1d.bias")
+    xbc = xbc * sigmoid(xbc)
+    v, b, c = xbc[:, :inner].reshape(n, n_head, d), xbc[:, inner:inner + of_b], xbc[:, inner + of_b:]
+    b, c = (np.repeat(a.reshape(n, n_group, d_state), n_head // n_group, axis=1) for a in (b, c))
+    dt = np.logaddexp(0.0, dt + m.get(blk + "ssm_dt.bias"))
+    decay = np.exp(dt * m.get(blk + "ssm_a").ravel())
+    state, out = np.zeros((n_head, d, d_state)), np.empty((n, n_head, d))
+    for t in range(n):
+        state = state * decay[t][:, None, None] + (dt[t][:, None] * v[t])[:, :, None] * b[t][:, None, :]
+        out[t] = np.einsum("hds,hs->hd", state, c[t])
+    out = (out + m.get(blk + "ssm_d").ravel()[:, None] * v).reshape(n, inner) * z * sigmoid(z)
+    if m.has(blk + "ssm_norm.weight"):
+        out = rms_norm(out.reshape(n, n_group, -1), m.get(blk + "ssm_norm.weight"), h.eps).reshape(n, inner)
+    return linear(m, out, blk + "ssm_out")
+
+
+def plain_attention(m, h, x, il):
+    blk, n = f"blk.{il}.", len(x)
+    q = linear(m, x, blk + "attn_q").reshape(n, h.n_head, h.d_head)
+    k = linear(m, x, blk + "attn_k").reshape(n, h.n_head_kv, h.d_head)
+    v = linear(m, x, blk + "attn_v").reshape(n, h.n_head_kv, h.d_head_v)
+    q, k = (rope(h, a, np.arange(n), False, None) for a in (q, k))
+    return linear(m, attend(m, q, k, v, h.attn_scale).reshape(n, -1), blk + "attn_output")
+
+
 # --- the whole -------------------------------------------------------------------------------------
 
 def hparams(m):
@@ -221,7 +255,27 @@ def mix(m, h, x, il):
     return special.get(h.arch, attention)(m, h, x, il)
 
 
+def state_space(m, tokens):
+    """Mamba-2, and Falcon-H1, which has it beside attention and a feed-forward block behind them."""
+    h, hybrid = Hparams(m), m.arch == "falcon-h1"
+    h.neox = True
+    h.local_scaled = True
+    embd = m.get("token_embd.weight")
+    x = embd[tokens]
+    for il in range(h.n_layer):
+        blk = f"blk.{il}."
+        n = rms_norm(x, m.get(blk + "attn_norm.weight"), h.eps)
+        x = x + mamba2(m, h, n, il) + (plain_attention(m, h, n, il) if hybrid else 0)
+        if hybrid:
+            name = blk + ("ffn_norm.weight" if m.has(blk + "ffn_norm.weight") else "ffn_norm")
+            x = x + feed_forward(m, h, rms_norm(x, m.get(name), h.eps), il)
+    x = rms_norm(x, m.get("output_norm.weight"), h.eps)
+    return x @ (m.get("output.weight") if m.has("output.weight") else embd).T
+
+
 def forward(m, tokens):
+    if m.arch in ("mamba2", "falcon-h1"):
+        return state_space(m, tokens)
     h = hparams(m)
     embd = m.get("token_embd.weight")
     x = embd[tokens]

@@ -17,7 +17,8 @@ Written from the papers, one function per idea, the whole sequence at once, no K
   Llama     Touvron et al. 2023, Llama 3.1 card   Qwen2, Qwen3 technical reports; Gemma 1 to 3 technical reports
   LayerNorm Ba et al. 2016                        LongRoPE Ding et al. 2024
   and the reports or published code of the others: GPT-2, Falcon, Phi, StarCoder2, InternLM2, Granite, OLMo 2, GLM-4,
-  Command R7B, SmolLM3, EXAONE 4, Mistral Small 3.1
+  Command R7B, SmolLM3, EXAONE 4, Mistral Small 3.1, StableLM 2, OLMoE, GLM-4.5, Seed-OSS, Command R, Baichuan 2, MiniCPM,
+  Nemotron-4, ERNIE 4.5, StarCoder, Hunyuan, dots.llm1, DeepSeekMoE
 Needs numpy and the gguf package (to open the file and to expand quantised weights); `make test` needs neither.
 """
 import argparse
@@ -29,18 +30,26 @@ import numpy as np
 
 
 # What each architecture is made of; where none is named, as Llama: RMS norms before a block, SwiGLU, one block after the other.
-NEOX = "qwen2 qwen2moe qwen3 qwen3moe gemma gemma2 gemma3 phi2 phi3 starcoder2 falcon olmo2 exaone4".split()
-NEIGHBOURS = "llama mistral3 granite internlm2 smollm3 cohere2 glm4 gpt2".split()  # gpt2 turns nothing; glm4 may be of the others
-MIXED = "deepseek2 gpt-oss lfm2 lfm2moe qwen3next qwen35".split()
-LAYER_NORM = "phi2 starcoder2 gpt2 falcon cohere2".split()
-GELU = "gemma gemma2 gemma3 phi2 starcoder2 gpt2 falcon".split()
-UNGATED = "phi2 starcoder2 gpt2 falcon".split()
+NEOX = ("qwen2 qwen2moe qwen3 qwen3moe gemma gemma2 gemma3 phi2 phi3 starcoder2 falcon olmo2 exaone4 stablelm olmoe glm4moe seed_oss "
+        "nemotron hunyuan-dense dots1").split()
+NEIGHBOURS = ("llama mistral3 granite granitemoe minicpm internlm2 smollm3 cohere2 glm4 command-r baichuan ernie4_5 ernie4_5-moe deepseek "
+              "gpt2 starcoder").split()  # the last two turn nothing; glm4 may be of the others
+MIXED = "deepseek2 gpt-oss lfm2 lfm2moe qwen3next qwen35 mamba2 falcon-h1".split()
+LEARNED = "gpt2 starcoder".split()  # positions
+LAYER_NORM = "phi2 starcoder2 gpt2 starcoder falcon cohere2 stablelm command-r nemotron".split()
+GELU = "gemma gemma2 gemma3 phi2 starcoder2 gpt2 starcoder falcon".split()
+UNGATED = "phi2 starcoder2 gpt2 starcoder falcon nemotron".split()
 FUSED_FFN = "phi3 glm4".split()  # the first half of ffn_up is the gate
-PARALLEL = "phi2 falcon cohere2".split()  # both blocks read the same norm
+PARALLEL = "phi2 falcon cohere2 command-r".split()  # both blocks read the same norm; stablelm where there is one only
 POST_NORM = "gemma2 gemma3 glm4 olmo2 exaone4".split()  # what a block gives is normalised
 NO_PRE_NORM = "olmo2 exaone4".split()
-HEAD_NORM = "qwen3 qwen3moe gemma3 exaone4".split()  # each head of q and k; olmo2: all heads at once
-ROPE_FACTORS = "llama mistral3 granite phi3 exaone4".split()
+HEAD_NORM = "qwen3 qwen3moe gemma3 exaone4 glm4moe dots1".split()  # each head of q and k, in glm4moe where the file has the weights
+OWN_NORM = "stablelm command-r".split()  # each by weights of its own, where the file has them
+LATE_NORM = ["hunyuan-dense"]  # each, after the rotation
+WHOLE_NORM = "olmo2 olmoe".split()  # all heads at once
+SECOND_NORM = {"seed_oss": "post_attention_norm", "glm4moe": "post_attention_norm"}  # what others call ffn_norm
+WITHOUT_SUM = "qwen2moe olmoe deepseek".split()  # the weights of the chosen experts are used as they are
+ROPE_FACTORS = "llama mistral3 granite granitemoe minicpm phi3 exaone4".split()
 EMBED_ROOT = "gemma gemma2 gemma3".split()  # the embedding is multiplied by sqrt(d_model)
 
 
@@ -89,7 +98,7 @@ class Hparams:
         self.arch = m.arch
         self.n_layer = m.key("block_count")
         self.d_model = m.key("embedding_length")
-        self.n_head = m.key("attention.head_count")
+        self.n_head = m.key("attention.head_count") or 1  # mamba2 has none
         self.n_head_kv = m.key("attention.head_count_kv", self.n_head)
         self.d_head = m.key("attention.key_length", self.d_model // self.n_head)
         self.d_head_v = m.key("attention.value_length", self.d_model // self.n_head)
@@ -108,7 +117,7 @@ class Hparams:
         self.yarn_beta_fast = m.key("rope.scaling.yarn_beta_fast", 32.0)
         self.yarn_beta_slow = m.key("rope.scaling.yarn_beta_slow", 1.0)
         self.rope_attn_factor = m.key("rope.scaling.attn_factor", 1.0)
-        self.sections = m.key("rope.dimension_sections", []) if self.arch == "glm4" else []
+        self.sections = m.key("rope.dimension_sections", []) if self.arch in ("glm4", "glm4moe") else []
         self.neox = self.arch in NEOX or len(self.sections) > 1 and min(self.sections[:2]) > 0
         self.yarn_log_mul = m.key("rope.scaling.yarn_log_multiplier", 0.0) if self.arch == "mistral3" else 0.0
         self.temperature = m.key("attention.temperature_scale", 0.0) if self.arch == "mistral3" else 0.0
@@ -117,11 +126,12 @@ class Hparams:
         self.attn_softcap = m.key("attn_logit_softcapping", 50.0 if self.arch == "gemma2" else 0.0)
         self.logit_scale = 1.0
         self.residual_scale = self.embed_scale = 1.0
-        self.window = 0
+        self.window, self.alibi, self.n_dense, self.expert_step = 0, None, 0, 1
+        self.gating, self.expert_norm = 1, self.arch not in WITHOUT_SUM
         self.local, self.turns = [False] * self.n_layer, [True] * self.n_layer
         self.rope_base_local, self.local_scaled = self.rope_base, False
-        if hasattr(self, self.arch):
-            getattr(self, self.arch)(m)
+        if hasattr(self, self.arch.replace("-", "_")):
+            getattr(self, self.arch.replace("-", "_"))(m)
 
     def gemma2(self, m):
         self.rope_base_local, self.local_scaled = m.key("rope.freq_base_swa", self.rope_base), True
@@ -149,11 +159,52 @@ class Hparams:
     def gpt2(self, m):
         self.turns = [False] * self.n_layer
 
+    starcoder = gpt2
+
     def granite(self, m):
         self.turns = [bool(m.key("rope.scaling.finetuned", True))] * self.n_layer
         self.logit_scale = 1.0 / m.key("logit_scale")
         self.residual_scale = m.key("residual_scale", 0.0) or 1.0
         self.embed_scale = m.key("embedding_scale", 0.0) or 1.0
+
+    granitemoe = granite
+
+    def minicpm(self, m):
+        self.logit_scale = 1.0 / m.key("logit_scale", self.d_model / 256)
+        self.residual_scale = m.key("residual_scale", 0.0) or 1.4 / math.sqrt(self.n_layer)
+        self.embed_scale = m.key("embedding_scale", 0.0) or 12.0
+
+    def command_r(self, m):
+        self.logit_scale = m.key("logit_scale", 0.0) or 1.0
+
+    def baichuan(self, m):
+        """The number of layers says which of the two models it is."""
+        self.turns = [self.n_layer == 32] * self.n_layer
+        if self.n_layer == 40:
+            whole = 2 ** int(math.log2(self.n_head))
+            steps = [i + 1.0 if i < whole else i - whole + 0.5 for i in range(self.n_head)]
+            self.alibi = [2.0 ** (-8.0 * s / whole) for s in steps]
+
+    def hunyuan_dense(self, m):
+        alpha = m.key("rope.scaling.alpha", 0.0)
+        if alpha:
+            self.rope_base *= alpha ** (self.d_head / (self.d_head - 2))
+
+    def deepseek(self, m):
+        self.n_dense = m.key("leading_dense_block_count", 0)
+
+    def ernie4_5_moe(self, m):
+        self.n_dense = m.key("leading_dense_block_count", 0)
+        self.expert_step = m.key("interleave_moe_layer_step", 1)
+
+    def dots1(self, m):
+        self.n_dense = m.key("leading_dense_block_count", 0)
+        self.gating = m.key("expert_gating_func", 2)
+        self.expert_norm = m.key("expert_weights_norm", False)
+
+    def glm4moe(self, m):
+        self.n_layer -= m.key("nextn_predict_layers", 0)
+        self.dots1(m)
 
     def gemma3(self, m):
         self.rope_base_local = m.key("rope.freq_base_swa", 10000.0)
@@ -190,6 +241,10 @@ def silu(x):
 
 def gelu_tanh(x):
     return 0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def relu2(x):
+    return np.maximum(x, 0.0) ** 2
 
 
 def softmax(x):
@@ -256,23 +311,30 @@ def rope(h, x, pos, local, factors):
     return out
 
 
+def qk_norm(m, h, x, name, when):
+    """Of q or k, as [n_tok][heads * d_head] (when: "whole") or [n_tok][heads][d_head], before or after the rotation."""
+    archs = {"whole": WHOLE_NORM, "before": HEAD_NORM + OWN_NORM, "after": LATE_NORM}[when]
+    weight = m.maybe(name) if h.arch in archs else None
+    if weight is None:
+        return x
+    return rms_norm(x - x.mean(axis=-1, keepdims=True) if h.arch in LAYER_NORM else x, weight, h.eps)
+
+
 def attention(m, h, x, il):
     blk = f"blk.{il}."
     n_tok = len(x)
     pos = np.arange(n_tok)
     sizes = h.n_head * h.d_head, h.n_head_kv * h.d_head, h.n_head_kv * h.d_head_v
     q, k, v = parts(m, x, [f"{blk}attn_{s}" for s in "qkv"], blk + "attn_qkv", sizes)
-    if h.arch == "olmo2":
-        q = rms_norm(q, m.get(blk + "attn_q_norm.weight"), h.eps)
-        k = rms_norm(k, m.get(blk + "attn_k_norm.weight"), h.eps)
+    names = blk + "attn_q_norm.weight", blk + "attn_k_norm.weight"
+    q, k = (qk_norm(m, h, a, name, "whole") for a, name in zip((q, k), names))
     q, k, v = q.reshape(n_tok, h.n_head, h.d_head), k.reshape(n_tok, h.n_head_kv, h.d_head), v.reshape(n_tok, h.n_head_kv, h.d_head_v)
-    if h.arch in HEAD_NORM:  # before the rotation
-        q = rms_norm(q, m.get(blk + "attn_q_norm.weight"), h.eps)
-        k = rms_norm(k, m.get(blk + "attn_k_norm.weight"), h.eps)
+    q, k = (qk_norm(m, h, a, name, "before") for a, name in zip((q, k), names))
     local = h.local[il]
     factors = rope_factors(m, h)
     if h.turns[il]:
         q, k = rope(h, q, pos, local, factors), rope(h, k, pos, local, factors)
+    q, k = (qk_norm(m, h, a, name, "after") for a, name in zip((q, k), names))
     if h.temperature:
         q = q * (np.log(pos // h.n_ctx_orig + 1.0) * h.temperature + 1.0)[:, None, None]
     k, v = k.astype(m.kv).astype(m.dtype), v.astype(m.kv).astype(m.dtype)
@@ -284,13 +346,15 @@ def attention(m, h, x, il):
         score = (q[:, head] @ k[:, head // group].T) * h.attn_scale
         if h.attn_softcap:
             score = np.tanh(score / h.attn_softcap) * h.attn_softcap
+        if h.alibi:
+            score = score - h.alibi[head] * behind
         out[:, head] = softmax(np.where(seen, score, -np.inf)) @ v[:, head // group]
     return linear(m, out.reshape(n_tok, -1), blk + "attn_output")
 
 
 def feed_forward(m, h, x, il):
     blk = f"blk.{il}."
-    act = gelu_tanh if h.arch in GELU else silu
+    act = gelu_tanh if h.arch in GELU else relu2 if h.arch == "nemotron" else silu
     if h.arch in UNGATED:
         return linear(m, act(linear(m, x, blk + "ffn_up")), blk + "ffn_down")
     if h.arch in FUSED_FFN:
@@ -301,17 +365,20 @@ def feed_forward(m, h, x, il):
 
 
 def experts(m, h, x, il):
-    """Softmax over all experts, the best n_expert_used kept, their weights made to sum to 1 (but for qwen2moe). What
-    ffn_*_shexp names is an expert for all tokens, which may have a gate."""
+    """Softmax over all experts, or sigmoids, the best n_expert_used kept (by a bias too where there is one), their weights
+    made to sum to 1 in most. What ffn_*_shexp names is an expert for all tokens, which may have a gate."""
     blk = f"blk.{il}."
-    weight = softmax(linear(m, x, blk + "ffn_gate_inp"))
+    weight = linear(m, x, blk + "ffn_gate_inp")
+    weight = softmax(weight) if h.gating == 1 else 1.0 / (1.0 + np.exp(-weight))
+    bias = m.maybe(blk + "exp_probs_b.bias")
+    rate = weight if bias is None else weight + bias
     gate, up, down = (m.get(f"{blk}ffn_{s}_exps.weight") for s in ("gate", "up", "down"))
     biases = [m.maybe(f"{blk}ffn_{s}_exps.bias") for s in ("gate", "up", "down")]
     bg, bu, bd = (np.zeros(w.shape[:2], m.dtype) if b is None else b for w, b in zip((gate, up, down), biases))
     out = np.zeros_like(x)
     for t in range(len(x)):
-        chosen = np.argsort(-weight[t], kind="stable")[: h.n_expert_used]
-        share = weight[t, chosen] / (1.0 if h.arch == "qwen2moe" else weight[t, chosen].sum()) * h.expert_scale
+        chosen = np.argsort(-rate[t], kind="stable")[: h.n_expert_used]
+        share = weight[t, chosen] / (weight[t, chosen].sum() if h.expert_norm else 1.0) * h.expert_scale
         for e, s in zip(chosen, share):
             y = silu(gate[e] @ x[t] + bg[e]) * (up[e] @ x[t] + bu[e])
             out[t] += s * (down[e] @ y + bd[e])
@@ -327,13 +394,13 @@ def layer(m, h, x, il):
     n = x if h.arch in NO_PRE_NORM else norm(m, h, x, blk + "attn_norm")
     second = h.arch == "falcon" and m.has(blk + "attn_norm_2.weight")  # the 40B: attention has a norm of its own
     a = attention(m, h, norm(m, h, x, blk + "attn_norm_2") if second else n, il)
-    if h.arch in PARALLEL:
+    if h.arch in PARALLEL or h.arch == "stablelm" and not m.has(blk + "ffn_norm.weight"):
         return x + a + feed_forward(m, h, n, il)
     if h.arch in POST_NORM:
         a = norm(m, h, a, blk + "post_attention_norm")
     x = x + h.residual_scale * a
-    n = x if h.arch in NO_PRE_NORM else norm(m, h, x, blk + "ffn_norm")
-    f = experts(m, h, n, il) if h.n_expert else feed_forward(m, h, n, il)
+    n = x if h.arch in NO_PRE_NORM else norm(m, h, x, blk + SECOND_NORM.get(h.arch, "ffn_norm"))
+    f = experts(m, h, n, il) if h.n_expert and il >= h.n_dense and (il + 1) % h.expert_step == 0 else feed_forward(m, h, n, il)
     if h.arch in POST_NORM:
         f = norm(m, h, f, blk + "post_ffw_norm")
     return x + h.residual_scale * f
@@ -345,10 +412,11 @@ def hidden(m, h, tokens):
         raise SystemExit(f"architecture {h.arch} is not written down here")
     embd = m.get("token_embd.weight")
     x = embd[tokens] * (math.sqrt(h.d_model) if h.arch in EMBED_ROOT else h.embed_scale)
-    if h.arch == "gpt2":
+    if h.arch in LEARNED:
         x = x + m.get("position_embd.weight")[: len(tokens)]
     for il in range(h.n_layer):
         x = layer(m, h, x, il)
+    m.read |= {t for t in m.tensors if t.startswith("blk.") and int(t.split(".")[1]) >= h.n_layer}  # for drafting
     return norm(m, h, x, "output_norm")
 
 

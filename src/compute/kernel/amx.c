@@ -228,6 +228,9 @@ static void store_gated_by(const struct sweep *s, const struct act *out, enum ga
     case GATE_GELU_ERF:
         store_gated(s, out, GATE_GELU_ERF);
         break;
+    case GATE_RELU2:
+        store_gated(s, out, GATE_RELU2);
+        break;
     case GATE_CLAMPED:
         store_gated(s, out, GATE_CLAMPED);
     }

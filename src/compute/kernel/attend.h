@@ -276,6 +276,15 @@ INLINE void add_any(enum kv_type t, const struct attend_run *r, const struct til
 /* --- the tiles of a run -------------------------------------------------------------------------
  */
 
+/* The further a key lies before the query's last, the less it counts. */
+INLINE void add_slope(const struct tile *t, struct weights *w, uint32_t from, uint32_t end)
+{
+    const float slope = w->query->slope;
+    const int64_t distance = (int64_t)t->base - w->query->to;
+    for (uint32_t j = from; j < end; j++)
+        w->p[j] += slope * (float)(distance + j);
+}
+
 /* -INFINITY for what a query does not see; the largest score, or the query's maximum so far. */
 INLINE float largest_score(const struct attend_run *r, const struct tile *t, struct weights *w)
 {
@@ -284,6 +293,8 @@ INLINE float largest_score(const struct attend_run *r, const struct tile *t, str
     if (r->softcap > 0)
         for (uint32_t j = from; j < end; j += LANES)
             vf_store(w->p + j, soft_cap(vf_load(w->p + j), r->softcap));
+    if (w->query->slope != 0)
+        add_slope(t, w, from, end);
     for (uint32_t j = from; j < end && j < w->first; j++)
         w->p[j] = -INFINITY;
     for (uint32_t j = w->last + 1; j < end; j++)

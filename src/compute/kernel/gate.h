@@ -34,6 +34,8 @@ INLINE vf gate(vf x, enum gating act)
     vf a = vf_all(1.0f);
     if (act == GATE_GELU_ERF)
         return gelu_exact(x);
+    if (act == GATE_RELU2)
+        return vf_mul(vf_max(x, vf_zero()), vf_max(x, vf_zero()));
     if (act == GATE_GELU)
         a = vf_fma(vf_mul(x, x), vf_all(0.0713548163f), vf_all(1.59576912f));
     return swish(x, a);

@@ -90,7 +90,8 @@ static void attend_tile(const struct attend_run *r, struct attend_query *q, uint
     const void *k, *v;
     for (uint32_t j = from; j <= to; j++) {
         r->block(r, j / ATTEND_KEYS, &k, &v);
-        s[j - from] = score_of(r, k, j % ATTEND_KEYS, q->q);
+        s[j - from] =
+            score_of(r, k, j % ATTEND_KEYS, q->q) + q->slope * (float)((int64_t)j - (int64_t)q->to);
         max = fmaxf(max, s[j - from]);
     }
     float shrink = q->max == max ? 1.0f : expf(q->max - max);

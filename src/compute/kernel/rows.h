@@ -31,6 +31,8 @@ static void gated_rows(float *g, const float *u, enum gating act, uint32_t n)
         gated_vectors(g, u, GATE_GELU, n);
     else if (act == GATE_GELU_ERF)
         gated_vectors(g, u, GATE_GELU_ERF, n);
+    else if (act == GATE_RELU2)
+        gated_vectors(g, u, GATE_RELU2, n);
     else
         gated_vectors(g, u, GATE_CLAMPED, n);
     for (uint32_t i = n / LANES * LANES; i < n; i++)

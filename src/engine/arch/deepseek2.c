@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "engine/arch.h"
 #include "engine/blocks.h"
+#include "engine/hparams_experts.h"
 
 static const struct tensor_spec layer_tensors[] = {
     LAYER_VEC(attn_norm.weight, "attn_norm.weight", DIM_MODEL, REQUIRED),
@@ -65,21 +66,10 @@ static bool read_temperature(struct hparams *h, const struct gguf *g, struct err
 
 static bool read_experts(struct hparams *h, const struct gguf *g, struct err *e)
 {
-    uint32_t shared = 0;
     bool flash = (h->n_layer == 47 || h->n_layer == 48) && h->n_vocab == 154880; /* GLM 4.7 */
     h->expert_norm = false;
     h->expert_gating = flash ? EXPERTS_SIGMOID : EXPERTS_SOFTMAX;
-    if (!hparams_u32(g, h, "expert_feed_forward_length", 0, LIMIT_WIDTH, &h->d_ff_expert, e) ||
-        !hparams_u32(g, h, "expert_shared_count", 0, LIMIT_EXPERTS, &shared, e) ||
-        !hparams_expert_choice(h, g, e))
-        return false;
-    if ((uint64_t)shared * h->d_ff_expert > LIMIT_WIDTH)
-        return fail(e, ERR_CORRUPT, "%u shared experts of %u are wider than %u", shared,
-                    h->d_ff_expert, LIMIT_WIDTH);
-    h->d_ff_shared = shared * h->d_ff_expert;
-    if (h->n_expert == 0 && h->n_dense < h->n_layer)
-        return fail(e, ERR_CORRUPT, "the model has no %s", "deepseek2.expert_count");
-    return true;
+    return hparams_shared_experts(h, g, e);
 }
 
 static bool read_hparams(struct hparams *h, const struct gguf *g, struct err *e)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine/arch/gpt2: GPT-2 (Radford et al. 2019).
+/* engine/arch/gpt2: GPT-2 (Radford et al. 2019), and starcoder (Li et al. 2023), in which all heads
+ * share one key-value head.
  *
  *   x  = embedding + position, both learned
  *   x += attention(h), h = layer norm(x)
@@ -40,6 +41,15 @@ static void layer(struct task *t, const struct layer *l)
 
 const struct arch arch_gpt2 = {
     .name = "gpt2",
+    .layer_norm = true,
+    .layer_tensors = layer_tensors,
+    .model_tensors = model_tensors,
+    .init_layer = init_layer,
+    .layer = layer,
+};
+
+const struct arch arch_starcoder = {
+    .name = "starcoder",
     .layer_norm = true,
     .layer_tensors = layer_tensors,
     .model_tensors = model_tensors,

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "engine/arch.h"
+#include "engine/hparams_experts.h"
 #include "engine/recurrent.h"
 
 static const struct tensor_spec layer_tensors[] = {

@@ -44,7 +44,7 @@ static void layer(struct task *t, const struct layer *l)
 const struct arch arch_olmo2 = {
     .name = "olmo2",
     .rope_neox = true,
-    .norm_whole_qk = true,
+    .qk_norm = QK_NORM_WHOLE,
     .read_hparams = read_hparams,
     .layer_tensors = layer_tensors,
     .model_tensors = model_tensors,

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "engine/arch.h"
 #include "engine/blocks.h"
+#include "engine/hparams_experts.h"
 
 static const struct tensor_spec layer_tensors[] = {
     TENSORS_ATTENTION,

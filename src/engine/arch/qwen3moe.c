@@ -5,6 +5,7 @@
  *   x += experts(norm(x))        SwiGLU experts, weights renormalised over the chosen */
 #include "engine/arch.h"
 #include "engine/blocks.h"
+#include "engine/hparams_experts.h"
 
 static const struct tensor_spec layer_tensors[] = {
     TENSORS_ATTENTION,
