@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import *  # noqa: E402,F403
 import gguf_mini as g  # noqa: E402
 
-NAMES = "llama llama-moe qwen2 qwen3 qwen3moe gemma3 gemma2 qwen2moe granite glm4 olmo2 phi3 falcon gpt2 mamba2 glm4moe nemotron".split()
+NAMES = "llama llama-moe qwen2 qwen3 qwen3moe gemma3 gemma2 qwen2moe granite glm4 olmo2 phi3 falcon gpt2".split()
 LIMIT_S = 1.0 if os.environ.get("MOAT_SANITIZED") == "1" else 0.1
 REFUSED = (4, 5, 6)
 F16, F32, I32 = 1, 0, 26
