@@ -45,8 +45,10 @@ struct checked *checked_new(int fd, uint64_t n, struct hash *leaves, const char 
         pthread_mutex_init(&c->lock[i], NULL);
     c->done = mem_new(c->n_leaves, sizeof *c->done, e);
     c->bytes = c->done ? mem_new_lazy(c->n_leaves, HASH_LEAF_BYTES, e) : NULL;
-    if (c->bytes)
+    if (c->bytes) {
+        os_use_large_pages(c->bytes, c->n_leaves * HASH_LEAF_BYTES);
         return c;
+    }
     checked_free(c);
     return NULL;
 }

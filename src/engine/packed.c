@@ -94,11 +94,11 @@ static void make_leaves(void *arg, uint32_t id)
     each_leaf(arg, id, make_leaf);
 }
 
-static bool first_error(const struct memory_job *j, struct err *e)
+static bool first_error(const struct err *errors, const struct workers *team, struct err *e)
 {
-    for (uint32_t i = 0; i < workers_count(j->team); i++)
-        if (j->errors[i].code != ERR_NONE)
-            return *e = j->errors[i], false;
+    for (uint32_t i = 0; i < workers_count(team); i++)
+        if (errors[i].code != ERR_NONE)
+            return *e = errors[i], false;
     return true;
 }
 
@@ -116,7 +116,7 @@ static bool fill_memory(struct packed *p, struct memory_job *j, void (*fn)(void 
     j->errors = mem_new(workers_count(j->team), sizeof *j->errors, e);
     if (j->errors)
         workers_run(j->team, fn, j);
-    bool ok = j->errors && first_error(j, e);
+    bool ok = j->errors && first_error(j->errors, j->team, e);
     mem_free(j->errors);
     if (!ok)
         return false;
@@ -204,16 +204,53 @@ static bool open_approved(struct packed *p, const struct gguf *g,
     return ok;
 }
 
+struct need_job {
+    struct checked *file;
+    const unsigned char *from;
+    uint64_t bytes;
+    struct workers *team;
+    struct err *errors; /* [threads] */
+    atomic_bool failed;
+};
+
+static void need_leaves(void *arg, uint32_t id)
+{
+    struct need_job *j = arg;
+    uint32_t leaf, n_leaves = (uint32_t)((j->bytes + HASH_LEAF_BYTES - 1) / HASH_LEAF_BYTES);
+    while (!j->failed && workers_next(j->team, id, n_leaves, &leaf)) {
+        uint64_t at = (uint64_t)leaf * HASH_LEAF_BYTES, left = j->bytes - at;
+        uint64_t n = left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES;
+        if (!checked_need(j->file, j->from + at, n, &j->errors[id]))
+            j->failed = true;
+    }
+}
+
+/* A tensor of the file, by all threads. */
+static bool need_tensor(const struct gguf *g, const struct gguf_tensor *t, struct workers *team,
+                        struct err *e)
+{
+    struct need_job j = {
+        .file = gguf_checked(g), .from = t->data, .bytes = t->n_bytes, .team = team};
+    if (t->n_bytes < 4 * (uint64_t)HASH_LEAF_BYTES)
+        return gguf_need(g, t, e);
+    if (!(j.errors = mem_new(workers_count(team), sizeof *j.errors, e)))
+        return false;
+    workers_run(team, need_leaves, &j);
+    bool ok = first_error(j.errors, team, e);
+    mem_free(j.errors);
+    return ok;
+}
+
 /* Whatever the engine reads from the file itself. */
 static bool need_rest(const struct gguf *g, const struct packed *p, const struct packed_plan *plan,
-                      struct err *e)
+                      struct workers *team, struct err *e)
 {
     const unsigned char *start = checked_bytes(gguf_checked(g)), *data = NULL;
     for (uint64_t i = 0; i < g->n_tensors; i++) {
         const struct gguf_tensor *t = &g->tensors[i];
         data = !data || t->data < data ? t->data : data;
         if ((p->state == PACKED_NONE || !plan_covers(plan, t->data, t->n_bytes)) &&
-            !gguf_need(g, t, e))
+            !need_tensor(g, t, team, e))
             return false;
     }
     return !data || checked_need(gguf_checked(g), start, (uint64_t)(data - start), e);
@@ -229,7 +266,7 @@ static bool open_checked(struct packed *p, const struct gguf *g, const struct pa
     if (wanted && !there && !make_in_memory(p, params, plan, team, &none) && none.code != ERR_LIMIT)
         return *e = none, false;
     p->notice = none;
-    return need_rest(g, p, plan, e);
+    return need_rest(g, p, plan, team, e);
 }
 
 /* --- what is tried ------------------------------------------------------------------------------

@@ -3,10 +3,12 @@
 #include "store/leaves.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/workers.h"
 
 static bool read_leaf(int fd, char *piece, uint64_t at, uint64_t n, const char *name, struct err *e)
 {
@@ -29,6 +31,53 @@ static bool hash_all(struct leaves *l, int fd, uint64_t size, const char *name,
     return ok;
 }
 
+/* --- by several threads --------------------------------------------------------------------------
+ */
+
+#define SHARED_BYTES (64ull << 20) /* of a file for which threads are worth starting */
+
+struct team_job {
+    struct leaves *l;
+    int fd;
+    uint64_t size;
+    const char *name;
+    struct workers *team;
+    struct err *errors; /* [threads] */
+    atomic_bool failed;
+};
+
+static void hash_some(void *arg, uint32_t id)
+{
+    struct team_job *j = arg;
+    struct err *e = &j->errors[id];
+    char *piece = mem_new(HASH_LEAF_BYTES, 1, e);
+    bool ok = piece != NULL;
+    uint32_t leaf;
+    while (ok && !j->failed && workers_next(j->team, id, (uint32_t)j->l->n, &leaf)) {
+        uint64_t at = (uint64_t)leaf * HASH_LEAF_BYTES, left = j->size - at;
+        uint64_t n = left < HASH_LEAF_BYTES ? left : HASH_LEAF_BYTES;
+        ok = read_leaf(j->fd, piece, at, n, j->name, e) && hash_leaf(piece, n, &j->l->v[leaf], e);
+    }
+    if (!ok)
+        j->failed = true;
+    mem_free(piece);
+}
+
+static bool hash_by_team(struct leaves *l, int fd, uint64_t size, const char *name, struct err *e)
+{
+    struct team_job j = {.l = l, .fd = fd, .size = size, .name = name};
+    uint32_t n = os_cpu_count();
+    bool ok = (j.team = workers_new(n, e)) && (j.errors = mem_new(n, sizeof *j.errors, e));
+    if (ok)
+        workers_run(j.team, hash_some, &j);
+    for (uint32_t i = 0; ok && i < n; i++)
+        if (j.errors[i].code != ERR_NONE)
+            ok = (*e = j.errors[i], false);
+    mem_free(j.errors);
+    workers_free(j.team);
+    return ok;
+}
+
 bool leaves_read(struct leaves *l, int fd, const char *name, const struct store_progress *progress,
                  struct err *e)
 {
@@ -40,8 +89,11 @@ bool leaves_read(struct leaves *l, int fd, const char *name, const struct store_
         return false;
     l->n = id.bytes / HASH_LEAF_BYTES + (id.bytes % HASH_LEAF_BYTES != 0);
     l->v = mem_new(l->n + 1, sizeof *l->v, e);
-    bool ok =
-        l->v && hash_all(l, fd, id.bytes, name, progress, e) && hash_root(l->v, l->n, &root, e);
+    bool alone = progress || id.bytes < SHARED_BYTES;
+    bool ok = l->v &&
+              (alone ? hash_all(l, fd, id.bytes, name, progress, e)
+                     : hash_by_team(l, fd, id.bytes, name, e)) &&
+              hash_root(l->v, l->n, &root, e);
     if (ok) {
         digest_from_hash(&hex, &root);
         memcpy(l->root, hex.hex, sizeof l->root);

@@ -17,7 +17,7 @@ struct leaves {
     char root[DIGEST_HEX + 1]; /* in hex */
 };
 
-/* Of all of an open regular file. */
+/* Of all of an open regular file; without progress, by as many threads as compute best here. */
 bool leaves_read(struct leaves *l, int fd, const char *name, const struct store_progress *progress,
                  struct err *e) MUST_USE;
 bool leaves_write(const struct leaves *l, const char *path, struct err *e) MUST_USE;
