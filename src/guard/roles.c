@@ -14,6 +14,7 @@ static const struct {
 } rows[] = {
     {"run", NULL, ROLE_USER},
     {"embed", NULL, ROLE_USER},
+    {"ask", NULL, ROLE_USER},
     {"logs", NULL, ROLE_USER | ROLE_OPERATOR | ROLE_AUDITOR},
     {"tokenize", NULL, ROLE_USER | ROLE_OPERATOR},
     {"template", NULL, ROLE_USER | ROLE_OPERATOR},
@@ -21,6 +22,7 @@ static const struct {
     {"bench", NULL, ROLE_USER | ROLE_OPERATOR},
     {"logits", NULL, ROLE_USER | ROLE_OPERATOR},
     {"perplexity", NULL, ROLE_USER | ROLE_OPERATOR},
+    {"imatrix", NULL, ROLE_USER | ROLE_OPERATOR},
 
     {"serve", NULL, ROLE_OPERATOR},
     {"mirror", NULL, ROLE_OPERATOR},
@@ -28,6 +30,8 @@ static const struct {
     {"pull", NULL, ROLE_OPERATOR},
     {"import", NULL, ROLE_OPERATOR},
     {"create", NULL, ROLE_OPERATOR},
+    {"convert", NULL, ROLE_OPERATOR},
+    {"quantize", NULL, ROLE_OPERATOR},
     {"export", NULL, ROLE_OPERATOR},
     {"push", NULL, ROLE_OPERATOR},
     {"cp", NULL, ROLE_OPERATOR},

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *p, size_t n)
     json_t *loose = json_parse_loose(text, "fuzz", &ignored);
     bool ends_early = n && memchr(p, 0, n); /* for jansson a NUL behind a document is its end */
     must(ours ? theirs && json_equal(ours, theirs)
-              : e.msg[0] && (!theirs || e.code == ERR_LIMIT || n > LONG_NUMBER || ends_early);
+              : e.msg[0] && (!theirs || e.code == ERR_LIMIT || n > LONG_NUMBER || ends_early));
     must(!ours || (loose && json_equal(ours, loose)));
     buf_init(&out, LIMIT_JSON_BYTES);
     if (ours) {

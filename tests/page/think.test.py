@@ -91,7 +91,7 @@ def sight(p):
     for words, name in (("a line of the answer\n\n" * 60, "long"), ("Yes.", "short")):
         body = f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'content': '<think>' + 'a thought' + chr(10) * 2 + 'and more' * 300 + '</think>' + words}}]})}\n\ndata: [DONE]\n\n"
         page.unroute(ASKED)
-        page.route(ASKED, lambda r, body=body: r.fulfill(status=200, content_type="text/event-stream", body=body))
+        page.route(ASKED, lambda r, _, body=body: r.fulfill(status=200, content_type="text/event-stream", body=body))
         p.send("Say it.")
         answer = p.answered()
         left = page.evaluate("(() => { const s = document.querySelector('.scroll'); return s.scrollHeight - s.scrollTop - s.clientHeight; })()")
