@@ -3,7 +3,7 @@
 """Signatures of models in the OpenSSF's format: those that hold are taken, by moat verify and moat import, and all others refused with a reason.
 
 The cases are those of the key and certificate methods of the suite that the OpenSSF's implementations share, made anew with keys of our own, and
-more. Where scripts/fetch-clients --all has brought it, the OpenSSF's own tool signs and verifies too. MOAT_OMS_SUITE names a checkout of that suite
+more. Where scripts/fetch-clients has brought it, the OpenSSF's own tool signs and verifies too. MOAT_OMS_SUITE names a checkout of that suite
 (its folder test): its key and certificate cases are run as they are."""
 import copy
 import glob
@@ -298,7 +298,7 @@ if tool:
         r = run("verify", *options, "--signature", written(b), many)
         ok(r.returncode == 0, f"what these tests sign with a {name} holds for model_signing too", r.stdout + r.stderr)
 else:
-    skip("signatures by the OpenSSF's own tool", "scripts/fetch-clients --all has not brought it")
+    skip("signatures by the OpenSSF's own tool", "scripts/fetch-clients has not brought it")
 
 # --- the suite of the OpenSSF's implementations ---
 suite = os.environ.get("MOAT_OMS_SUITE")
