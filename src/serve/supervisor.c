@@ -112,6 +112,14 @@ static void close_line(struct supervisor *s)
     s->line = -1;
 }
 
+/* In a child that is neither the front nor its engine: what only the front has to do with. */
+static void close_front(struct supervisor *s)
+{
+    close_line(s);
+    for (uint32_t i = 0; i < s->listeners.n; i++)
+        close(s->listeners.v[i].fd);
+}
+
 static bool start_front(struct supervisor *s, struct err *e)
 {
     int line[2], ledger;
@@ -188,10 +196,8 @@ static bool start_keeper(struct supervisor *s, struct err *e)
     if (pid == 0) {
         become_child(s, true);
         audit_syslog_close();
-        close_line(s);
+        close_front(s);
         close(line[0]);
-        for (uint32_t i = 0; i < s->listeners.n; i++)
-            close(s->listeners.v[i].fd);
         _exit(keeper_main(line[1], s->p->config));
     }
     close(line[1]);
@@ -225,11 +231,9 @@ static bool start_auditor(struct supervisor *s, struct err *e)
     pid_t pid = fork();
     if (pid == 0) {
         become_child(s, false);
-        close_line(s);
+        close_front(s);
         close(front[0]);
         close(own[0]);
-        for (uint32_t i = 0; i < s->listeners.n; i++)
-            close(s->listeners.v[i].fd);
         const char *role = s->p->routes == &route_mirror ? "mirror" : "serve";
         _exit(auditor_main(front[1], own[1], s->p->config, role, s->witness));
     }
@@ -253,10 +257,8 @@ static bool start_teller(struct supervisor *s, struct err *e)
     if (pid == 0) {
         become_child(s, true);
         audit_syslog_close();
-        close_line(s);
+        close_front(s);
         close(line[0]);
-        for (uint32_t i = 0; i < s->listeners.n; i++)
-            close(s->listeners.v[i].fd);
         _exit(witness_main(line[1], s->p->config, s->token));
     }
     close(line[1]);
