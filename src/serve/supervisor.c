@@ -112,7 +112,7 @@ static void close_line(struct supervisor *s)
     s->line = -1;
 }
 
-/* In a child that is neither the front nor its engine: what only the front has to do with. */
+/* In a child that is not the front: what only that has to do with. */
 static void close_front(struct supervisor *s)
 {
     close_line(s);
@@ -171,7 +171,7 @@ static bool start_engine(struct supervisor *s, uint32_t i, struct err *e)
     if (pid == 0) {
         become_child(s, false);
         audit_syslog_close();
-        close_line(s);
+        close_front(s);
         close(line[0]);
         _exit(engine_process(s->p->models->v[i], s->p->config, line[1]));
     }
